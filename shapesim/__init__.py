@@ -1,0 +1,55 @@
+"""Finds replacements for 3D assets by shape.
+
+    from shapesim import Gallery, ShapeEmbedder, load_mesh
+
+Importing this package loads none of its parts; each comes with the first use of its name.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shapesim.embedders import ShapeEmbedder
+    from shapesim.errors import ShapesimError
+    from shapesim.gallery import Gallery
+    from shapesim.indexing import index_stores
+    from shapesim.meshes import find_assets, load_mesh
+    from shapesim.swap import recommend
+    from shapesim.types import Asset, Match, Mesh
+    from shapesim.voxels import voxel_grid, voxelise
+
+_MODULES = {
+    "Asset": "shapesim.types",
+    "Gallery": "shapesim.gallery",
+    "Match": "shapesim.types",
+    "Mesh": "shapesim.types",
+    "ShapeEmbedder": "shapesim.embedders",
+    "ShapesimError": "shapesim.errors",
+    "find_assets": "shapesim.meshes",
+    "index_stores": "shapesim.indexing",
+    "load_mesh": "shapesim.meshes",
+    "recommend": "shapesim.swap",
+    "voxel_grid": "shapesim.voxels",
+    "voxelise": "shapesim.voxels",
+}
+
+__all__ = [
+    "Asset",
+    "Gallery",
+    "Match",
+    "Mesh",
+    "ShapeEmbedder",
+    "ShapesimError",
+    "find_assets",
+    "index_stores",
+    "load_mesh",
+    "recommend",
+    "voxel_grid",
+    "voxelise",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    raise AttributeError(f"module 'shapesim' has no attribute '{name}'")

@@ -1,0 +1,63 @@
+"""The application: its commands, and how an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+from rich.markup import escape
+
+from shapesim.cli.console import stderr
+from shapesim.cli.embed import embed
+from shapesim.cli.index import index
+from shapesim.cli.swap import swap
+from shapesim.cli.voxelize import voxelize
+from shapesim.errors import ShapesimError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (index, swap, embed, voxelize):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"shapesim {version('shapesim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def shapesim(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Finds replacements for 3D assets by shape.
+
+    Start with [bold]shapesim index STORE[/bold], then [bold]shapesim swap ASSET[/bold].
+    """
+
+
+def main() -> None:
+    """Entry point of the ``shapesim`` script: exit 0 done, 1 nothing useful done, 2 wrong usage."""
+    # Format libraries log their own view of a damaged file; ours is the one line that counts.
+    logging.disable(logging.CRITICAL)
+    try:
+        app()
+    except ShapesimError as error:
+        stderr.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        stderr.print("stopped; what was written stays")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

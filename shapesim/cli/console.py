@@ -1,0 +1,132 @@
+"""What the commands share: consoles, progress, options, and the report of failed files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from shapesim.errors import AssetError, GalleryNotFoundError
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+_SHOWN = 20  # lines of one kind on a terminal; the rest is counted
+
+
+class Space(StrEnum):
+    """What vectors are about."""
+
+    SHAPE = "shape"
+
+
+class Up(StrEnum):
+    """Up axis of a file."""
+
+    Y = "y"
+    Z = "z"
+
+
+GalleryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--gallery",
+        metavar="DIR",
+        help="The gallery's folder. Default: $SHAPESIM_GALLERY, or .shapesim in the working folder"
+        " or its nearest parent.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+UpOption = Annotated[
+    Up | None,
+    typer.Option(
+        help="Up axis of all files. Default: what each file says, or its format's convention.",
+        show_default=False,
+    ),
+]
+
+
+def gallery_folder(given: Path | None) -> Path:
+    """The folder of an existing gallery.
+
+    Raises:
+        GalleryNotFoundError: none is given and none is found.
+    """
+    from shapesim.gallery.gallery import default_folder
+
+    folder = given or default_folder()
+    if folder is None:
+        raise GalleryNotFoundError(
+            "no gallery in this folder or above it; make one by 'shapesim index STORE'"
+        )
+    return folder
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+    ) as progress:
+        progress.add_task(title, total=None, note="")
+        yield progress
+
+
+def report_lines(lines: Sequence[str], style: str, noun: str) -> None:
+    """Prints lines to stderr; on a terminal only the first ones, and how many more there are."""
+    shown = lines[:_SHOWN] if stderr.is_terminal else lines
+    for line in shown:
+        stderr.print(f"[{style}]{noun}:[/{style}] {escape(line)}", soft_wrap=True, highlight=False)
+    if len(shown) < len(lines):
+        stderr.print(f"[{style}]… and {len(lines) - len(shown)} more[/{style}]")
+
+
+def report_failures(failures: Sequence[AssetError]) -> None:
+    """Names every failed file with its reason."""
+    report_lines([str(failure) for failure in failures], "red", "failed")
+
+
+def parse_since(text: str | None) -> datetime | None:
+    """``7d``, ``12h``, ``2w`` or an ISO date, in UTC where it names no zone."""
+    if text is None:
+        return None
+    if span := re.fullmatch(r"(\d{1,5})([hdw])", text.strip()):
+        hours = int(span[1]) * {"h": 1, "d": 24, "w": 168}[span[2]]
+        return datetime.now(UTC) - timedelta(hours=hours)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is neither a span like 7d nor a date") from None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -1,0 +1,52 @@
+"""``shapesim embed``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shapesim.cli.console import Space, UpOption, progress_bar, report_failures, stderr
+from shapesim.errors import AssetError
+
+
+def embed(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Mesh files.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
+    space: Annotated[Space, typer.Option(help="What the vectors are about.")] = Space.SHAPE,
+    up: UpOption = None,
+) -> None:
+    """Write the vectors of files: arrays paths (N,) and vectors (N, D), unit rows.
+
+    Example:
+
+      shapesim embed props/*.fbx --space shape --out vectors.npz
+    """
+    import numpy as np
+
+    from shapesim.embedders import EMBEDDERS
+    from shapesim.indexing import ReadAsset, read_assets
+
+    embedder = EMBEDDERS[space.value]()
+    found: dict[Path, ReadAsset | AssetError] = {}
+    with progress_bar("embedding") as bar:
+        bar.update(bar.task_ids[0], total=len(files))
+        for path, result in read_assets(files, embedder, up and up.value):
+            found[path] = result
+            bar.advance(bar.task_ids[0])
+    report_failures([result for result in found.values() if isinstance(result, AssetError)])
+    good = [path for path in files if isinstance(found[path], ReadAsset)]
+    if not good:
+        stderr.print("none of the files could be embedded")
+        raise typer.Exit(1)
+    vectors = embedder.embed_prepared([found[path].prepared for path in good])  # type: ignore
+    temporary = out.with_name(out.name + ".partial")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, paths=np.array([str(path) for path in good]), vectors=vectors)
+        os.replace(temporary, out)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise typer.BadParameter(f"{out}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,102 @@
+"""``shapesim index``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shapesim.cli.console import (
+    GalleryOption,
+    JsonOption,
+    UpOption,
+    progress_bar,
+    report_failures,
+    report_lines,
+    stdout,
+)
+
+if TYPE_CHECKING:
+    from shapesim.indexing import IndexReport
+
+
+def index(
+    stores: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="STORE...", help="Folders of mesh files. Default: those indexed."),
+    ] = None,
+    gallery: GalleryOption = None,
+    up: UpOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Embed all assets of a store, or only what has changed since the last time.
+
+    Examples:
+
+      shapesim index store_meshes/
+
+      shapesim index packs/2026-11 ~/assets --gallery shared/gallery
+
+      shapesim index     [dim]# the same stores again[/dim]
+    """
+    from shapesim.embedders import ShapeEmbedder
+    from shapesim.gallery import Gallery
+    from shapesim.gallery.gallery import FOLDER, default_folder
+    from shapesim.indexing import index_stores
+
+    folder = gallery or default_folder() or Path(FOLDER)
+    with Gallery(folder, create=bool(stores)) as opened, progress_bar("indexing") as bar:
+
+        def show(done: int, total: int, failed: int) -> None:
+            note = f"{failed} failed" if failed else ""
+            bar.update(bar.task_ids[0], completed=done, total=total, note=note)
+
+        report = index_stores(opened, stores or [], ShapeEmbedder(), up and up.value, show)
+    report_lines(report.warnings, "yellow", "warning")
+    report_failures(report.failures)
+    if as_json:
+        print(json.dumps(_to_json(report, folder)))
+    else:
+        _print(report, folder)
+    if report.total == 0:
+        raise typer.Exit(1)
+
+
+def _to_json(report: IndexReport, folder: Path) -> dict[str, object]:
+    return {
+        "gallery": str(folder),
+        "assets": report.total,
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "repeats": report.repeats,
+        "failed": [{"path": str(f.path), "reason": f.reason} for f in report.failures],
+        "warnings": report.warnings,
+        "answers": report.answers,
+        "seconds": {step: round(seconds, 3) for step, seconds in report.seconds.items()},
+    }
+
+
+def _print(report: IndexReport, folder: Path) -> None:
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": len(report.failures),
+        "with warnings": len(report.warnings),
+        "second paths to one file": report.repeats,
+    }
+    parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    stdout.print(f"[bold]{report.total} assets[/bold] in {folder}  ({parts or 'empty store'})")
+    stdout.print(f"answered by {report.answers}", highlight=False)
+    total = sum(report.seconds.values())
+    if report.added + report.updated:
+        shares = "  ".join(
+            f"{step} {seconds:.1f} s ({seconds / total:.0%})"
+            for step, seconds in report.seconds.items()
+        )
+        stdout.print(f"work: {shares}", style="dim", highlight=False)

@@ -1,0 +1,45 @@
+"""``shapesim voxelize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shapesim.cli.console import progress_bar, report_failures, stdout
+
+
+def voxelize(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of meshes.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Labels: columns path and label. Default: the name of each file's top folder.",
+            show_default=False,
+        ),
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, help="Orientations in a quarter turn.")] = 6,
+) -> None:
+    """Write occupancy grids, to train a network on.
+
+    Example:
+
+      shapesim voxelize store/ --labels labels.csv --out grids.npz
+
+      python -m voxel_models.train grids.npz --out resnet3d.mine.safetensors
+    """
+    from shapesim import voxelizing
+    from shapesim.labels import read_labels
+
+    known = read_labels(labels) if labels else None
+    with progress_bar("voxelising") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.update(bar.task_ids[0], completed=done, total=total)
+
+        written, failures = voxelizing.voxelize(folders, out, known, turns, progress=show)
+    report_failures(failures)
+    stdout.print(f"{written} geometries in {out}")

@@ -1,0 +1,81 @@
+"""Shape: the voxel network over an asset's occupancy grid."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import voxel_models
+from shapesim.embedders.base import Embedder
+from shapesim.errors import WeightsError
+from shapesim.types import Embeddings, Mesh
+from shapesim.voxels import voxelise
+from voxel_models.registry import weights_path
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# Changes when the same mesh and weights would give another vector.
+_PREPROCESSING = "cylinder-1"
+
+
+class ShapeEmbedder(Embedder):
+    """Embeds meshes by shape, alike for every turn about up.
+
+    A vector is the mean over the grid's four quarter turns; the network has learnt to ignore
+    the angles between them.
+
+    Args:
+        weights: a name from ``voxel_models.list_models()``, or a path to a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: there are no such weights.
+    """
+
+    space = "shape"
+
+    def __init__(self, weights: str = "resnet3d.game") -> None:
+        try:
+            info = voxel_models.weights_info(weights)
+            content = weights_path(weights).read_bytes()
+        except voxel_models.WeightsError as error:
+            raise WeightsError(str(error)) from error
+        self._weights = weights
+        self.name = weights_path(weights).stem
+        self.dim = int(info["dim"])
+        self.resolution = int(info["resolution"])
+        digest = hashlib.sha256(content)
+        digest.update(_PREPROCESSING.encode())
+        self.fingerprint = digest.hexdigest()[:16]
+
+    def prepare(self, item: Mesh) -> NDArray[np.uint8]:
+        """(R³ / 8,) uint8: the occupancy grid as numpy.packbits packs it."""
+        return np.packbits(voxelise(item, self.resolution))
+
+    def embed_batch(self, prepared: NDArray[Any]) -> Embeddings:
+        """(B, R³ / 8) uint8 to (B, D) unit rows."""
+        import torch
+
+        grids = np.unpackbits(prepared, axis=1).reshape(-1, *(self.resolution,) * 3)
+        turned = np.concatenate([np.rot90(grids, turn, axes=(1, 3)) for turn in range(4)])
+        with torch.inference_mode():
+            device = next(self._model.parameters()).device
+            rows = self._model(torch.from_numpy(turned).to(device, torch.float32)).cpu().numpy()
+        mean: NDArray[np.float32] = rows.reshape(4, len(prepared), -1).mean(axis=0)
+        return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+    @cached_property
+    def _model(self) -> nn.Module:
+        try:
+            model = voxel_models.create_model(self._weights, pretrained=True)
+        except voxel_models.WeightsError as error:
+            raise WeightsError(str(error)) from error
+        return model.to(voxel_models.pick_device())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Workers prepare only: the network stays behind."""
+        return {key: value for key, value in self.__dict__.items() if key != "_model"}

@@ -1,0 +1,62 @@
+"""The whole exception tree.
+
+    ShapesimError                   everything this package raises on purpose
+    ├── AssetError                  one file cannot be used: ``path`` and ``reason``
+    │   └── UnsupportedFormatError  no loader for its suffix
+    ├── GalleryError                the gallery on disk cannot be used
+    │   ├── GalleryNotFoundError    there is none here
+    │   ├── GalleryBusyError        another process is writing to it
+    │   └── EmbedderMismatchError   its vectors were made by other weights
+    └── WeightsError                weights are missing, damaged or of another architecture
+
+Each message is one line that says what is wrong and what to do next.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ShapesimError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class AssetError(ShapesimError):
+    """One file cannot be used; the rest of the work goes on.
+
+    Attributes:
+        path: the file.
+        reason: one line, without the path.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = Path(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class UnsupportedFormatError(AssetError):
+    """No loader is known for the file's suffix."""
+
+
+class GalleryError(ShapesimError):
+    """The gallery on disk cannot be used."""
+
+
+class GalleryNotFoundError(GalleryError):
+    """No gallery in this folder or any parent."""
+
+
+class GalleryBusyError(GalleryError):
+    """Another process is writing to the gallery."""
+
+
+class EmbedderMismatchError(GalleryError):
+    """The gallery's vectors were made by other weights or preprocessing."""
+
+
+class WeightsError(ShapesimError):
+    """Network weights are missing, damaged or of another architecture."""

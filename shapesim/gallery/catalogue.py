@@ -1,0 +1,244 @@
+"""The SQLite file that holds everything a gallery knows.
+
+A batch of files is one transaction: a process killed at any moment loses at most that batch.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.errors import GalleryError
+from shapesim.types import Asset, Embeddings
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE stores (id INTEGER PRIMARY KEY, root TEXT NOT NULL UNIQUE);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    store INTEGER NOT NULL REFERENCES stores(id),
+    path TEXT NOT NULL,        -- posix, under the store's root
+    size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL,    -- nanoseconds
+    sha256 TEXT NOT NULL,
+    arrived_at TEXT NOT NULL,  -- ISO 8601, UTC
+    reason TEXT,               -- why it could not be used; NULL for an asset
+    reader TEXT NOT NULL,      -- version that read it: a failed file is tried again by another
+    triangles INTEGER, x REAL, y REAL, z REAL, unit REAL, signature BLOB,
+    UNIQUE (store, path)
+);
+CREATE TABLE vectors (
+    file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
+    space TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (file, space)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What is recorded of a file, asset or not."""
+
+    id: int
+    size: int
+    mtime: int
+    sha256: str
+    arrived_at: str
+    reason: str | None
+    reader: str
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What is written of a file.
+
+    Attributes:
+        replaces: id of what was recorded of the file before, if anything.
+        reason: why it could not be used; what follows is then None.
+    """
+
+    store: int
+    path: str
+    size: int
+    mtime: int
+    sha256: str
+    arrived_at: str
+    reader: str
+    replaces: int | None = None
+    reason: str | None = None
+    triangles: int | None = None
+    extents: tuple[float, float, float] | None = None
+    unit: float | None = None
+    signature: NDArray[np.float32] | None = None
+
+
+class Catalogue:
+    """Reads and writes the file.
+
+    Args:
+        path: the SQLite file.
+        create: whether to make it where there is none.
+
+    Raises:
+        GalleryError: it cannot be opened, is no catalogue, or was made by a newer version.
+    """
+
+    def __init__(self, path: Path, create: bool) -> None:
+        self._base = path.parent.parent.resolve()  # the folder that holds the gallery
+        self._path = path
+        with self._explained():
+            mode = "rwc" if create else "rw"
+            # Autocommit: transactions are begun by hand, where a batch begins.
+            self._db = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30
+            )
+            self._db.execute("PRAGMA foreign_keys = ON")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0 and create:
+                self._db.executescript(
+                    f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+                )
+            elif version != _SCHEMA_VERSION:
+                raise GalleryError(
+                    f"{path}: made by another version of shapesim; delete it and index again"
+                )
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            reason = str(error)
+            if "full" in reason or "I/O" in reason:
+                reason += "; free some space and run the command again, nothing written is lost"
+            elif "malformed" in reason or "not a database" in reason:
+                reason += "; delete the gallery's folder and index again"
+            raise GalleryError(f"{self._path}: {reason}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with self._explained():
+            return self._db.execute(sql, values).fetchall()
+
+    def stores(self) -> dict[int, Path]:
+        """Roots of the stores by id."""
+        rows = self._rows("SELECT id, root FROM stores ORDER BY id")
+        return {int(str(id)): Path(os.path.normpath(self._base / str(root))) for id, root in rows}
+
+    def add_store(self, root: Path) -> int:
+        """The id of a store, which is added where it is new.
+
+        A root below the folder that holds the gallery is kept relative to it, so that both can
+        move together.
+        """
+        root = root.resolve()
+        inside = root.is_relative_to(self._base)
+        name = root.relative_to(self._base).as_posix() if inside else str(root)
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO stores (root) VALUES (?)", (name,))
+            ((id,),) = db.execute("SELECT id FROM stores WHERE root = ?", (name,))
+        return int(id)
+
+    def files(self, space: str) -> dict[Path, FileState]:
+        """Every file recorded, by where it is."""
+        roots = self.stores()
+        rows = self._rows(
+            "SELECT store, path, id, size, mtime, sha256, arrived_at, reason, reader, fingerprint"
+            " FROM files LEFT JOIN vectors ON file = id AND space = ?",
+            (space,),
+        )
+        return {roots[row[0]] / str(row[1]): FileState(*row[2:]) for row in rows}  # type: ignore
+
+    def write(self, records: Iterable[tuple[FileRecord, dict[str, tuple[str, bytes]]]]) -> None:
+        """Writes files with their vectors (space to fingerprint and float32 bytes), all or none."""
+        with self._transaction() as db:
+            for record, vectors in records:
+                db.execute("DELETE FROM files WHERE id = ?", (record.replaces,))
+                signature = None if record.signature is None else record.signature.tobytes()
+                cursor = db.execute(
+                    "INSERT INTO files (store, path, size, mtime, sha256, arrived_at, reason,"
+                    " reader, triangles, x, y, z, unit, signature)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        record.store, record.path, record.size, record.mtime, record.sha256,
+                        record.arrived_at, record.reason, record.reader, record.triangles,
+                        *(record.extents or (None, None, None)), record.unit, signature,
+                    ),
+                )  # fmt: skip
+                db.executemany(
+                    "INSERT INTO vectors (file, space, fingerprint, vector) VALUES (?, ?, ?, ?)",
+                    [(cursor.lastrowid, space, *vector) for space, vector in vectors.items()],
+                )
+
+    def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
+        """Records a new (id, size, mtime) of files whose content has not changed."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE files SET size = ?2, mtime = ?3 WHERE id = ?1", list(files)
+            )
+
+    def set_arrivals(self, arrivals: Iterable[tuple[int, str]]) -> None:
+        """Records another arrival time for files by id."""
+        with self._transaction() as db:
+            db.executemany("UPDATE files SET arrived_at = ?2 WHERE id = ?1", list(arrivals))
+
+    def remove(self, ids: Iterable[int]) -> None:
+        """Forgets files and their vectors."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM files WHERE id = ?", [(id,) for id in ids])
+
+    def assets(self) -> dict[int, Asset]:
+        """All assets by id, ordered by store and path."""
+        roots = self.stores()
+        rows = self._rows(
+            "SELECT id, store, path, triangles, x, y, z, unit, arrived_at, signature FROM files"
+            " WHERE reason IS NULL ORDER BY store, path"
+        )
+        return {
+            int(str(row[0])): Asset(
+                path=roots[int(str(row[1]))] / str(row[2]),
+                id=str(row[2]),
+                triangles=int(str(row[3])),
+                extents=(float(str(row[4])), float(str(row[5])), float(str(row[6]))),
+                unit=None if row[7] is None else float(str(row[7])),
+                arrived_at=str(row[8]),
+                signature=np.frombuffer(row[9], np.float32),  # type: ignore[call-overload]
+            )
+            for row in rows
+        }
+
+    def vectors(self, space: str) -> tuple[NDArray[np.int64], set[str], Embeddings]:
+        """Ids (N,), the fingerprints that occur, and vectors (N, D), by store and path."""
+        rows = self._rows(
+            "SELECT file, fingerprint, vector FROM vectors JOIN files ON file = id"
+            " WHERE space = ? ORDER BY store, path",
+            (space,),
+        )
+        ids = np.array([row[0] for row in rows], dtype=np.int64)
+        stacked = np.frombuffer(b"".join(bytes(row[2]) for row in rows), np.float32)  # type: ignore
+        return ids, {str(row[1]) for row in rows}, stacked.reshape(len(rows), -1)

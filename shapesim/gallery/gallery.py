@@ -1,0 +1,174 @@
+"""A gallery: opening it, and searching it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from shapesim.embedders import Embedder
+from shapesim.errors import (
+    EmbedderMismatchError,
+    GalleryBusyError,
+    GalleryError,
+    GalleryNotFoundError,
+)
+from shapesim.gallery.catalogue import Catalogue
+from shapesim.gallery.graph import GraphFile
+from shapesim.indexes import ExactIndex
+from shapesim.types import Asset, Embeddings
+
+FOLDER = ".shapesim"
+GRAPH_FROM = 200_000
+"""Number of assets from which a graph is built. Below, exact search of all vectors takes less
+than loading a graph does; ``benchmarks/graph.py`` prints both."""
+
+
+class Gallery:
+    """Embedded assets on disk.
+
+    Args:
+        folder: the gallery's own folder.
+        create: whether to make it where there is none.
+        graph_from: number of assets from which a graph answers instead of exact search.
+
+    Raises:
+        GalleryNotFoundError: there is none.
+        GalleryError: it cannot be opened.
+    """
+
+    def __init__(self, folder: Path, create: bool = False, graph_from: int = GRAPH_FROM) -> None:
+        self.folder = folder
+        self.graph_from = graph_from
+        file = folder / "gallery.sqlite"
+        if create:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise GalleryError(f"{folder}: cannot be made ({error.strerror})") from error
+        elif not file.is_file():
+            raise GalleryNotFoundError(f"{folder}: no gallery; make one by 'shapesim index STORE'")
+        self.catalogue = Catalogue(file, create)
+
+    @staticmethod
+    def locate(start: Path | None = None) -> Path | None:
+        """The folder of the gallery in ``start`` (the working folder) or its nearest parent."""
+        start = (start or Path.cwd()).resolve()
+        for parent in (start, *start.parents):
+            if (parent / FOLDER / "gallery.sqlite").is_file():
+                return parent / FOLDER
+        return None
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.catalogue.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keeps other writers out; the system lets go of the lock when a process dies.
+
+        Raises:
+            GalleryBusyError: another process holds it.
+        """
+        lock = FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise GalleryBusyError(
+                f"{self.folder}: another 'shapesim index' is at work; run this again when it is done"
+            ) from None
+        except OSError as error:
+            raise GalleryError(f"{self.folder}: cannot be written ({error.strerror})") from error
+        try:
+            yield
+        finally:
+            lock.release()
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Reads anew what another gallery object or process has written."""
+        for name in ("assets", "_vectors"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def assets(self) -> dict[int, Asset]:
+        """All assets by id."""
+        return self.catalogue.assets()
+
+    @cached_property
+    def _vectors(self) -> dict[str, tuple[NDArray[np.int64], Embeddings]]:
+        return {}
+
+    def vectors(self, embedder: Embedder) -> tuple[NDArray[np.int64], Embeddings]:
+        """Ids (N,) and vectors (N, D) of all assets in the embedder's space.
+
+        Raises:
+            EmbedderMismatchError: some were made by other weights or preprocessing.
+        """
+        if embedder.space not in self._vectors:
+            ids, fingerprints, vectors = self.catalogue.vectors(embedder.space)
+            if fingerprints - {embedder.fingerprint}:
+                raise EmbedderMismatchError(
+                    f"{self.folder}: embedded by other weights than {embedder.name};"
+                    " run 'shapesim index' to embed its stores anew"
+                )
+            self._vectors[embedder.space] = ids, vectors.reshape(len(ids), embedder.dim)
+        return self._vectors[embedder.space]
+
+    def graph(self, embedder: Embedder) -> GraphFile:
+        """The graph file of the embedder's space."""
+        return GraphFile(self.folder / f"graph-{embedder.space}", embedder.fingerprint)
+
+    def update_graph(self, embedder: Embedder) -> str:
+        """Builds the graph where it pays and too much is new; returns what answers: one line."""
+        ids, vectors = self.vectors(embedder)
+        graph = self.graph(embedder)
+        if len(ids) < self.graph_from:
+            graph.delete()
+            return f"exact search ({len(ids)} assets; a graph from {self.graph_from})"
+        if graph.fresh_share(ids) < 0.9:
+            graph.build(ids, vectors)
+            return f"PyNNDescent graph, built over {len(ids)} assets"
+        return f"PyNNDescent graph ({len(ids)} assets, the newest by exact search)"
+
+    def search(
+        self,
+        embedder: Embedder,
+        vectors: Embeddings,
+        k: int,
+        among: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The nearest assets of every vector.
+
+        Args:
+            embedder: whose space is searched.
+            vectors: (Q, D) unit rows.
+            k: at least 1.
+            among: (N,) which of ``vectors(embedder)`` may be found; None for all.
+
+        Returns:
+            (Q, min(k, N)) ids and cosine distances, ascending.
+        """
+        ids, stored = self.vectors(embedder)
+        if among is not None:
+            ids, stored = ids[among], stored[among]
+        elif len(ids) >= self.graph_from:
+            found = self.graph(embedder).query(ids, stored, vectors, k)
+            if found is not None:
+                return found
+        rows, distances = ExactIndex(stored).query(vectors, k)
+        return ids[rows], distances
+
+
+def default_folder() -> Path | None:
+    """The gallery that the environment names, or else the one located from the working folder."""
+    named = os.environ.get("SHAPESIM_GALLERY")
+    return Path(named) if named else Gallery.locate()

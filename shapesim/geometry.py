@@ -1,0 +1,137 @@
+"""Closed forms on points and triangles."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
+
+from shapesim.types import Mesh
+
+# Six points of a triangle (barycentric) and their weights: exact for polynomials up to degree 4.
+# D. A. Dunavant, "High degree efficient symmetrical Gaussian quadrature rules for the triangle",
+# Int. J. Numer. Methods Eng. 21 (1985).
+_A, _B = 0.445948490915965, 0.091576213509771
+_POINTS = np.array(
+    [
+        [_A, _A, 1 - 2 * _A],
+        [_A, 1 - 2 * _A, _A],
+        [1 - 2 * _A, _A, _A],
+        [_B, _B, 1 - 2 * _B],
+        [_B, 1 - 2 * _B, _B],
+        [1 - 2 * _B, _B, _B],
+    ]
+)
+_WEIGHTS = np.repeat([0.223381589678011, 0.109951743655322], 3)
+
+
+def minimum_circle(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """The smallest circle around points in the plane.
+
+    Grows from a pair: the farthest point outside joins the two or three points that hold the
+    circle, of which the smallest circle around them keeps at most three.
+
+    Args:
+        points: (N, 2), N >= 1.
+
+    Returns:
+        (2,) centre and radius.
+    """
+    try:
+        points = points[ConvexHull(points).vertices]
+    except QhullError:  # all on one line, or fewer than three
+        points = np.unique(points, axis=0)
+    start = points[((points - points[0]) ** 2).sum(axis=1).argmax()]
+    support = np.stack([points[0], start])
+    centre, radius = support.mean(axis=0), float(np.linalg.norm(points[0] - start)) / 2
+    # Each step strictly grows the circle, so it ends; the bound guards against rounding.
+    for _ in range(len(points) + 8):
+        distances = np.linalg.norm(points - centre, axis=1)
+        farthest = int(distances.argmax())
+        if distances[farthest] <= radius * (1 + 1e-12):
+            break
+        support = np.vstack([support, points[farthest]])
+        centre, radius, support = _smallest_around(support)
+    return centre, max(radius, float(np.linalg.norm(points - centre, axis=1).max()))
+
+
+def _smallest_around(
+    points: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """Smallest circle around at most four points, by trying every pair and triple."""
+    best = (points[0], np.inf, points)
+    for chosen in [*combinations(points, 2), *combinations(points, 3)]:
+        held = np.stack(chosen)
+        centre = held.mean(axis=0) if len(held) == 2 else _circumcentre(held)
+        radius = float(np.linalg.norm(held - centre, axis=1).max())
+        outside = np.linalg.norm(points - centre, axis=1).max() > radius * (1 + 1e-9)
+        if radius < best[1] and not outside:
+            best = (centre, radius, held)
+    return best
+
+
+def _circumcentre(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    sides = 2 * (corners[1:] - corners[0])
+    squares = (corners[1:] ** 2).sum(axis=1) - (corners[0] ** 2).sum()
+    if abs(np.linalg.det(sides)) < 1e-12 * np.abs(sides).max() ** 2:
+        return np.full(2, np.inf)
+    return np.linalg.solve(sides, squares)
+
+
+def signature(mesh: Mesh) -> NDArray[np.float32]:
+    """Moments of the surface that tell one geometry from another.
+
+    They do not change when the asset is moved, scaled, turned about up, cut into other triangles,
+    recoloured or written in another format; they do when it is mirrored, unless it is its own
+    mirror image.
+
+    Returns:
+        (13,) float32, dimensionless, of order one.
+    """
+    triangles = mesh.triangles
+    areas = np.linalg.norm(
+        np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
+    )
+    weights = (areas[:, None] * _WEIGHTS / areas.sum()).ravel()
+    points = np.einsum("qc,fcd->fqd", _POINTS, triangles).reshape(-1, 3)
+    points = points - weights @ points
+    points = points / np.sqrt(weights @ (points**2).sum(axis=1))
+
+    up, flat = points[:, 1], points[:, ::2]
+    ring = (flat**2).sum(axis=1)
+    spread = (flat * weights[:, None]).T @ flat
+    skew = (flat * (weights * ring)[:, None]).sum(axis=0)
+    lean = (flat * (weights * up)[:, None]).sum(axis=0)
+    twist = (flat * (weights * up**2)[:, None]).sum(axis=0)
+    (low, high) = np.linalg.eigvalsh(spread)
+    return np.array(
+        [
+            weights @ up**2,
+            weights @ up**3,
+            weights @ up**4,
+            weights @ ring**2,
+            weights @ (ring * up),
+            weights @ (ring * up**2),
+            low,
+            high,
+            np.linalg.norm(lean),
+            np.linalg.norm(skew),
+            np.linalg.norm(twist),
+            # The only ones that change sign in a mirror.
+            4 * (_cross(lean, skew) + _cross(skew, twist)),
+            4 * (_cross(lean, spread @ lean) + _cross(skew, spread @ skew)),
+        ],
+        dtype=np.float32,
+    )  # fmt: skip
+
+
+def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(a[0] * b[1] - a[1] * b[0])
+
+
+def same_geometry(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether signatures belong to one geometry, broadcast over leading axes."""
+    equal: NDArray[np.bool_] = (np.abs(a - b) <= 2e-3).all(axis=-1)
+    return equal

@@ -1,0 +1,364 @@
+"""Brings a gallery up to date with its stores."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.embedders import Embedder
+from shapesim.errors import AssetError, ShapesimError
+from shapesim.gallery import Gallery
+from shapesim.gallery.catalogue import FileRecord, FileState
+from shapesim.geometry import signature
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes.loading import UpAxis
+from shapesim.types import Embeddings
+from shapesim.workers import map_isolated
+
+_BATCH = 64
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What a run did.
+
+    Attributes:
+        added: new assets.
+        updated: assets whose file or embedder has changed.
+        unchanged: files skipped, assets or known failures.
+        removed: files that are gone.
+        failures: files that could not be used, new and known ones.
+        warnings: what a file names but does not have, and what could not be read.
+        repeats: paths that lead to a file already found.
+        total: assets in the gallery now.
+        answers: what answers a search.
+        seconds: by step; reading steps are summed over the worker processes.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failures: list[AssetError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    repeats: int = 0
+    total: int = 0
+    answers: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAsset:
+    """What a worker found out about one file; ``prepared`` is None where nothing changed."""
+
+    sha256: str
+    triangles: int = 0
+    extents: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    unit: float | None = None
+    signature: NDArray[np.float32] | None = None
+    prepared: NDArray[Any] | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    """A file to read, and for whom."""
+
+    path: Path
+    embedder: Embedder
+    up: UpAxis | None = None
+    known_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A file whose content may have changed."""
+
+    store: int
+    name: str
+    size: int
+    mtime: int
+    arrived_at: str
+    before: FileState | None
+
+
+def read_asset(task: ReadTask) -> ReadAsset:
+    """Loads and prepares one file; runs in a worker.
+
+    Raises:
+        AssetError: the file cannot be used.
+    """
+    began = time.perf_counter()
+    try:
+        digest = _sha256(task.path)
+    except OSError as error:
+        raise AssetError(task.path, error.strerror or "cannot be opened") from error
+    if digest == task.known_sha256:
+        return ReadAsset(digest)
+    mesh = load_mesh(task.path, task.up)
+    loaded = time.perf_counter()
+    prepared = task.embedder.prepare(mesh)
+    x, y, z = (float(extent) for extent in mesh.extents)
+    return ReadAsset(
+        sha256=digest,
+        triangles=len(mesh.faces),
+        extents=(x, y, z),
+        unit=mesh.unit,
+        signature=signature(mesh),
+        prepared=prepared,
+        warnings=mesh.warnings,
+        seconds=(loaded - began, time.perf_counter() - loaded),
+    )
+
+
+def _with_buffer(path: Path) -> list[Path]:
+    """The files that make an asset: a .gltf keeps its vertices in another."""
+    buffer = path.with_suffix(".bin")
+    return [path, buffer] if path.suffix.lower() == ".gltf" and buffer.is_file() else [path]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    for part in _with_buffer(path):
+        with part.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def read_assets(
+    paths: Sequence[Path], embedder: Embedder, up: UpAxis | None = None
+) -> Iterator[tuple[Path, ReadAsset | AssetError]]:
+    """Reads files in workers, in the order of completion."""
+    tasks = [ReadTask(path, embedder, up) for path in paths]
+    for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
+        yield task.path, result
+
+
+def index_stores(
+    gallery: Gallery,
+    stores: Sequence[Path],
+    embedder: Embedder,
+    up: UpAxis | None = None,
+    progress: Callable[[int, int, int], None] = lambda done, total, failed: None,
+) -> IndexReport:
+    """Adds what is new below the stores, redoes what changed, and forgets what is gone.
+
+    Args:
+        gallery: is locked for other writers meanwhile.
+        stores: folders; none for all stores that the gallery knows.
+        embedder: makes the vectors.
+        up: the up axis of all files; None for what each file says.
+        progress: called with the number of files read, to read, and failed.
+
+    Raises:
+        GalleryBusyError: another process is indexing.
+        ShapesimError: a store is no folder, or there is none.
+    """
+    stores = list(stores) or list(gallery.catalogue.stores().values())
+    if not stores:
+        raise ShapesimError("no store to index; name a folder of mesh files")
+    for store in stores:
+        if not store.is_dir():
+            raise ShapesimError(f"{store}: no such folder; name the folder of a store")
+    with gallery.writing():
+        report = _update(gallery, stores, embedder, up, progress)
+        gallery.refresh()
+        began = time.perf_counter()
+        report.total = len(gallery.assets)
+        report.answers = gallery.update_graph(embedder)
+        report.seconds["index"] = time.perf_counter() - began
+    return report
+
+
+def _update(
+    gallery: Gallery,
+    stores: Sequence[Path],
+    embedder: Embedder,
+    up: UpAxis | None,
+    progress: Callable[[int, int, int], None],
+) -> IndexReport:
+    report = IndexReport()
+    known = gallery.catalogue.files(embedder.space)
+    pending: dict[Path, _Pending] = {}
+    removed: dict[Path, FileState] = {}
+    for store in stores:
+        _survey(gallery, store.resolve(), embedder, known, pending, removed, report)
+    # A file that moved within its store arrived when it first came.
+    arrivals = {state.sha256: state.arrived_at for state in removed.values()}
+    tasks = [
+        ReadTask(path, embedder, up, _sha256_to_trust(entry.before, embedder))
+        for path, entry in pending.items()
+    ]
+    batch: list[tuple[_Pending, ReadAsset | AssetError]] = []
+    for count, (task, result) in enumerate(map_isolated(read_asset, tasks, lambda t: t.path), 1):
+        batch.append((pending[task.path], result))
+        _count(report, pending[task.path], result)
+        if len(batch) == _BATCH:
+            _write(gallery, batch, embedder, arrivals, report)
+            batch = []
+        progress(count, len(tasks), len(report.failures))
+    _write(gallery, batch, embedder, arrivals, report)
+    gallery.catalogue.remove(state.id for state in removed.values())
+    report.removed = len(removed)
+    report.failures.sort(key=lambda failure: failure.path)
+    return report
+
+
+def _survey(
+    gallery: Gallery,
+    store: Path,
+    embedder: Embedder,
+    known: dict[Path, FileState],
+    pending: dict[Path, _Pending],
+    removed: dict[Path, FileState],
+    report: IndexReport,
+) -> None:
+    """Sorts the files of a store into those to read, those to forget, and the others."""
+    found = find_assets(store)
+    report.repeats += len(found.repeats)
+    report.warnings += [f"{path}: {reason}" for path, reason in found.unreadable]
+    dates = _catalogued_arrivals(store, report)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    id = gallery.catalogue.add_store(store)
+    redated: list[tuple[int, str]] = []
+    for path in found.files:
+        name = path.relative_to(store).as_posix()
+        before = known.get(path)
+        try:
+            size, mtime = _stamp(path)
+        except OSError as error:
+            report.failures.append(AssetError(path, error.strerror or "cannot be read"))
+            continue
+        date = dates.get(name) or (before.arrived_at if before else "")
+        if before and date != before.arrived_at:
+            redated.append((before.id, date))
+        if before and _is_current(before, size, mtime, embedder):
+            report.unchanged += 1
+            if before.reason:
+                report.failures.append(AssetError(path, before.reason))
+        elif path not in pending:
+            pending[path] = _Pending(id, name, size, mtime, date or now, before)
+    gallery.catalogue.set_arrivals(redated)
+    # Files below a folder that could not be listed may still be there.
+    blind = [path for path, _ in found.unreadable]
+    present = set(found.files)
+    for path, state in known.items():
+        hidden = any(path.is_relative_to(folder) for folder in blind)
+        if path.is_relative_to(store) and path not in present and not hidden:
+            removed[path] = state
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of the last change."""
+    stats = [part.stat() for part in _with_buffer(path)]
+    return sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
+
+
+def _is_current(state: FileState, size: int, mtime: int, embedder: Embedder) -> bool:
+    if (state.size, state.mtime) != (size, mtime):
+        return False
+    if state.reason is not None:
+        return state.reader == version("shapesim")
+    return state.fingerprint == embedder.fingerprint
+
+
+def _sha256_to_trust(before: FileState | None, embedder: Embedder) -> str:
+    """The digest with which the file need not be read again."""
+    if before is None or before.fingerprint != embedder.fingerprint:
+        return ""
+    return before.sha256
+
+
+def _count(report: IndexReport, entry: _Pending, result: ReadAsset | AssetError) -> None:
+    if isinstance(result, AssetError):
+        report.failures.append(result)
+    elif result.prepared is None:
+        report.unchanged += 1
+    elif entry.before is None:
+        report.added += 1
+    else:
+        report.updated += 1
+
+
+def _write(
+    gallery: Gallery,
+    batch: list[tuple[_Pending, ReadAsset | AssetError]],
+    embedder: Embedder,
+    arrivals: dict[str, str],
+    report: IndexReport,
+) -> None:
+    """Embeds a batch and writes it in one transaction."""
+    began = time.perf_counter()
+    read = [result for _, result in batch if isinstance(result, ReadAsset)]
+    changed = [asset for asset in read if asset.prepared is not None]
+    vectors: Embeddings = embedder.embed_prepared([asset.prepared for asset in changed])  # type: ignore[misc]
+    embedded = time.perf_counter()
+    rows = {id(asset): vector for asset, vector in zip(changed, vectors, strict=True)}
+    records: list[tuple[FileRecord, dict[str, tuple[str, bytes]]]] = []
+    touched: list[tuple[int, int, int]] = []
+    for entry, result in batch:
+        if isinstance(result, AssetError):
+            records.append((_failed_record(entry, result), {}))
+        elif id(result) in rows:
+            vector = embedder.fingerprint, rows[id(result)].tobytes()
+            records.append((_asset_record(entry, result, arrivals), {embedder.space: vector}))
+            report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
+        elif entry.before:
+            touched.append((entry.before.id, entry.size, entry.mtime))
+    gallery.catalogue.write(records)
+    gallery.catalogue.touch(touched)
+    for step, seconds in {
+        "load": sum(asset.seconds[0] for asset in read),
+        "voxelise": sum(asset.seconds[1] for asset in read),
+        "embed": embedded - began,
+        "write": time.perf_counter() - embedded,
+    }.items():
+        report.seconds[step] = report.seconds.get(step, 0.0) + seconds
+
+
+def _failed_record(entry: _Pending, error: AssetError) -> FileRecord:
+    return FileRecord(
+        entry.store, entry.name, entry.size, entry.mtime, "", entry.arrived_at,
+        version("shapesim"), entry.before and entry.before.id, error.reason,
+    )  # fmt: skip
+
+
+def _asset_record(entry: _Pending, asset: ReadAsset, arrivals: dict[str, str]) -> FileRecord:
+    moved = None if entry.before else arrivals.get(asset.sha256)
+    return FileRecord(
+        entry.store, entry.name, entry.size, entry.mtime, asset.sha256,
+        moved or entry.arrived_at, version("shapesim"), entry.before and entry.before.id, None,
+        asset.triangles, asset.extents, asset.unit, asset.signature,
+    )  # fmt: skip
+
+
+def _catalogued_arrivals(store: Path, report: IndexReport) -> dict[str, str]:
+    """Arrival times by path that a ``catalog.csv`` in the store's root names."""
+    path = store / "catalog.csv"
+    if not path.is_file():
+        return {}
+    dates: dict[str, str] = {}
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        for row in csv.DictReader(file):
+            name, date = row.get("path"), row.get("arrived_at")
+            if not name or not date:
+                continue
+            try:
+                moment = datetime.fromisoformat(date)
+            except ValueError:
+                report.warnings.append(f"{path}: '{date}' of {name} is no ISO date; left out")
+                continue
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+            dates[name] = moment.isoformat(timespec="seconds")
+    return dates

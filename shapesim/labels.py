@@ -1,0 +1,43 @@
+"""Labels of asset files: a CSV of path and label."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from shapesim.errors import ShapesimError
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """Maps paths to labels; rows without a label are left out.
+
+    Args:
+        path: CSV with the columns ``path`` and ``label``.
+
+    Raises:
+        ShapesimError: the file or one of the columns is missing.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if not {"path", "label"} <= set(rows.fieldnames or ()):
+                raise ShapesimError(f"{path}: needs the columns path and label")
+            return {row["path"]: row["label"] for row in rows if row["label"]}
+    except OSError as error:
+        raise ShapesimError(f"{path}: {error.strerror}; name a CSV file of labels") from error
+
+
+def label_from_name(path: Path, vocabulary: Collection[str]) -> str:
+    """The last word of the file's name that is a label, or else an empty string.
+
+    The last, because a name ends with the thing itself: ``TableLamp`` is a lamp. Both ``lamp``
+    and ``lamps`` match.
+    """
+    for word in reversed(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", path.stem)):
+        singular = word.lower().removesuffix("s")
+        for candidate in (word.lower(), singular):
+            if candidate in vocabulary:
+                return candidate
+    return ""

@@ -1,0 +1,49 @@
+"""Which mesh files a store holds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shapesim.meshes.loading import SUFFIXES
+
+
+@dataclass(slots=True)
+class FoundAssets:
+    """What a walk through a store found.
+
+    Attributes:
+        files: mesh files, sorted, each real file once, as the store's own paths lead to it.
+        repeats: paths that lead to a file already found.
+        unreadable: folders that could not be listed, with the reason.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    repeats: list[Path] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def find_assets(root: Path) -> FoundAssets:
+    """Walks a store, through links but never twice through one folder; hidden ones are left out."""
+    found = FoundAssets()
+    seen: set[Path] = set()
+
+    def note(error: OSError) -> None:
+        found.unreadable.append((Path(error.filename), error.strerror or "cannot be listed"))
+
+    for folder, folders, files in os.walk(root, onerror=note, followlinks=True):
+        real = Path(folder).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if Path(name).suffix.lower() not in SUFFIXES or name.startswith("."):
+                continue
+            path = Path(folder, name)
+            real = path.resolve()
+            (found.repeats if real in seen else found.files).append(path)
+            seen.add(real)
+    return found

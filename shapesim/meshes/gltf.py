@@ -1,0 +1,144 @@
+"""glTF and GLB, through trimesh, with skinned meshes put into their rest pose.
+
+glTF 2.0 (section 3.7.3) says that the transform of a node with a skin is ignored: its joints place
+the mesh. At rest they all place it alike, by (joint's transform) x (its inverse bind matrix).
+trimesh knows no skins, so that transform is written into the file's tree before trimesh reads it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from trimesh.resolvers import FilePathResolver
+
+from shapesim.errors import AssetError
+from shapesim.meshes.parts import Loaded
+from shapesim.meshes.scenes import from_trimesh
+
+_JSON_CHUNK = 0x4E4F534A
+
+
+def load_gltf(path: Path) -> Loaded:
+    """Loads .gltf with its buffers, or .glb; y up and in metres, as the format demands."""
+    data = path.read_bytes()
+    kind = "glb" if data[:4] == b"glTF" else "gltf"
+    tree, rest = _split_glb(path, data) if kind == "glb" else (json.loads(data), b"")
+    warnings = _check_files(path, tree)
+    if tree.get("skins"):
+        _place_skins(path, tree, rest)
+        text = json.dumps(tree).encode()
+        data = _join_glb(text, rest) if kind == "glb" else text
+    scene = trimesh.load_scene(
+        io.BytesIO(data), file_type=kind, resolver=FilePathResolver(path), process=False
+    )
+    loaded = from_trimesh(scene)
+    loaded.up, loaded.unit, loaded.warnings = "y", 1.0, warnings
+    return loaded
+
+
+def _split_glb(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The JSON tree, and the bytes of all chunks behind it."""
+    if len(data) < 20:
+        raise AssetError(path, "is cut off within its header; export it anew")
+    total, length, kind = struct.unpack_from("<8xIII", data)
+    if kind != _JSON_CHUNK or total > len(data):
+        raise AssetError(path, f"is cut off: {len(data)} of {total} bytes; export it anew")
+    return json.loads(data[20 : 20 + length]), data[20 + length : total]
+
+
+def _join_glb(text: bytes, rest: bytes) -> bytes:
+    text += b" " * (-len(text) % 4)
+    head = struct.pack("<4sII", b"glTF", 2, 20 + len(text) + len(rest))
+    return head + struct.pack("<II", len(text), _JSON_CHUNK) + text + rest
+
+
+def _check_files(path: Path, tree: dict[str, Any]) -> list[str]:
+    """Buffers must be there; a missing texture only costs the colour."""
+
+    def missing(entries: str) -> list[str]:
+        uris = [entry.get("uri", "data:") for entry in tree.get(entries, [])]
+        files = [uri for uri in uris if not uri.startswith("data:")]
+        # Spaces and umlauts may stand in the uri as they are or as %20.
+        return [
+            uri
+            for uri in files
+            if not (path.parent / uri).is_file() and not (path.parent / _unquoted(uri)).is_file()
+        ]
+
+    if buffers := missing("buffers"):
+        raise AssetError(path, f"its buffer {buffers[0]} is missing; put it beside the file")
+    return [f"texture {uri} is missing" for uri in missing("images")]
+
+
+def _unquoted(uri: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(uri)
+
+
+def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:
+    """Moves every skinned mesh to a node of its own that has its rest transform."""
+    nodes = tree["nodes"]
+    world = _world_transforms(nodes)
+    for node in list(nodes):
+        if "skin" not in node or "mesh" not in node:
+            continue
+        skin = tree["skins"][node.pop("skin")]
+        inverse_bind = _inverse_binds(path, tree, skin, rest)
+        transform = world[skin["joints"][0]] @ inverse_bind[0]
+        nodes.append({"mesh": node.pop("mesh"), "matrix": transform.T.ravel().tolist()})
+        for scene in tree.get("scenes", []):
+            scene.setdefault("nodes", []).append(len(nodes) - 1)
+
+
+def _world_transforms(nodes: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
+    world: list[NDArray[np.float64]] = [np.eye(4)] * len(nodes)
+    children = {child for node in nodes for child in node.get("children", [])}
+    pending = [(index, np.eye(4)) for index in range(len(nodes)) if index not in children]
+    while pending:
+        index, parent = pending.pop()
+        world[index] = parent @ _local_transform(nodes[index])
+        pending += [(child, world[index]) for child in nodes[index].get("children", [])]
+    return world
+
+
+def _local_transform(node: dict[str, Any]) -> NDArray[np.float64]:
+    if "matrix" in node:
+        return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
+    x, y, z, w = node.get("rotation", (0, 0, 0, 1))
+    transform: NDArray[np.float64] = trimesh.transformations.quaternion_matrix((w, x, y, z))
+    transform[:3, :3] *= node.get("scale", (1, 1, 1))
+    transform[:3, 3] = node.get("translation", (0, 0, 0))
+    return transform
+
+
+def _inverse_binds(
+    path: Path, tree: dict[str, Any], skin: dict[str, Any], rest: bytes
+) -> NDArray[np.float64]:
+    """(joints, 4, 4); identity where the skin names none."""
+    if "inverseBindMatrices" not in skin:
+        return np.stack([np.eye(4)] * len(skin["joints"]))
+    accessor = tree["accessors"][skin["inverseBindMatrices"]]
+    view = tree["bufferViews"][accessor["bufferView"]]
+    buffer = _buffer(path, tree["buffers"][view["buffer"]], rest)
+    start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+    values = np.frombuffer(buffer, "<f4", 16 * accessor["count"], start)
+    return values.reshape(-1, 4, 4).transpose(0, 2, 1).astype(np.float64)
+
+
+def _buffer(path: Path, buffer: dict[str, Any], rest: bytes) -> bytes:
+    uri = buffer.get("uri")
+    if uri is None:
+        return rest[8:]  # behind the binary chunk's own head
+    if uri.startswith("data:"):
+        from base64 import b64decode
+
+        return b64decode(uri.partition(",")[2])
+    return FilePathResolver(path).get(_unquoted(uri))

@@ -1,0 +1,103 @@
+"""``load_mesh``: the table from suffix to loader, and the checks that every mesh passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from shapesim.errors import AssetError, UnsupportedFormatError
+from shapesim.meshes.fbx import load_fbx
+from shapesim.meshes.gltf import load_gltf
+from shapesim.meshes.parts import Loaded, assemble
+from shapesim.meshes.scenes import load_collada, load_obj, load_scene
+from shapesim.types import Mesh
+
+UpAxis = Literal["y", "z"]
+
+_LOADERS: dict[str, Callable[[Path], Loaded]] = {
+    ".fbx": load_fbx,
+    ".glb": load_gltf,
+    ".gltf": load_gltf,
+    ".obj": load_obj,
+    ".dae": load_collada,
+    ".stl": load_scene,
+    ".ply": load_scene,
+    ".off": load_scene,
+    ".3mf": load_scene,
+}
+SUFFIXES = frozenset(_LOADERS)
+"""Lower-case suffixes that ``load_mesh`` knows."""
+
+# By convention, for files that do not say: animation formats stand on y, fabrication formats on z.
+_Z_UP = frozenset({".stl", ".ply", ".3mf"})
+_Z_TO_Y = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
+
+_MAX_BYTES = 1 << 30
+_MAX_EXTENT = 1e9
+
+
+def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
+    """Loads all triangles of a file, every node in its place, turned to y up.
+
+    Skinned meshes come in their rest pose. Lines and points are left out.
+
+    Args:
+        path: a file with one of ``SUFFIXES``.
+        up: the file's up axis; None for what the file says, or else its format's convention.
+
+    Raises:
+        UnsupportedFormatError: no loader for the suffix.
+        AssetError: the file cannot be read, or holds no usable surface.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    loader = _LOADERS.get(suffix)
+    if loader is None:
+        known = " ".join(sorted(SUFFIXES))
+        raise UnsupportedFormatError(path, f"no loader for '{suffix}' files (known: {known})")
+    _check_file(path)
+    try:
+        loaded = loader(path)
+    except AssetError:
+        raise
+    except MemoryError as error:
+        raise AssetError(path, "does not fit into memory; split or decimate it") from error
+    except Exception as error:  # a parser may raise anything on a damaged file
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise AssetError(path, f"cannot be read ({reason}); export it anew") from error
+    axis = up or loaded.up or ("z" if suffix in _Z_UP else "y")
+    mesh = assemble(path, loaded, _Z_TO_Y if axis == "z" else np.eye(4))
+    _check_surface(path, mesh)
+    return mesh
+
+
+def _check_file(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise AssetError(path, error.strerror or "cannot be opened") from error
+    if size == 0:
+        raise AssetError(path, "is an empty file; export it anew")
+    if size > _MAX_BYTES:
+        raise AssetError(path, f"is larger than {_MAX_BYTES >> 30} GiB; split or decimate it")
+
+
+def _check_surface(path: Path, mesh: Mesh) -> None:
+    if len(mesh.faces) == 0:
+        raise AssetError(path, "has no faces; does the export leave out meshes?")
+    used = mesh.vertices[np.unique(mesh.faces)]
+    broken = int((~np.isfinite(used)).any(axis=1).sum())
+    if broken:
+        raise AssetError(path, f"{broken} of {len(used)} vertices are not finite numbers")
+    extent = float(np.ptp(used, axis=0).max())
+    if extent > _MAX_EXTENT or float(np.abs(used).max()) > _MAX_EXTENT:
+        raise AssetError(path, f"spans {extent:.0e} units; look for stray vertices")
+    triangles = mesh.triangles / (extent or 1.0)
+    sides = triangles[:, 1:] - triangles[:, :1]
+    if extent == 0 or not np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1).sum() > 1e-12:
+        raise AssetError(path, "has no surface: all its faces are points or lines")

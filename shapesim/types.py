@@ -1,0 +1,128 @@
+"""Array aliases and the plain records that pass between the layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+Voxels = NDArray[np.bool_]
+"""(R, R, R) occupancy, indexed [x, y, z], y up."""
+Embeddings = NDArray[np.float32]
+"""(N, D), every row of unit length."""
+Matrix4 = NDArray[np.float64]
+"""(4, 4) homogeneous transform for column vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """How a part of a mesh looks.
+
+    Attributes:
+        name: as in the file, may be empty.
+        colour: RGBA base colour, each 0 to 1, sRGB as the file gives it.
+        texture: base colour texture, a picture or the path that the file names; None without.
+    """
+
+    name: str = ""
+    colour: tuple[float, float, float, float] = (0.8, 0.8, 0.8, 1.0)
+    texture: PilImage | Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """All triangles of one file in one frame: y up, right-handed, in the file's own unit.
+
+    Attributes:
+        vertices: (V, 3) float64.
+        faces: (F, 3) int64 rows of ``vertices``.
+        materials: the materials that ``face_materials`` counts into.
+        face_materials: (F,) int64.
+        uvs: (V, 2) float64 texture coordinates, NaN where a part has none; None without any.
+        colours: (V, 4) uint8 vertex colours, 255 where a part has none; None without any.
+        unit: metres per unit of length, None where the file does not say.
+        upright: (4, 4) transform from the file's coordinates to this frame.
+        warnings: what the file names but does not have, a line each.
+    """
+
+    vertices: NDArray[np.float64]
+    faces: NDArray[np.int64]
+    materials: tuple[Material, ...]
+    face_materials: NDArray[np.int64]
+    uvs: NDArray[np.float64] | None = None
+    colours: NDArray[np.uint8] | None = None
+    unit: float | None = None
+    upright: Matrix4 = field(default_factory=lambda: np.eye(4))
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def triangles(self) -> NDArray[np.float64]:
+        """(F, 3, 3) float64 corner coordinates."""
+        return self.vertices[self.faces]
+
+    @property
+    def extents(self) -> NDArray[np.float64]:
+        """(3,) float64 size of the axis-aligned bounding box, in the file's unit."""
+        corners: NDArray[np.float64] = self.vertices[np.unique(self.faces)]
+        return np.ptp(corners, axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One mesh file of a store, as the gallery knows it.
+
+    Attributes:
+        path: where the file is.
+        id: its posix path under the store's root.
+        triangles: number of triangles.
+        extents: (x, y, z) size in the file's unit, y up.
+        unit: metres per unit, None where the file does not say.
+        arrived_at: ISO 8601 time in UTC at which the store first had it.
+        signature: what ``shapesim.geometry.signature`` gave.
+    """
+
+    path: Path
+    id: str
+    triangles: int
+    extents: tuple[float, float, float]
+    unit: float | None
+    arrived_at: str
+    signature: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An asset that could stand in the query's place.
+
+    Attributes:
+        asset: the asset.
+        score: cosine similarity of the embeddings, -1 to 1.
+        is_copy: the same geometry as the query itself.
+        variants: other assets of the same geometry, folded into this match.
+    """
+
+    asset: Asset
+    score: float
+    is_copy: bool
+    variants: tuple[Asset, ...] = ()
+
+    def to_json(self, rank: int) -> dict[str, Any]:
+        """One entry of ``swap --json``."""
+        return {
+            "rank": rank,
+            "path": str(self.asset.path),
+            "id": self.asset.id,
+            "score": round(self.score, 4),
+            "triangles": self.asset.triangles,
+            "extents": [round(e, 6) for e in self.asset.extents],
+            "unit": self.asset.unit,
+            "arrived_at": self.asset.arrived_at,
+            "copy": self.is_copy,
+            "variants": [str(v.path) for v in self.variants],
+        }

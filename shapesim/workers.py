@@ -1,0 +1,69 @@
+"""Work on many files in processes that may die.
+
+A parser of a foreign format can crash its process or never return. Each file is therefore read in
+a worker that can be replaced: a crash or a time-out costs that one file.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from shapesim.errors import AssetError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+SECONDS_PER_FILE = 120.0
+# Native libraries keep what they once allocated; a fresh process gives it back.
+_TASKS_PER_WORKER = 1000
+
+
+def map_isolated(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    path_of: Callable[[Task], str | os.PathLike[str]],
+    seconds: float = SECONDS_PER_FILE,
+) -> Iterator[tuple[Task, Result | AssetError]]:
+    """Yields every task with its result, in the order of completion.
+
+    Args:
+        function: importable by name; runs in a worker. An AssetError that it raises is yielded.
+        tasks: picklable.
+        path_of: the file that a task is about, for the error.
+        seconds: after which a worker is stopped.
+    """
+    workers = max(1, min(os.cpu_count() or 1, len(tasks)))
+    # spawn everywhere: the same on Windows and macOS, and safe beside the threads of torch.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPool(max_workers=workers, max_tasks=_TASKS_PER_WORKER, context=context)
+    waiting = iter(tasks)
+    running = {}
+    try:
+        while True:
+            # A short queue keeps workers busy and results, not yet written, few.
+            while len(running) < 4 * workers and (task := next(waiting, None)) is not None:
+                running[pool.schedule(function, args=[task], timeout=seconds)] = task
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = running.pop(future)
+                try:
+                    yield task, future.result()
+                except AssetError as error:
+                    yield task, error
+                except TimeoutError:
+                    reason = f"took longer than {seconds:.0f} s to read; decimate or convert it"
+                    yield task, AssetError(path_of(task), reason)
+                except ProcessExpired as error:
+                    reason = f"crashed its reader (exit code {error.exitcode}); export it anew"
+                    yield task, AssetError(path_of(task), reason)
+    finally:
+        pool.stop()
+        pool.join()

@@ -1,0 +1,153 @@
+"""Training grids: reading them, drawing balanced batches, and varying them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class GridData:
+    """Occupancy grids of many assets.
+
+    Attributes:
+        packed: (N, T, R³ / 8) uint8, T orientations within a quarter turn, as numpy.packbits.
+        labels: (N,) int64 into ``classes``, ``UNLABELLED`` where unknown.
+        sources: (N,) int64, equal for assets of one source.
+        classes: names.
+        resolution: R.
+    """
+
+    packed: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    classes: tuple[str, ...]
+    resolution: int
+
+
+def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
+    """Joins ``.npz`` files that ``shapesim voxelize`` wrote.
+
+    Classes of one asset count as unlabelled; empty grids are left out.
+
+    Args:
+        files: the files.
+        exclude: assets whose path starts with one of these are left out.
+
+    Raises:
+        ValueError: no grids, or files of different resolution or number of orientations.
+    """
+    packed, names, sources, resolutions = [], [], [], set()
+    for index, file in enumerate(files):
+        with np.load(file, allow_pickle=False) as data:
+            keep = ~np.array([str(path).startswith(tuple(exclude)) for path in data["paths"]])
+            keep &= data["grids"].any(axis=(1, 2))
+            packed.append(data["grids"][keep])
+            names.append(data["labels"][keep])
+            tops = [f"{index}/{str(path).partition('/')[0]}" for path in data["paths"][keep]]
+            sources.append(np.array(tops))
+            resolutions.add((int(data["resolution"]), data["grids"].shape[1]))
+    if len(resolutions) != 1:
+        raise ValueError(f"grids of different resolution and turns: {sorted(resolutions)}")
+    label_names = np.concatenate(names)
+    known, counts = np.unique(label_names[label_names != ""], return_counts=True)
+    classes = tuple(str(name) for name in known[counts > 1])
+    rows = {name: row for row, name in enumerate(classes)}
+    return GridData(
+        packed=np.concatenate(packed),
+        labels=np.array([rows.get(str(name), UNLABELLED) for name in label_names]),
+        sources=np.unique(np.concatenate(sources), return_inverse=True)[1],
+        classes=classes,
+        resolution=resolutions.pop()[0],
+    )
+
+
+def sampling_weights(data: GridData) -> NDArray[np.float64]:
+    """(N,) probabilities: half for labelled assets, half for all, both levelled.
+
+    An asset counts by the inverse root of the size of its class and of its source, so that a
+    class of ten and a source of a thousand variants of one brick are both seen often enough.
+    """
+    _, source, sizes = np.unique(data.sources, return_inverse=True, return_counts=True)
+    by_source = 1 / np.sqrt(sizes[source])
+    everything = by_source / by_source.sum()
+    labelled = data.labels != UNLABELLED
+    if not labelled.any():
+        return everything
+    sizes = np.bincount(data.labels[labelled], minlength=len(data.classes))
+    by_class = np.where(labelled, 1 / np.sqrt(sizes[data.labels]), 0) * np.sqrt(by_source)
+    return (everything + by_class / by_class.sum()) / 2
+
+
+def unpack(packed: NDArray[np.uint8], resolution: int) -> NDArray[np.bool_]:
+    """(..., R³ / 8) uint8 to (..., R, R, R) bool."""
+    bits = np.unpackbits(packed, axis=-1)
+    return bits.reshape(*packed.shape[:-1], *(resolution,) * 3).astype(bool)
+
+
+def draw_view(
+    orientations: NDArray[np.uint8], resolution: int, rng: np.random.Generator, strength: float
+) -> NDArray[np.bool_]:
+    """A random view of one asset, turned to any yaw and varied.
+
+    Args:
+        orientations: (T, R³ / 8) packed grids of the asset.
+        resolution: R.
+        rng: source of randomness.
+        strength: 0 only turns; 1 also stretches, cuts, thickens and shifts.
+
+    Returns:
+        (R, R, R) bool.
+    """
+    grid = unpack(orientations[rng.integers(len(orientations))], resolution)
+    grid = np.rot90(grid, rng.integers(4), axes=(0, 2))
+    if rng.random() < 0.5 * strength:
+        grid = grid[::-1]
+    if rng.random() < 0.8 * strength:
+        grid = _stretched(grid, rng)
+    if rng.random() < 0.3 * strength:
+        grid = _without_a_part(grid, rng)
+    if rng.random() < 0.2 * strength:
+        grid = _thickened(grid)
+    return grid
+
+
+def _stretched(grid: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Scaled by its own factor and shifted along each axis, by nearest neighbour."""
+    size = len(grid)
+    common = rng.uniform(0.85, 1.0)
+    rows = []
+    for _ in range(3):
+        factor = common * rng.uniform(0.8, 1.0)
+        places = (np.arange(size) + 0.5 - size / 2 + rng.uniform(-1, 1)) / factor + size / 2
+        rows.append(np.floor(places).astype(np.int64))
+    inside = [(row >= 0) & (row < size) for row in rows]
+    clipped = [row.clip(0, size - 1) for row in rows]
+    mask = inside[0][:, None, None] & inside[1][:, None] & inside[2]
+    stretched: NDArray[np.bool_] = grid[np.ix_(*clipped)] & mask
+    return stretched
+
+
+def _without_a_part(grid: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Cuts away a box around a random occupied cell, unless too little would remain."""
+    occupied = np.argwhere(grid)
+    centre = occupied[rng.integers(len(occupied))]
+    reach = rng.integers(2, len(grid) // 4, size=3)
+    cut = grid.copy()
+    (x0, y0, z0), (x1, y1, z1) = np.maximum(centre - reach, 0), centre + reach + 1
+    cut[x0:x1, y0:y1, z0:z1] = False
+    return cut if cut.sum() > 0.5 * grid.sum() else grid
+
+
+def _thickened(grid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    thick = grid.copy()
+    for axis in range(3):
+        for step in (1, -1):
+            thick |= np.roll(grid, step, axis)
+    return thick

@@ -1,0 +1,114 @@
+"""The architectures by name, and their weights in files that cannot run code."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+ARCHITECTURES = {"resnet3d": "voxel_models.resnet3d:ResNet3d"}
+"""Name to the class that builds it, imported when it is asked for."""
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Folder of ``<architecture>.<data>.safetensors`` files and their model cards."""
+
+_MAX_HEADER = 1 << 20
+
+
+class WeightsError(Exception):
+    """Weights are missing, damaged, or do not fit the architecture."""
+
+
+def pick_device() -> torch.device:
+    """CUDA or MPS where there is one, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def list_models() -> list[str]:
+    """Names of the weights that ship, as ``architecture.data``."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+
+
+def weights_path(name: str) -> Path:
+    """The file of weights that ship, or a path to the user's own.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    path = Path(name) if name.endswith(".safetensors") else WEIGHTS / f"{name}.safetensors"
+    if not path.is_file():
+        raise WeightsError(f"no weights '{name}' (there are: {', '.join(list_models())})")
+    return path
+
+
+def weights_info(name: str) -> dict[str, Any]:
+    """What a weights file says of itself; reads only its header and needs no torch.
+
+    Returns:
+        ``architecture``, ``resolution``, ``dim``, ``data``, ``licence``, ``seed``, ``steps``.
+
+    Raises:
+        WeightsError: the file is missing or no safetensors file made by ``voxel_models.train``.
+    """
+    path = weights_path(name)
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > _MAX_HEADER:
+                raise ValueError("no safetensors header")
+            header = json.loads(file.read(length))
+        info = json.loads(header["__metadata__"]["voxel_models"])
+        end = max(entry["data_offsets"][1] for key, entry in header.items() if key[0] != "_")
+        if path.stat().st_size != 8 + length + end:
+            raise ValueError("the file is cut off")
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise WeightsError(f"{path}: not weights of voxel_models ({error})") from error
+    return dict(info)
+
+
+def create_model(name: str, pretrained: bool = False, **options: Any) -> nn.Module:
+    """A network by its architecture's name, or a pretrained one by its weights' name.
+
+    Args:
+        name: an architecture (``resnet3d``), or with ``pretrained`` weights (``resnet3d.game``, or
+            a path to a ``.safetensors`` file).
+        pretrained: whether to load weights; the network then comes in evaluation mode.
+        **options: of the architecture, such as ``resolution`` and ``dim``.
+
+    Raises:
+        WeightsError: the name is unknown, or the weights do not fit.
+    """
+    if not pretrained:
+        return _build(name, **options)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    info = weights_info(name)
+    model = _build(info["architecture"], resolution=info["resolution"], dim=info["dim"])
+    try:
+        state: dict[str, Tensor] = load_file(weights_path(name))
+        model.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{weights_path(name)}: weights do not fit ({reason})") from error
+    return model.eval()
+
+
+def _build(architecture: str, **options: Any) -> nn.Module:
+    from importlib import import_module
+
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise WeightsError(f"no architecture '{architecture}' (there are: {known})")
+    module, _, name = ARCHITECTURES[architecture].partition(":")
+    model: nn.Module = getattr(import_module(module), name)(**options)
+    return model

@@ -1,0 +1,93 @@
+"""A small residual network over occupancy, pooled so that turning about up changes little.
+
+3D ShapeNets (Wu et al., "3D ShapeNets: A Deep Representation for Volumetric Shapes", CVPR 2015)
+showed that convolutions over a 30^3 occupancy grid learn shape features good enough for retrieval.
+Its convolutional deep belief net is replaced by a residual network (He et al., CVPR 2016).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ResidualBlock(nn.Module):
+    """Two 3³ convolutions beside a shortcut.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        stride: of the first convolution and the shortcut.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv3d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.first_norm = nn.BatchNorm3d(outputs)
+        self.second = nn.Conv3d(outputs, outputs, 3, padding=1, bias=False)
+        self.second_norm = nn.BatchNorm3d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Conv3d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, R, R, R) to (B, outputs, R / stride, ...)."""
+        y = F.relu(self.first_norm(self.first(x)))
+        y = self.second_norm(self.second(y))
+        return F.relu(y + self.shortcut(x))
+
+
+class ResNet3d(nn.Module):
+    """Occupancy to a unit embedding.
+
+    Args:
+        resolution: R, a multiple of 8.
+        dim: D, length of the embedding.
+        widths: channels at a half, a quarter and an eighth of the resolution.
+    """
+
+    def __init__(
+        self, resolution: int = 32, dim: int = 192, widths: tuple[int, int, int] = (16, 48, 128)
+    ) -> None:
+        super().__init__()
+        self.resolution, self.dim = resolution, dim
+        half, quarter, eighth = widths
+        self.stem = nn.Conv3d(2, half, 5, stride=2, padding=2, bias=False)
+        self.stem_norm = nn.BatchNorm3d(half)
+        self.stages = nn.Sequential(
+            ResidualBlock(half, quarter, stride=2),
+            ResidualBlock(quarter, quarter),
+            ResidualBlock(quarter, eighth, stride=2),
+            ResidualBlock(eighth, eighth),
+        )
+        levels = resolution // 8
+        self.head = nn.Linear(2 * eighth * levels, dim)
+
+    def forward(self, occupancy: Tensor) -> Tensor:
+        """Embeds grids.
+
+        Args:
+            occupancy: (B, R, R, R) float, 1 where filled, [x, y, z] with y up.
+
+        Returns:
+            (B, D) float, unit rows.
+        """
+        filled = occupancy[:, None]
+        x = torch.cat([filled, filled - _eroded(filled)], dim=1)
+        x = F.relu(self.stem_norm(self.stem(x)))
+        x = self.stages(x)
+        # Where along x and z a feature stands changes with the yaw; at which height does not.
+        pooled = torch.cat([x.mean(dim=(2, 4)), x.amax(dim=(2, 4))], dim=1).flatten(1)
+        return F.normalize(self.head(pooled), dim=1)
+
+
+def _eroded(filled: Tensor) -> Tensor:
+    """Cells whose six neighbours are filled: what is left is the surface. (B, 1, R, R, R)."""
+    padded = F.pad(filled, (1,) * 6)
+    inner = slice(1, -1)
+    low, high = slice(None, -2), slice(2, None)
+    along_x = torch.minimum(padded[:, :, low, inner, inner], padded[:, :, high, inner, inner])
+    along_y = torch.minimum(padded[:, :, inner, low, inner], padded[:, :, inner, high, inner])
+    along_z = torch.minimum(padded[:, :, inner, inner, low], padded[:, :, inner, inner, high])
+    return torch.minimum(torch.minimum(along_x, along_y), torch.minimum(along_z, filled))
