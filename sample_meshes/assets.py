@@ -20,7 +20,7 @@ class Asset:
 
 HARBOUR = [
     Asset("props/barrel-wood.glb", "barrel", 2),
-    Asset("props/barrel-banded.fbx", "barrel", 27),
+    Asset("props/barrel-banded.fbx", "barrel", 24),
     Asset("props/barrel-slim.dae", "barrel", 11),
     Asset("props/barrel-tub.obj", "barrel", 16),
     Asset("props/barrel-yellow.glb", "barrel", 1),

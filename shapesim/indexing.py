@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,15 +124,18 @@ def read_asset(task: ReadTask) -> ReadAsset:
     )
 
 
-def _with_buffer(path: Path) -> list[Path]:
-    """The files that make an asset: a .gltf keeps its vertices in another."""
-    buffer = path.with_suffix(".bin")
-    return [path, buffer] if path.suffix.lower() == ".gltf" and buffer.is_file() else [path]
+def _with_buffers(path: Path) -> list[Path]:
+    """The files that make an asset: a .gltf keeps its vertices in others."""
+    if path.suffix.lower() != ".gltf":
+        return [path]
+    names = re.findall(rb'"uri"\s*:\s*"([^":]+\.bin)"', path.read_bytes())
+    buffers = [path.parent / unquote(name.decode(errors="replace")) for name in names]
+    return [path, *(buffer for buffer in buffers if buffer.is_file())]
 
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    for part in _with_buffer(path):
+    for part in _with_buffers(path):
         with part.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
@@ -261,7 +266,7 @@ def _survey(
 
 def _stamp(path: Path) -> tuple[int, int]:
     """Size and time of the last change."""
-    stats = [part.stat() for part in _with_buffer(path)]
+    stats = [part.stat() for part in _with_buffers(path)]
     return sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
 
 
@@ -309,10 +314,10 @@ def _write(
     touched: list[tuple[int, int, int]] = []
     for entry, result in batch:
         if isinstance(result, AssetError):
-            records.append((_failed_record(entry, result), {}))
+            records.append((_record(entry, error=result), {}))
         elif id(result) in rows:
             vector = embedder.fingerprint, rows[id(result)].tobytes()
-            records.append((_asset_record(entry, result, arrivals), {embedder.space: vector}))
+            records.append((_record(entry, result, arrivals), {embedder.space: vector}))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
         elif entry.before:
             touched.append((entry.before.id, entry.size, entry.mtime))
@@ -327,20 +332,29 @@ def _write(
         report.seconds[step] = report.seconds.get(step, 0.0) + seconds
 
 
-def _failed_record(entry: _Pending, error: AssetError) -> FileRecord:
+def _record(
+    entry: _Pending,
+    asset: ReadAsset | None = None,
+    arrivals: dict[str, str] | None = None,
+    error: AssetError | None = None,
+) -> FileRecord:
+    before = entry.before
+    moved = (arrivals or {}).get(asset.sha256) if asset and not before else None
     return FileRecord(
-        entry.store, entry.name, entry.size, entry.mtime, "", entry.arrived_at,
-        version("shapesim"), entry.before and entry.before.id, error.reason,
-    )  # fmt: skip
-
-
-def _asset_record(entry: _Pending, asset: ReadAsset, arrivals: dict[str, str]) -> FileRecord:
-    moved = None if entry.before else arrivals.get(asset.sha256)
-    return FileRecord(
-        entry.store, entry.name, entry.size, entry.mtime, asset.sha256,
-        moved or entry.arrived_at, version("shapesim"), entry.before and entry.before.id, None,
-        asset.triangles, asset.extents, asset.unit, asset.signature,
-    )  # fmt: skip
+        store=entry.store,
+        path=entry.name,
+        size=entry.size,
+        mtime=entry.mtime,
+        sha256=asset.sha256 if asset else "",
+        arrived_at=moved or entry.arrived_at,
+        reader=version("shapesim"),
+        replaces=before.id if before else None,
+        reason=error.reason if error else None,
+        triangles=asset.triangles if asset else None,
+        extents=asset.extents if asset else None,
+        unit=asset.unit if asset else None,
+        signature=asset.signature if asset else None,
+    )
 
 
 def _catalogued_arrivals(store: Path, report: IndexReport) -> dict[str, str]:

@@ -35,7 +35,9 @@ def label_from_name(path: Path, vocabulary: Collection[str]) -> str:
     The last, because a name ends with the thing itself: ``TableLamp`` is a lamp. Both ``lamp``
     and ``lamps`` match.
     """
-    for word in reversed(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", path.stem)):
+    for word in reversed(
+        [str(part) for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", path.stem)]
+    ):
         singular = word.lower().removesuffix("s")
         for candidate in (word.lower(), singular):
             if candidate in vocabulary:

@@ -69,8 +69,8 @@ class Mesh:
     @property
     def extents(self) -> NDArray[np.float64]:
         """(3,) float64 size of the axis-aligned bounding box, in the file's unit."""
-        corners: NDArray[np.float64] = self.vertices[np.unique(self.faces)]
-        return np.ptp(corners, axis=0)
+        size: NDArray[np.float64] = np.ptp(self.vertices[np.unique(self.faces)], axis=0)
+        return size
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def voxelize(
 
 def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str]) -> str:
     if labels is None:
-        return name.split("/")[0]
+        return name.split("/", maxsplit=1)[0]
     return labels.get(name) or label_from_name(Path(name), vocabulary)
 
 

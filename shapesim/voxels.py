@@ -54,13 +54,16 @@ def voxelise(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Voxe
 
 def voxel_grid(mesh: Mesh, resolution: int = RESOLUTION) -> trimesh.voxel.VoxelGrid:
     """The same as a trimesh ``VoxelGrid``, whose transform leads back to the mesh's coordinates."""
-    import trimesh
+    from trimesh.voxel import VoxelGrid
 
     # trimesh puts a cell's index at its centre, grid coordinates put it at its lower corner.
     centre = np.eye(4)
     centre[:3, 3] = 0.5
     from_grid = np.linalg.inv(grid_transform(mesh, resolution)) @ centre
-    return trimesh.voxel.VoxelGrid(voxelise(mesh, resolution), transform=from_grid)
+    grid: trimesh.voxel.VoxelGrid = VoxelGrid(  # type: ignore[no-untyped-call]
+        voxelise(mesh, resolution), transform=from_grid
+    )
+    return grid
 
 
 def grid_transform(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Matrix4:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, wait
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -27,7 +28,7 @@ _TASKS_PER_WORKER = 1000
 def map_isolated(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
-    path_of: Callable[[Task], str | os.PathLike[str]],
+    path_of: Callable[[Task], Path],
     seconds: float = SECONDS_PER_FILE,
 ) -> Iterator[tuple[Task, Result | AssetError]]:
     """Yields every task with its result, in the order of completion.
@@ -41,9 +42,9 @@ def map_isolated(
     workers = max(1, min(os.cpu_count() or 1, len(tasks)))
     # spawn everywhere: the same on Windows and macOS, and safe beside the threads of torch.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=workers, max_tasks=_TASKS_PER_WORKER, context=context)
+    pool: Any = ProcessPool(max_workers=workers, max_tasks=_TASKS_PER_WORKER, context=context)
     waiting = iter(tasks)
-    running = {}
+    running: dict[Any, Task] = {}
     try:
         while True:
             # A short queue keeps workers busy and results, not yet written, few.

@@ -76,13 +76,14 @@ def sampling_weights(data: GridData) -> NDArray[np.float64]:
     """
     _, source, sizes = np.unique(data.sources, return_inverse=True, return_counts=True)
     by_source = 1 / np.sqrt(sizes[source])
-    everything = by_source / by_source.sum()
+    everything: NDArray[np.float64] = by_source / by_source.sum()
     labelled = data.labels != UNLABELLED
     if not labelled.any():
         return everything
     sizes = np.bincount(data.labels[labelled], minlength=len(data.classes))
     by_class = np.where(labelled, 1 / np.sqrt(sizes[data.labels]), 0) * np.sqrt(by_source)
-    return (everything + by_class / by_class.sum()) / 2
+    halves: NDArray[np.float64] = (everything + by_class / by_class.sum()) / 2
+    return halves
 
 
 def unpack(packed: NDArray[np.uint8], resolution: int) -> NDArray[np.bool_]:
@@ -106,7 +107,7 @@ def draw_view(
         (R, R, R) bool.
     """
     grid = unpack(orientations[rng.integers(len(orientations))], resolution)
-    grid = np.rot90(grid, rng.integers(4), axes=(0, 2))
+    grid = np.rot90(grid, int(rng.integers(4)), axes=(0, 2))
     if rng.random() < 0.5 * strength:
         grid = grid[::-1]
     if rng.random() < 0.8 * strength:

@@ -62,6 +62,7 @@ class ResNet3d(nn.Module):
             ResidualBlock(eighth, eighth),
         )
         levels = resolution // 8
+        self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(2 * eighth * levels, dim)
 
     def forward(self, occupancy: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ class ResNet3d(nn.Module):
         x = self.stages(x)
         # Where along x and z a feature stands changes with the yaw; at which height does not.
         pooled = torch.cat([x.mean(dim=(2, 4)), x.amax(dim=(2, 4))], dim=1).flatten(1)
-        return F.normalize(self.head(pooled), dim=1)
+        return F.normalize(self.head(self.dropout(pooled)), dim=1)
 
 
 def _eroded(filled: Tensor) -> Tensor:

@@ -34,6 +34,9 @@ _TEMPERATURE_VIEW = 0.1
 _WEIGHT_VIEW = 0.5
 _WEIGHT_TURN = 4.0
 _CHECKPOINT_STEPS = 100
+# bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
+# smaller than 4³ (torch 2.13), as it is when the input is smaller than 32³.
+_HALF_FROM = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
         for step in range(start, recipe.steps):
             grids, labels = upcoming.result()
             upcoming = pool.submit(_draw_batch, data, weights, recipe, step + 1)
-            with torch.autocast(device.type, torch.bfloat16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=data.resolution >= _HALF_FROM):
                 embeddings = model(torch.from_numpy(grids).to(device).float())
             terms = _losses(embeddings.float(), labels.to(device), centres)
             loss = terms[0] + _WEIGHT_VIEW * terms[1] + _WEIGHT_TURN * terms[2]
@@ -95,7 +98,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
                     f"the loss is {loss.item()} at step {step}; the last checkpoint is {checkpoint}"
                 )
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -149,9 +152,7 @@ def _losses(embeddings: Tensor, labels: Tensor, centres: Tensor) -> tuple[Tensor
     return by_class, by_view, by_turn
 
 
-def _report(
-    step: int, steps: int, means: NDArray[np.float64], began: float, start: int
-) -> None:
+def _report(step: int, steps: int, means: NDArray[np.float64], began: float, start: int) -> None:
     seconds = time.monotonic() - began
     left = seconds / (step - start) * (steps - step)
     by_class, by_view, by_turn, loss = means
@@ -181,8 +182,11 @@ def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
 def main() -> None:
     """The command line."""
     defaults = Recipe()
-    parser = argparse.ArgumentParser(prog="python -m voxel_models.train", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m voxel_models.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("grids", nargs="+", type=Path, help=".npz files of 'shapesim voxelize'")
     parser.add_argument("--out", type=Path, required=True, help="ARCHITECTURE.DATA.safetensors")
     parser.add_argument("--architecture", default=defaults.architecture)
@@ -198,15 +202,15 @@ def main() -> None:
     except (OSError, ValueError, KeyError) as error:
         parser.exit(1, f"{error}; make grids by 'shapesim voxelize'\n")
     recipe = Recipe(options.architecture, options.steps, options.batch, options.rate, options.seed)
-    labelled = int((data.labels != UNLABELLED).sum())
-    print(f"{len(data.labels)} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
+    assets, labelled = len(data.labels), int((data.labels != UNLABELLED).sum())
+    print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
     model = train(data, recipe, options.out.with_suffix(".checkpoint"))
     info = asdict(recipe) | {
         "resolution": data.resolution,
         "dim": int(model.dim),  # type: ignore[arg-type]
         "data": [file.stem for file in options.grids],
         "excluded": options.exclude,
-        "assets": len(data.labels),
+        "assets": assets,
         "labelled": labelled,
         "classes": len(data.classes),
         "licence": options.licence,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from trimesh import Trimesh
 
 from sample_meshes.families.parts import (
     WOODS,
@@ -10,7 +11,6 @@ from sample_meshes.families.parts import (
     Floats,
     Part,
     Rng,
-    Trimesh,
     ball,
     box,
     lathe,
@@ -290,7 +290,7 @@ def _sail(half: float, top: float, low: float, z: float, belly: float) -> Trimes
     return paint(
         "white",
         *(
-            sheet([a, b, d, c])
+            sheet([a, c, d, b])
             for (a, b), (c, d) in zip(rows[:-1].tolist(), rows[1:].tolist(), strict=True)
         ),
     ).mesh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from trimesh import Trimesh
 
 from sample_meshes.families.parts import (
     BRIGHT,
@@ -11,7 +12,6 @@ from sample_meshes.families.parts import (
     Part,
     Point,
     Rng,
-    Trimesh,
     around,
     ball,
     box,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from trimesh import Trimesh
 
 from sample_meshes.families.parts import (
     Family,
     Part,
     Rng,
-    Trimesh,
     ball,
     circle,
     extrude,

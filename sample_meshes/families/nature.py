@@ -47,8 +47,8 @@ def tree(rng: Rng) -> list[Part]:
             half = (wide * np.sin(np.pi * (0.1 + 0.85 * out)))[:, None] * (0, -0.35, 1)
             left, right = spine + half, spine + half * (1, 1, -1)
             blade = [
-                sheet([a, b, d, c])
-                for edge in (left, right)
+                sheet([a, b, d, c][::order])
+                for edge, order in ((left, -1), (right, 1))  # both halves face up
                 for a, b, c, d in zip(spine[:-1], spine[1:], edge[:-1], edge[1:], strict=True)
             ]
             fronds += [place(mesh, tuple(path[-1]), (0, 360 * k / n, 0)) for mesh in blade]

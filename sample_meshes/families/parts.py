@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
-from trimesh import Trimesh as Trimesh
+from trimesh import Trimesh
 
 T = TypeVar("T")
 Rng = np.random.Generator

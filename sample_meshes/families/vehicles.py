@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from trimesh import Trimesh
 
 from sample_meshes.families.parts import (
     BRIGHT,
     Family,
     Part,
     Rng,
-    Trimesh,
     ball,
     box,
     lathe,
@@ -242,14 +242,14 @@ def tank(rng: Rng) -> list[Part]:
         ],
         w * 0.95,
     )
-    top, tr, th = r + h, w * u(0.28, 0.4), u(0.4, 0.7)
+    top, tr, th = r + h, w * u(0.28, 0.4), u(0.5, 0.9)
     z = -long * u(0.0, 0.12)
     turret = lathe(
         [(tr, top), (tr * u(0.9, 1.1), top + th * 0.5), (tr * u(0.5, 0.8), top + th)],
         pick(rng, 4, 6, 8, 12),
         (0, 0, z),
     )
-    reach, calibre = long * u(0.4, 0.7), u(0.06, 0.13)
+    reach, calibre = long * u(0.4, 0.7), u(0.08, 0.16)
     xs = pick(rng, [0.0], [0.0], [0.0], [-0.2, 0.2])
     y = top + th * 0.5
     barrels = [rod((x, y, z), (x, y + 0.1, z + tr + reach), calibre) for x in xs]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from sample_meshes.families.parts import (
@@ -167,7 +169,7 @@ def shield(rng: Rng) -> list[Part]:
         front = loft(rings)
         closed = np.vstack([outline, outline[:1]])
         flat = np.c_[closed, np.full(len(closed), t / 2)]
-        band_list = [rod(a, b, t * 0.55, sides=4) for a, b in zip(flat[:-1], flat[1:], strict=True)]
+        band_list = [rod(a, b, t * 0.55, sides=4) for a, b in itertools.pairwise(flat)]
         band = paint(metal, *band_list).mesh
     middle = float(outline[:, 1].mean())
     parts = [paint(colour, front), paint(metal, band)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -26,24 +26,15 @@ from rich.text import Text
 
 from shapesim.errors import AssetError, GalleryNotFoundError
 
-stdout = Console()
+# Into a file or another program, lines are as long as they must be.
+stdout = Console(width=None if sys.stdout.isatty() else 200)
 stderr = Console(stderr=True)
 
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
 
 
-class Space(StrEnum):
-    """What vectors are about."""
-
-    SHAPE = "shape"
-
-
-class Up(StrEnum):
-    """Up axis of a file."""
-
-    Y = "y"
-    Z = "z"
-
+Space = Literal["shape"]
+"""What vectors are about."""
 
 GalleryOption = Annotated[
     Path | None,
@@ -57,7 +48,7 @@ GalleryOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 UpOption = Annotated[
-    Up | None,
+    Literal["y", "z"] | None,
     typer.Option(
         help="Up axis of all files. Default: what each file says, or its format's convention.",
         show_default=False,

@@ -15,13 +15,12 @@ from shapesim.errors import AssetError
 def embed(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Mesh files.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
-    space: Annotated[Space, typer.Option(help="What the vectors are about.")] = Space.SHAPE,
+    space: Annotated[Space, typer.Option(help="What the vectors are about.")] = "shape",
     up: UpOption = None,
 ) -> None:
     """Write the vectors of files: arrays paths (N,) and vectors (N, D), unit rows.
 
     Example:
-
       shapesim embed props/*.fbx --space shape --out vectors.npz
     """
     import numpy as np
@@ -29,11 +28,11 @@ def embed(
     from shapesim.embedders import EMBEDDERS
     from shapesim.indexing import ReadAsset, read_assets
 
-    embedder = EMBEDDERS[space.value]()
+    embedder = EMBEDDERS[space]()
     found: dict[Path, ReadAsset | AssetError] = {}
     with progress_bar("embedding") as bar:
         bar.update(bar.task_ids[0], total=len(files))
-        for path, result in read_assets(files, embedder, up and up.value):
+        for path, result in read_assets(files, embedder, up):
             found[path] = result
             bar.advance(bar.task_ids[0])
     report_failures([result for result in found.values() if isinstance(result, AssetError)])

@@ -34,7 +34,6 @@ def index(
     """Embed all assets of a store, or only what has changed since the last time.
 
     Examples:
-
       shapesim index store_meshes/
 
       shapesim index packs/2026-11 ~/assets --gallery shared/gallery
@@ -53,7 +52,7 @@ def index(
             note = f"{failed} failed" if failed else ""
             bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
-        report = index_stores(opened, stores or [], ShapeEmbedder(), up and up.value, show)
+        report = index_stores(opened, stores or [], ShapeEmbedder(), up, show)
     report_lines(report.warnings, "yellow", "warning")
     report_failures(report.failures)
     if as_json:

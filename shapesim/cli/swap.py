@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -32,7 +33,7 @@ def swap(
         list[Path], typer.Argument(metavar="ASSET...", help="Mesh files to replace.")
     ],
     k: Annotated[int, typer.Option("-k", min=1, help="Matches for each asset.")] = 10,
-    by: Annotated[Space, typer.Option(help="What has to be alike.")] = Space.SHAPE,
+    by: Annotated[Space, typer.Option(help="What has to be alike.")] = "shape",
     new_since: Annotated[
         str | None,
         typer.Option(
@@ -48,7 +49,6 @@ def swap(
     """Recommend assets of the store that could stand in an asset's place.
 
     Examples:
-
       shapesim swap my_asset.fbx
 
       shapesim swap props/*.fbx -k 3 --new-since 7d
@@ -61,10 +61,10 @@ def swap(
     from shapesim.indexing import ReadAsset, read_assets
     from shapesim.swap import Query, recommend
 
-    embedder = EMBEDDERS[by.value]()
+    embedder = EMBEDDERS[by]()
     with Gallery(gallery_folder(gallery)) as opened:
         # The order of completion is not the order asked for.
-        found = dict(read_assets(assets, embedder, up and up.value))
+        found = dict(read_assets(assets, embedder, up))
         read = {path: found[path] for path in assets}
         good = {path: asset for path, asset in read.items() if isinstance(asset, ReadAsset)}
         results: list[list[Match]] = []
@@ -91,7 +91,8 @@ def _print(path: Path, matches: Sequence[Match], filtered: bool) -> None:
         reason = "nothing has arrived since then" if filtered else "the gallery is empty"
         stdout.print(f"[bold]{escape(str(path))}[/bold]: {reason}")
         return
-    table = Table(title=f"Replacements for {escape(str(path))}", title_justify="left")
+    title = f"Replacements for {escape(str(path))}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
     table.add_column("asset", overflow="fold")

@@ -26,7 +26,6 @@ def voxelize(
     """Write occupancy grids, to train a network on.
 
     Example:
-
       shapesim voxelize store/ --labels labels.csv --out grids.npz
 
       python -m voxel_models.train grids.npz --out resnet3d.mine.safetensors

@@ -66,7 +66,8 @@ class ShapeEmbedder(Embedder):
             device = next(self._model.parameters()).device
             rows = self._model(torch.from_numpy(turned).to(device, torch.float32)).cpu().numpy()
         mean: NDArray[np.float32] = rows.reshape(4, len(prepared), -1).mean(axis=0)
-        return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        mean /= np.linalg.norm(mean, axis=1, keepdims=True)
+        return mean
 
     @cached_property
     def _model(self) -> nn.Module:

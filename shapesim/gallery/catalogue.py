@@ -198,9 +198,7 @@ class Catalogue:
     def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
         """Records a new (id, size, mtime) of files whose content has not changed."""
         with self._transaction() as db:
-            db.executemany(
-                "UPDATE files SET size = ?2, mtime = ?3 WHERE id = ?1", list(files)
-            )
+            db.executemany("UPDATE files SET size = ?2, mtime = ?3 WHERE id = ?1", list(files))
 
     def set_arrivals(self, arrivals: Iterable[tuple[int, str]]) -> None:
         """Records another arrival time for files by id."""
@@ -241,4 +239,4 @@ class Catalogue:
         )
         ids = np.array([row[0] for row in rows], dtype=np.int64)
         stacked = np.frombuffer(b"".join(bytes(row[2]) for row in rows), np.float32)  # type: ignore
-        return ids, {str(row[1]) for row in rows}, stacked.reshape(len(rows), -1)
+        return ids, {str(row[1]) for row in rows}, stacked.reshape(len(rows), -1 if rows else 0)

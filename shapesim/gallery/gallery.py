@@ -83,7 +83,7 @@ class Gallery:
             lock.acquire(timeout=0)
         except Timeout:
             raise GalleryBusyError(
-                f"{self.folder}: another 'shapesim index' is at work; run this again when it is done"
+                f"{self.folder}: another 'shapesim index' is at work; run this again after it"
             ) from None
         except OSError as error:
             raise GalleryError(f"{self.folder}: cannot be written ({error.strerror})") from error

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from shapesim.types import Embeddings
 
+_MIN_REACH = 64
+
 
 class NNDescentIndex:
     """A graph over vectors; can be pickled.
@@ -31,7 +33,9 @@ class NNDescentIndex:
 
     def query(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See ``Index``."""
-        # Asked for more neighbours than there are, PyNNDescent repeats some.
+        # Asked for more neighbours than there are, PyNNDescent repeats some; asked for few, it
+        # walks a narrow path and misses the nearest.
         k = min(k, self._size)
-        rows, distances = self._index.query(vectors, k, epsilon=self._epsilon)
-        return rows.astype(np.int64), distances.astype(np.float32)
+        reach = min(max(k, _MIN_REACH), self._size)
+        rows, distances = self._index.query(vectors, reach, epsilon=self._epsilon)
+        return rows[:, :k].astype(np.int64), distances[:, :k].astype(np.float32)

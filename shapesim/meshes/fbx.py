@@ -24,9 +24,7 @@ _FLAGS = assimp_py.Process_Triangulate | assimp_py.Process_SortByPType
 _UNIT_BINARY = re.compile(
     rb"\x0f\0\0\0UnitScaleFactorS\x06\0\0\0double(?:S.\0\0\0[A-Za-z]*)+D(.{8})", re.DOTALL
 )
-_UNIT_ASCII = re.compile(
-    rb'"UnitScaleFactor",\s*"double"(?:,\s*"[A-Za-z]*")+,\s*([-+\d.eE]+)'
-)
+_UNIT_ASCII = re.compile(rb'"UnitScaleFactor",\s*"double"(?:,\s*"[A-Za-z]*")+,\s*([-+\d.eE]+)')
 
 
 def load_fbx(path: Path) -> Loaded:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import io
 import json
 import struct
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import trimesh
@@ -36,7 +38,7 @@ def load_gltf(path: Path) -> Loaded:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(
-        io.BytesIO(data), file_type=kind, resolver=FilePathResolver(path), process=False
+        io.BytesIO(data), file_type=kind, resolver=FilePathResolver(str(path)), process=False
     )
     loaded = from_trimesh(scene)
     loaded.up, loaded.unit, loaded.warnings = "y", 1.0, warnings
@@ -69,18 +71,12 @@ def _check_files(path: Path, tree: dict[str, Any]) -> list[str]:
         return [
             uri
             for uri in files
-            if not (path.parent / uri).is_file() and not (path.parent / _unquoted(uri)).is_file()
+            if not (path.parent / uri).is_file() and not (path.parent / unquote(uri)).is_file()
         ]
 
     if buffers := missing("buffers"):
         raise AssetError(path, f"its buffer {buffers[0]} is missing; put it beside the file")
     return [f"texture {uri} is missing" for uri in missing("images")]
-
-
-def _unquoted(uri: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(uri)
 
 
 def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:
@@ -113,7 +109,8 @@ def _local_transform(node: dict[str, Any]) -> NDArray[np.float64]:
     if "matrix" in node:
         return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
     x, y, z, w = node.get("rotation", (0, 0, 0, 1))
-    transform: NDArray[np.float64] = trimesh.transformations.quaternion_matrix((w, x, y, z))
+    rotation: Any = trimesh.transformations
+    transform: NDArray[np.float64] = rotation.quaternion_matrix((w, x, y, z))
     transform[:3, :3] *= node.get("scale", (1, 1, 1))
     transform[:3, 3] = node.get("translation", (0, 0, 0))
     return transform
@@ -138,7 +135,5 @@ def _buffer(path: Path, buffer: dict[str, Any], rest: bytes) -> bytes:
     if uri is None:
         return rest[8:]  # behind the binary chunk's own head
     if uri.startswith("data:"):
-        from base64 import b64decode
-
         return b64decode(uri.partition(",")[2])
-    return FilePathResolver(path).get(_unquoted(uri))
+    return (path.parent / unquote(uri)).read_bytes()

@@ -69,25 +69,23 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
         mesh = scene.geometry[name]
         if not isinstance(mesh, trimesh.Trimesh):  # lines or points
             continue
-        part = Part(place(mesh.vertices, np.asarray(transform)), mesh.faces, _plain(mesh, name))
-        if isinstance(mesh.visual, TextureVisuals):
-            source: Any = mesh.visual.material
+        plain = Material(str(mesh.metadata.get("name", name)))
+        part = Part(place(mesh.vertices, np.asarray(transform)), mesh.faces, plain)
+        visual: Any = mesh.visual
+        if isinstance(visual, TextureVisuals):
+            source: Any = visual.material
             if id(source) not in materials:
                 materials[id(source)] = _material(source)
             part.material = materials[id(source)]
-            part.uvs = mesh.visual.uv
-            part.colours = mesh.visual.vertex_attributes.get("color")
-        elif mesh.visual.kind == "vertex":
-            part.colours = mesh.visual.vertex_colors
-        elif mesh.visual.kind == "face":
-            _split_by_face_colour(part, mesh, parts)
+            part.uvs = visual.uv
+            part.colours = visual.vertex_attributes.get("color")
+        elif visual.kind == "vertex":
+            part.colours = visual.vertex_colors
+        elif visual.kind == "face":
+            _split_by_face_colour(part, visual, parts)
             continue
         parts.append(part)
     return Loaded(parts, unit=_METRES.get(str(scene.units or "").rstrip("s")))
-
-
-def _plain(mesh: trimesh.Trimesh, name: str) -> Material:
-    return Material(name=str(mesh.metadata.get("name", name)))
 
 
 def _material(source: Any) -> Material:
@@ -103,10 +101,9 @@ def _material(source: Any) -> Material:
     return Material(str(source.name or ""), tuple(float(c) for c in rgba), texture)  # type: ignore[arg-type]
 
 
-def _split_by_face_colour(part: Part, mesh: trimesh.Trimesh, parts: list[Part]) -> None:
+def _split_by_face_colour(part: Part, visual: ColorVisuals, parts: list[Part]) -> None:
     """A part for each colour, since a mesh has colours by vertex or by material only."""
-    assert isinstance(mesh.visual, ColorVisuals)
-    colours, rows = np.unique(mesh.visual.face_colors, axis=0, return_inverse=True)
+    colours, rows = np.unique(visual.face_colors, axis=0, return_inverse=True)
     for row, colour in enumerate(colours):
         red, green, blue, alpha = (float(c) / 255 for c in colour)
         material = Material(part.material.name, (red, green, blue, alpha))

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table; peers are measured beside us in the same run."""

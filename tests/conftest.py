@@ -1,0 +1,63 @@
+"""Shapes and a store that the tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from numpy.typing import NDArray
+
+from shapesim.embedders import ShapeEmbedder
+from shapesim.types import Material, Mesh
+
+SAMPLES = Path(__file__).parent.parent / "sample_meshes"
+
+
+def as_mesh(shape: trimesh.Trimesh) -> Mesh:
+    """A trimesh as a Mesh, y up as it is."""
+    return Mesh(
+        vertices=np.asarray(shape.vertices, np.float64),
+        faces=np.asarray(shape.faces, np.int64),
+        materials=(Material(),),
+        face_materials=np.zeros(len(shape.faces), np.int64),
+    )
+
+
+def lopsided() -> trimesh.Trimesh:
+    """A closed shape without any symmetry: every turn and mirror image of it is another."""
+    parts = [
+        trimesh.creation.box((2.0, 1.0, 0.6)),
+        trimesh.creation.box((0.4, 1.7, 0.5)).apply_translation((0.8, 0.9, 0.1)),
+        trimesh.creation.icosphere(subdivisions=2, radius=0.4).apply_translation((-0.6, 0.6, 0.3)),
+        trimesh.creation.cylinder(0.15, 1.1).apply_translation((-0.3, -0.2, 0.7)),
+    ]
+    joined = trimesh.util.concatenate(parts)
+    assert isinstance(joined, trimesh.Trimesh)
+    return joined
+
+
+def yawed(angle: float) -> NDArray[np.float64]:
+    """(4, 4) turn about +y."""
+    return np.asarray(trimesh.transformations.rotation_matrix(angle, (0, 1, 0)))
+
+
+@pytest.fixture(scope="session")
+def embedder() -> ShapeEmbedder:
+    """The embedder that ships."""
+    return ShapeEmbedder()
+
+
+@pytest.fixture(autouse=True)
+def _away_from_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Tests neither read nor write the user's own data, and find no gallery by chance."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    monkeypatch.delenv("SHAPESIM_GALLERY", raising=False)
+    monkeypatch.chdir(home)
+    yield

@@ -1,0 +1,154 @@
+"""The command line as a user has it: its own process, its streams, its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from tests.conftest import SAMPLES
+
+GAME = SAMPLES / "game"
+
+
+def shapesim(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the command."""
+    return subprocess.run(
+        [sys.executable, "-m", "shapesim", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a gallery of the sample store in it."""
+    folder = tmp_path_factory.mktemp("work")
+    result = shapesim("index", SAMPLES / "store", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["assets"] == report["added"] == 69
+    assert report["failed"] == report["warnings"] == []
+    return folder
+
+
+def test_swap_json_follows_the_contract(home: Path) -> None:
+    """A line per query, in the order asked for, with ranked matches; the gallery is found above."""
+    (home / "below").mkdir()
+    queries = [GAME / "props" / "chair.fbx", GAME / "props" / "crate.obj"]
+    result = shapesim("swap", *queries, "-k", "3", "--json", cwd=home / "below")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["query"] for line in lines] == [str(query) for query in queries]
+    for line in lines:
+        assert [match["rank"] for match in line["matches"]] == [1, 2, 3]
+        for match in line["matches"]:
+            assert Path(match["path"]).is_file()
+            assert -1 <= match["score"] <= 1.0001
+            assert match["triangles"] > 0
+            assert len(match["extents"]) == 3
+            assert match["arrived_at"].startswith("2026-")
+
+
+def test_swap_prints_a_table(home: Path) -> None:
+    """Rank, score, path, triangles, size and day of arrival, for people."""
+    result = shapesim("swap", GAME / "props" / "crate.obj", "-k", "2", cwd=home)
+    assert "crate-braced.glb (same geometry)" in result.stdout
+    assert "2026-09-14" in result.stdout
+
+
+def test_one_bad_query_does_not_stop_the_others(home: Path, tmp_path: Path) -> None:
+    """It is named on stderr; the good one is answered; the exit code is 0."""
+    bad = tmp_path / "übel und leer.fbx"
+    bad.write_bytes(b"")
+    result = shapesim("swap", bad, GAME / "props" / "chair.fbx", "--json", cwd=home)
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) == 1
+    assert f"failed: {bad}: is an empty file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("swap", "nothing.fbx"), 1, "no gallery in this folder or above it"),
+        (("swap", "a.fbx", "--gallery", "gone"), 1, "make one by 'shapesim index STORE'"),
+        (("index", "no-such-store"), 1, "no such folder"),
+        (("index",), 1, "make one by 'shapesim index STORE'"),
+        (("swap",), 2, "Missing argument"),
+        (("swap", "a.fbx", "-k", "0"), 2, "-k"),
+        (("swap", "a.fbx", "--new-since", "soon"), 2, "neither a span like 7d nor a date"),
+        (("swap", "a.fbx", "--by", "smell"), 2, "--by"),
+        (("embed", "gone.obj", "--out", "v.npz"), 1, "No such file"),
+    ],
+)
+def test_mistakes_get_one_clear_line(
+    words: tuple[str, ...], code: int, message: str, tmp_path: Path
+) -> None:
+    """Exit 1 where nothing could be done, 2 for wrong usage; never a traceback."""
+    result = shapesim(*words, cwd=tmp_path)
+    assert result.returncode == code
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_embed_writes_paths_and_unit_vectors(tmp_path: Path) -> None:
+    """What failed is named on stderr and left out of the arrays."""
+    (tmp_path / "broken.glb").write_bytes(b"glTF")
+    files = [GAME / "props" / "chair.fbx", tmp_path / "broken.glb", GAME / "props" / "crate.obj"]
+    result = shapesim("embed", *files, "--space", "shape", "--out", tmp_path / "v.npz")
+    assert result.returncode == 0
+    assert "broken.glb: is cut off" in result.stderr
+    with np.load(tmp_path / "v.npz", allow_pickle=False) as data:
+        assert data["paths"].tolist() == [str(files[0]), str(files[2])]
+        assert data["vectors"].dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(data["vectors"], axis=1), 1, atol=1e-5)
+
+
+def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:
+    """Labels come from the folders; equal geometry is written once."""
+    for name, height in (("tall/a", 3.0), ("tall/b", 2.0), ("low/c", 0.5), ("low/copy", 0.5)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        trimesh.creation.box((1, height, 1)).export(tmp_path / f"{name}.glb")
+    result = shapesim("voxelize", tmp_path, "--out", tmp_path / "grids.npz", "--turns", "2")
+    assert result.returncode == 0, result.stderr
+    with np.load(tmp_path / "grids.npz", allow_pickle=False) as data:
+        assert data["grids"].shape == (3, 2, 32**3 // 8)
+        assert sorted(data["labels"].tolist()) == ["low", "tall", "tall"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
+    """Its files are not taken for removed."""
+    (tmp_path / "pack").mkdir()
+    trimesh.creation.box().export(tmp_path / "pack" / "a.glb")
+    assert shapesim("index", tmp_path, cwd=tmp_path).returncode == 0
+    (tmp_path / "pack").chmod(0)
+    try:
+        result = shapesim("index", tmp_path, "--json", cwd=tmp_path)
+    finally:
+        (tmp_path / "pack").chmod(0o755)
+    assert "Permission denied" in result.stderr
+    assert json.loads(result.stdout)["assets"] == 1
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """The help of every command comes without torch, numpy or a mesh library."""
+    code = (
+        "import sys, shapesim.cli.app\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'trimesh', 'numba', 'assimp_py'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    for command in ("index", "swap", "embed", "voxelize"):
+        assert "Example" in shapesim(command, "--help").stdout

@@ -1,0 +1,238 @@
+"""Bringing a gallery up to date: what is skipped, redone, forgotten, and what a fault costs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from filelock import FileLock
+
+from shapesim.embedders import ShapeEmbedder
+from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
+from shapesim.gallery import Gallery
+from shapesim.indexing import IndexReport, index_stores
+from tests.conftest import SAMPLES
+
+
+def run(store: Path, embedder: ShapeEmbedder, gallery: Path) -> IndexReport:
+    """Indexes one store."""
+    with Gallery(gallery, create=True) as opened:
+        return index_stores(opened, [store], embedder)
+
+
+def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
+    """Added, updated, unchanged, removed, failed."""
+    return (
+        report.added, report.updated, report.unchanged, report.removed, len(report.failures)
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Three boxes, one in a folder with a space and an umlaut, and a broken file."""
+    root = tmp_path / "store"
+    (root / "schöner pack").mkdir(parents=True)
+    for name, height in (("a.obj", 1.0), ("b.glb", 2.0), ("schöner pack/c.stl", 3.0)):
+        trimesh.creation.box((1, height, 0.5)).export(root / name)
+    (root / "broken.fbx").write_bytes(b"Kaydara FBX Binary  \x00\x1a\x00")
+    return root
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Path:
+    """Where the gallery goes."""
+    return tmp_path / "gallery"
+
+
+def test_only_what_changed_is_read_again(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Added, then unchanged, then one changed, one removed, one new; the failure is kept."""
+    assert counts(run(store, embedder, gallery)) == (3, 0, 0, 0, 1)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
+    trimesh.creation.box((1, 5, 0.5)).export(store / "a.obj")
+    (store / "b.glb").unlink()
+    trimesh.creation.icosphere().export(store / "d.ply")
+    assert counts(run(store, embedder, gallery)) == (1, 1, 2, 1, 1)
+    with Gallery(gallery) as opened:
+        assert {asset.id for asset in opened.assets.values()} == {
+            "a.obj", "schöner pack/c.stl", "d.ply",
+        }  # fmt: skip
+        heights = {asset.id: asset.extents[1] for asset in opened.assets.values()}
+        assert heights["a.obj"] == pytest.approx(5)
+
+
+def test_a_touched_file_is_not_embedded_again(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A newer time with the same content counts as unchanged, and the time is remembered."""
+    run(store, embedder, gallery)
+    os.utime(store / "a.obj", (1, 1))
+    assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
+    with Gallery(gallery) as opened:
+        states = opened.catalogue.files("shape")
+    assert states[(store / "a.obj").resolve()].mtime == 1_000_000_000
+
+
+def test_arrival_times_survive_changes_and_moves(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A changed file and a moved file keep the time at which they first came."""
+    run(store, embedder, gallery)
+    with sqlite3.connect(gallery / "gallery.sqlite") as db:
+        db.execute("UPDATE files SET arrived_at = '2020-01-01T00:00:00+00:00'")
+    db.close()
+    trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")
+    shutil.move(store / "b.glb", store / "schöner pack" / "b.glb")
+    trimesh.creation.icosphere().export(store / "new.ply")
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        years = {asset.id: asset.arrived_at[:4] for asset in opened.assets.values()}
+    assert years.pop("new.ply") != "2020"
+    assert set(years.values()) == {"2020"}
+
+
+def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
+    """arrived_at of catalog.csv counts; a wrong date is named and left out."""
+    (store / "catalog.csv").write_text(
+        "path,arrived_at\na.obj,2026-01-02\nb.glb,yesterday\n", encoding="utf-8"
+    )
+    report = run(store, embedder, gallery)
+    assert any("yesterday" in warning for warning in report.warnings)
+    with Gallery(gallery) as opened:
+        dates = {asset.id: asset.arrived_at for asset in opened.assets.values()}
+    assert dates["a.obj"] == "2026-01-02T00:00:00+00:00"
+    assert dates["b.glb"] > "2026-01-02"
+
+
+def test_overlapping_stores_hold_a_file_once(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Indexing a folder inside an indexed store adds nothing, also after a change."""
+    run(store, embedder, gallery)
+    assert counts(run(store / "schöner pack", embedder, gallery)) == (0, 0, 1, 0, 0)
+    trimesh.creation.box((2, 2, 0.1)).export(store / "schöner pack" / "c.stl")
+    assert counts(run(store / "schöner pack", embedder, gallery)) == (0, 1, 0, 0, 0)
+    with Gallery(gallery) as opened:
+        assert len(opened.assets) == 3
+
+
+def test_a_store_and_its_gallery_move_together(
+    store: Path, tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """A gallery beside its store finds the assets where both have gone."""
+    run(store, embedder, tmp_path / ".shapesim")
+    shutil.copytree(tmp_path, tmp_path.parent / "elsewhere")
+    with Gallery(tmp_path.parent / "elsewhere" / ".shapesim") as opened:
+        assert all(asset.path.is_file() for asset in opened.assets.values())
+        assert all("elsewhere" in str(asset.path) for asset in opened.assets.values())
+
+
+def test_a_gltf_buffer_is_part_of_the_asset(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A .gltf whose .bin alone changes is embedded again."""
+    root = tmp_path / "store"
+    root.mkdir()
+    for height in (1.0, 7.0):
+        made = trimesh.Scene(trimesh.creation.box((1, height, 0.5)))
+        for name, content in made.export(file_type="gltf").items():
+            if name.endswith(".bin") or height == 1.0:
+                (root / name).write_bytes(content)
+        if height == 1.0:
+            run(root, embedder, gallery)
+    assert counts(run(root, embedder, gallery)) == (0, 1, 0, 0, 0)
+
+
+def test_two_writers_do_not_meet(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
+    """A second index on one gallery is refused while the first holds the lock."""
+    gallery.mkdir()
+    with FileLock(gallery / "lock"), pytest.raises(GalleryBusyError, match="another"):
+        run(store, embedder, gallery)
+
+
+def test_a_missing_store_is_named(gallery: Path, embedder: ShapeEmbedder, tmp_path: Path) -> None:
+    """No folder, no run; and what was indexed stays."""
+    with pytest.raises(ShapesimError, match="no such folder"):
+        run(tmp_path / "nowhere", embedder, gallery)
+
+
+def test_other_weights_embed_anew(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another fingerprint is an error for search, and index redoes every asset."""
+    run(store, embedder, gallery)
+    other = ShapeEmbedder()
+    monkeypatch.setattr(other, "fingerprint", "another")
+    with Gallery(gallery) as opened:
+        with pytest.raises(GalleryError, match="shapesim index"):
+            opened.vectors(other)
+        assert counts(index_stores(opened, [], other)) == (0, 3, 1, 0, 1)
+        opened.vectors(other)
+
+
+def test_a_damaged_catalogue_is_named(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
+    """A file that is no database gives one line that says what to do."""
+    gallery.mkdir()
+    (gallery / "gallery.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(GalleryError, match="delete the gallery"):
+        run(store, embedder, gallery)
+
+
+def test_a_full_disk_loses_nothing_written(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """SQLite refuses to grow: the error says so, and what was there is there."""
+    run(store, embedder, gallery)
+    for number in range(40):
+        trimesh.creation.box((1, 2 + number, 1)).export(store / f"more{number}.stl")
+    with Gallery(gallery) as opened:
+        opened.catalogue._db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(GalleryError, match="free some space"):
+            index_stores(opened, [store], embedder)
+    with Gallery(gallery) as opened:
+        assert len(opened.assets) == 3
+        assert counts(index_stores(opened, [store], embedder)) == (40, 0, 4, 0, 1)
+
+
+def test_killed_at_any_moment_the_next_run_ends_alike(tmp_path: Path) -> None:
+    """Kill -9 at three moments of a run over the samples; then the gallery equals a clean one."""
+    command = [sys.executable, "-m", "shapesim", "index", str(SAMPLES / "store"), "--gallery"]
+    for moment in (0.5, 3.0, 4.5):
+        process = subprocess.Popen(
+            [*command, str(tmp_path / "killed")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(moment)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for name in ("killed", "clean"):
+        subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True)
+    embedder = ShapeEmbedder()
+    with Gallery(tmp_path / "killed") as killed, Gallery(tmp_path / "clean") as clean:
+        assert [a.id for a in killed.assets.values()] == [a.id for a in clean.assets.values()]
+        np.testing.assert_allclose(
+            killed.vectors(embedder)[1], clean.vectors(embedder)[1], atol=1e-4
+        )
+
+
+def test_a_store_without_a_usable_file_leaves_an_empty_gallery(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Only failures: they are reported, nothing crashes."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "a.obj").write_bytes(b"")
+    report = run(tmp_path / "store", embedder, gallery)
+    assert counts(report) == (0, 0, 0, 0, 1)
+    assert report.total == 0

@@ -1,0 +1,313 @@
+"""Loading: twins of one scene in every format, frames, and damaged files."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from shapesim.errors import AssetError, UnsupportedFormatError
+from shapesim.geometry import same_geometry, signature
+from shapesim.meshes import SUFFIXES, find_assets, load_mesh
+from shapesim.meshes.parts import Loaded, Part, assemble
+from shapesim.types import Material
+from tests.conftest import SAMPLES, lopsided, yawed
+
+TO_Z_UP = trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0))
+WRITTEN = [".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf"]
+
+
+def scene() -> trimesh.Scene:
+    """Two nodes, each with a transform of its own."""
+    made = trimesh.Scene()
+    made.add_geometry(lopsided(), transform=yawed(0.4))
+    moved = yawed(-1.0)
+    moved[:3, 3] = (3.0, 0.5, -1.0)
+    made.add_geometry(trimesh.creation.cone(0.5, 2.0), transform=moved)
+    return made
+
+
+def write(path: Path, made: trimesh.Scene) -> Path:
+    """Writes a scene; formats that stand on z get it turned."""
+    if path.suffix in {".stl", ".ply", ".3mf"}:
+        made.apply_transform(TO_Z_UP)
+    if path.suffix == ".gltf":
+        for name, content in made.export(file_type="gltf").items():
+            target = path if name.endswith(".gltf") else path.with_name(name)
+            target.write_bytes(content)
+    elif path.suffix in {".stl", ".ply", ".off", ".dae"}:
+        made.to_mesh().export(path)
+    else:
+        made.export(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", WRITTEN)
+def test_every_format_gives_the_same_geometry(suffix: str, tmp_path: Path) -> None:
+    """A scene of two placed nodes has one geometry and one size in all formats."""
+    expected = load_mesh(write(tmp_path / "reference.glb", scene()))
+    mesh = load_mesh(write(tmp_path / f"Tür und Angel{suffix}", scene()))
+    assert same_geometry(signature(mesh), signature(expected))
+    np.testing.assert_allclose(mesh.extents, expected.extents, rtol=1e-4)
+    assert len(mesh.faces) == len(expected.faces)
+
+
+def test_every_suffix_is_tested() -> None:
+    """The formats above and FBX are all there are."""
+    assert {*WRITTEN, ".fbx"} == SUFFIXES
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SAMPLES / "store").rglob("*.fbx")), ids=lambda path: path.stem
+)
+def test_fbx_samples_stand_upright_in_metres(path: Path) -> None:
+    """FBX files of either up axis and unit have their base on y = 0 and a size in metres."""
+    mesh = load_mesh(path)
+    assert mesh.unit is not None
+    low, high = mesh.vertices[:, 1].min() * mesh.unit, mesh.vertices[:, 1].max() * mesh.unit
+    assert low == pytest.approx(0, abs=1e-3)
+    assert 0.02 < high < 20
+
+
+def test_the_up_axis_can_be_overridden(tmp_path: Path) -> None:
+    """A z-up OBJ loads lying down, unless told."""
+    scene().apply_transform(TO_Z_UP).to_mesh().export(tmp_path / "a.obj")
+    height = load_mesh(write(tmp_path / "b.glb", scene())).extents[1]
+    assert load_mesh(tmp_path / "a.obj").extents[1] != pytest.approx(height, rel=0.01)
+    assert load_mesh(tmp_path / "a.obj", up="z").extents[1] == pytest.approx(height, rel=1e-4)
+
+
+def test_upright_leads_from_the_files_coordinates(tmp_path: Path) -> None:
+    """Mesh.upright maps what the file holds to the mesh's vertices."""
+    path = write(tmp_path / "a.stl", scene())
+    raw = trimesh.load_mesh(path, process=False)
+    mesh = load_mesh(path)
+    expected = trimesh.transform_points(raw.vertices, mesh.upright)
+    np.testing.assert_allclose(np.sort(mesh.vertices, 0), np.sort(expected, 0), atol=1e-6)
+
+
+def test_materials_uvs_and_textures_survive(tmp_path: Path) -> None:
+    """A textured OBJ keeps its colour, texture coordinates and picture."""
+    from PIL import Image
+
+    Image.new("RGB", (4, 4), (10, 200, 30)).save(tmp_path / "skin.png")
+    (tmp_path / "a.mtl").write_text("newmtl m\nKd 0.2 0.4 0.6\nmap_Kd skin.png\n")
+    (tmp_path / "a.obj").write_text(
+        "mtllib a.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
+    )
+    mesh = load_mesh(tmp_path / "a.obj")
+    (material,) = mesh.materials
+    assert material.name == "m"
+    assert material.colour[:3] == pytest.approx((0.2, 0.4, 0.6), abs=0.01)
+    assert material.texture is not None and not isinstance(material.texture, Path)
+    assert material.texture.getpixel((0, 0)) == (10, 200, 30)
+    assert mesh.uvs is not None
+    assert {tuple(uv) for uv in mesh.uvs} == {(0, 0), (1, 0), (0, 1)}
+    assert mesh.warnings == ()
+
+
+def test_vertex_colours_survive(tmp_path: Path) -> None:
+    """A PLY with vertex colours keeps them."""
+    shape = trimesh.creation.box()
+    shape.visual.vertex_colors = np.tile([9, 90, 200, 255], (8, 1))
+    shape.export(tmp_path / "a.ply")
+    colours = load_mesh(tmp_path / "a.ply").colours
+    assert colours is not None
+    np.testing.assert_array_equal(np.unique(colours, axis=0), [[9, 90, 200, 255]])
+
+
+def skinned_gltf(path: Path, joint_scale: float) -> None:
+    """One triangle skinned to one joint; the mesh's own node is moved far away."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0]], "<f4")
+    bind = np.diag([0.5, 0.5, 0.5, 1]).astype("<f4")
+    content = corners.tobytes() + np.array([0, 1, 2], "<u4").tobytes() + bind.T.tobytes()
+    (path.parent / "skin.bin").write_bytes(content)
+    tree = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0, 1]}],
+        "nodes": [
+            {"mesh": 0, "skin": 0, "translation": [100, 100, 100]},
+            {"scale": [joint_scale] * 3},
+        ],
+        "skins": [{"joints": [1], "inverseBindMatrices": 2}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "buffers": [{"uri": "skin.bin", "byteLength": len(content)}],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": 0, "byteLength": 36},
+            {"buffer": 0, "byteOffset": 36, "byteLength": 12},
+            {"buffer": 0, "byteOffset": 48, "byteLength": 64},
+        ],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3",
+             "min": [0, 0, 0], "max": [1, 2, 0]},
+            {"bufferView": 1, "componentType": 5125, "count": 3, "type": "SCALAR"},
+            {"bufferView": 2, "componentType": 5126, "count": 1, "type": "MAT4"},
+        ],
+    }  # fmt: skip
+    path.write_text(json.dumps(tree))
+
+
+def test_a_skinned_mesh_stands_where_its_joints_put_it(tmp_path: Path) -> None:
+    """The mesh's own node is ignored, the joint's scale and inverse bind matrix apply."""
+    skinned_gltf(tmp_path / "a.gltf", joint_scale=6.0)
+    vertices = load_mesh(tmp_path / "a.gltf").vertices
+    np.testing.assert_allclose(sorted(vertices.tolist()), [[0, 0, 0], [0, 6, 0], [3, 0, 0]])
+
+
+def test_a_skinned_glb_is_a_skinned_gltf(tmp_path: Path) -> None:
+    """The same tree packed as GLB gives the same vertices."""
+    skinned_gltf(tmp_path / "a.gltf", joint_scale=2.0)
+    tree = json.loads((tmp_path / "a.gltf").read_text())
+    del tree["buffers"][0]["uri"]
+    text, binary = json.dumps(tree).encode(), (tmp_path / "skin.bin").read_bytes()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
+    chunks += struct.pack("<II", len(binary), 0x004E4942) + binary
+    (tmp_path / "a.glb").write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+    np.testing.assert_allclose(
+        load_mesh(tmp_path / "a.glb").vertices, load_mesh(tmp_path / "a.gltf").vertices
+    )
+
+
+def test_draco_is_decoded(tmp_path: Path) -> None:
+    """A Draco-compressed GLB has the geometry of the plain one."""
+    import DracoPy
+
+    shape = lopsided()
+    data = DracoPy.encode(shape.vertices, shape.faces, quantization_bits=16)
+    tree = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "extensionsUsed": ["KHR_draco_mesh_compression"],
+        "extensionsRequired": ["KHR_draco_mesh_compression"],
+        "meshes": [{"primitives": [{
+            "attributes": {"POSITION": 0}, "indices": 1,
+            "extensions": {"KHR_draco_mesh_compression":
+                           {"bufferView": 0, "attributes": {"POSITION": 0}}},
+        }]}],
+        "buffers": [{"uri": "a.bin", "byteLength": len(data)}],
+        "bufferViews": [{"buffer": 0, "byteOffset": 0, "byteLength": len(data)}],
+        "accessors": [
+            {"componentType": 5126, "count": len(shape.vertices), "type": "VEC3"},
+            {"componentType": 5125, "count": 3 * len(shape.faces), "type": "SCALAR"},
+        ],
+    }  # fmt: skip
+    (tmp_path / "a.bin").write_bytes(data)
+    (tmp_path / "a.gltf").write_text(json.dumps(tree))
+    plain = write(tmp_path / "b.glb", trimesh.Scene(shape))
+    assert same_geometry(signature(load_mesh(tmp_path / "a.gltf")), signature(load_mesh(plain)))
+
+
+def spoil(change: Callable[[Path], object]) -> Callable[[Path], Path]:
+    """A maker of a file from a change to a good GLB."""
+
+    def make(folder: Path) -> Path:
+        path = write(folder / "bad.glb", scene())
+        change(path)
+        return path
+
+    return make
+
+
+def obj(text: str) -> Callable[[Path], Path]:
+    """A maker of an OBJ file."""
+
+    def make(folder: Path) -> Path:
+        (folder / "bad.obj").write_text(text)
+        return folder / "bad.obj"
+
+    return make
+
+
+def half_fbx(folder: Path) -> Path:
+    """A sample FBX cut in the middle."""
+    whole = next((SAMPLES / "store").rglob("*.fbx")).read_bytes()
+    (folder / "bad.fbx").write_bytes(whole[: len(whole) // 2])
+    return folder / "bad.fbx"
+
+
+def gltf_without_buffer(folder: Path) -> Path:
+    """A .gltf whose .bin is gone."""
+    skinned_gltf(folder / "bad.gltf", 1.0)
+    (folder / "skin.bin").unlink()
+    return folder / "bad.gltf"
+
+
+BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "empty": (spoil(lambda path: path.write_bytes(b"")), "empty file"),
+    "truncated glb": (
+        spoil(lambda path: path.write_bytes(path.read_bytes()[:2000])), "cut off"
+    ),
+    "only a header": (
+        spoil(lambda path: path.write_bytes(path.read_bytes()[:10])), "cut off"
+    ),
+    "garbage": (spoil(lambda path: path.write_bytes(b"\xff\x00" * 500)), "cannot be read"),
+    "truncated fbx": (half_fbx, "cannot be read"),
+    "no faces": (obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n"), "no faces"),
+    "nan": (obj("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "not finite"),
+    "huge": (obj("v 0 0 1e30\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "stray vertices"),
+    "one point": (obj("v 1 1 1\nv 1 1 1\nv 1 1 1\nf 1 2 3\n"), "no surface"),
+    "one line": (obj("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n"), "no surface"),
+    "missing vertices": (obj("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 9\n"), "bad.obj"),
+    "missing buffer": (gltf_without_buffer, "skin.bin is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "reason"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_has_one_clear_line(
+    make: Callable[[Path], Path], reason: str, tmp_path: Path
+) -> None:
+    """It names the file and the reason, and is an AssetError."""
+    path = make(tmp_path)
+    with pytest.raises(AssetError) as caught:
+        load_mesh(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert reason in message
+    assert "\n" not in message
+
+
+def test_an_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
+    """The message lists what can be loaded."""
+    (tmp_path / "a.blend").write_bytes(b"BLENDER")
+    with pytest.raises(UnsupportedFormatError, match=r"\.blend.*\.fbx"):
+        load_mesh(tmp_path / "a.blend")
+
+
+def test_faces_that_name_missing_vertices_are_refused(tmp_path: Path) -> None:
+    """A loader that lets such faces through does not reach the voxels."""
+    part = Part(np.zeros((2, 3)), np.array([[0, 1, 2]]), Material())
+    with pytest.raises(AssetError, match="missing vertices"):
+        assemble(tmp_path / "a.obj", Loaded([part]), np.eye(4))
+
+
+def test_a_missing_material_file_is_a_warning(tmp_path: Path) -> None:
+    """The mesh loads; what is missing is named."""
+    (tmp_path / "a.obj").write_text("mtllib gone.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    assert load_mesh(tmp_path / "a.obj").warnings == ("material file gone.mtl is missing",)
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    """Every real file is found once, however many links lead to it."""
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "a.obj").write_text("v 0 0 0\n")
+    (tmp_path / "pack" / "again").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "other.obj").symlink_to(tmp_path / "pack" / "a.obj")
+    found = find_assets(tmp_path)
+    assert [path.resolve() for path in found.files] == [(tmp_path / "pack" / "a.obj").resolve()]
+    assert len(found.repeats) == 1
+
+
+def test_hidden_folders_are_left_out(tmp_path: Path) -> None:
+    """A gallery or a repository inside a store holds no assets."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "a.obj").write_text("v 0 0 0\n")
+    assert find_assets(tmp_path).files == []

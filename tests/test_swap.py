@@ -1,0 +1,111 @@
+"""Recommendations over the samples: the right kind first, copies marked, variants folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from shapesim.embedders import ShapeEmbedder
+from shapesim.errors import GalleryError
+from shapesim.gallery import Gallery
+from shapesim.geometry import signature
+from shapesim.indexing import index_stores
+from shapesim.meshes import SUFFIXES, find_assets, load_mesh
+from shapesim.swap import Query, recommend
+from shapesim.types import Match
+from tests.conftest import SAMPLES
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """The sample store, indexed."""
+    with Gallery(tmp_path_factory.mktemp("samples") / "gallery", create=True) as opened:
+        report = index_stores(opened, [SAMPLES / "store"], ShapeEmbedder())
+        assert report.failures == []
+        assert report.warnings == []
+        yield opened
+
+
+def swap(gallery: Gallery, name: str, embedder: ShapeEmbedder, **options: object) -> list[Match]:
+    """Matches for one asset of the sample game."""
+    mesh = load_mesh(SAMPLES / name)
+    query = Query(embedder.embed([mesh])[0], signature(mesh))
+    return recommend(gallery, embedder, [query], **options)[0]  # type: ignore[arg-type]
+
+
+def test_samples_hold_every_format() -> None:
+    """Each format that can be loaded is in the sample store."""
+    files = find_assets(SAMPLES / "store").files
+    assert {path.suffix for path in files} == SUFFIXES
+
+
+def kinds_of_game() -> list[str]:
+    """Assets of the game by their path."""
+    files = find_assets(SAMPLES / "game").files
+    return [path.relative_to(SAMPLES).as_posix() for path in files]
+
+
+KINDS = {"pine": "tree"}
+"""Names in the game whose kind has another name in the store."""
+
+
+@pytest.mark.parametrize("name", kinds_of_game())
+def test_the_first_match_is_of_the_same_kind(
+    gallery: Gallery, name: str, embedder: ShapeEmbedder
+) -> None:
+    """A chair is answered by a chair, a sword by a sword."""
+    kind = Path(name).stem.split("-")[0]
+    first = Path(swap(gallery, name, embedder)[0].asset.id).stem
+    assert kind in first or KINDS.get(kind, kind) in first
+
+
+def test_a_copy_in_another_format_is_marked(gallery: Gallery, embedder: ShapeEmbedder) -> None:
+    """The game's crate is a store asset written as OBJ: it comes first, as the same geometry."""
+    first, *others = swap(gallery, "game/props/crate.obj", embedder)
+    assert first.is_copy
+    assert first.score == pytest.approx(1, abs=1e-3)
+    assert not any(match.is_copy for match in others)
+
+
+def test_colour_variants_are_one_match(gallery: Gallery, embedder: ShapeEmbedder) -> None:
+    """The three coloured barrels of one geometry take one row and name each other."""
+    matches = swap(gallery, "store/harbour-pack/props/barrel-red.glb", embedder, k=20)
+    barrels = [match for match in matches if "barrel-red" in match.asset.id or match.is_copy]
+    assert len(barrels) == 1
+    names = {Path(asset.id).stem for asset in (barrels[0].asset, *barrels[0].variants)}
+    assert names == {"barrel-red", "barrel-blue", "barrel-yellow"}
+
+
+def test_only_new_arrivals_are_shown(gallery: Gallery, embedder: ShapeEmbedder) -> None:
+    """new_since leaves the pack that arrived later."""
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    matches = swap(gallery, "game/props/chair.fbx", embedder, k=50, new_since=since)
+    assert matches
+    assert all(match.asset.id.startswith("meadow-pack/") for match in matches)
+    nothing = swap(
+        gallery, "game/props/chair.fbx", embedder, new_since=datetime(2030, 1, 1, tzinfo=UTC)
+    )
+    assert nothing == []
+
+
+@pytest.mark.parametrize("k", [1, 7, 500])
+def test_k_matches_of_distinct_geometry(gallery: Gallery, k: int, embedder: ShapeEmbedder) -> None:
+    """As many as asked for, as long as there are geometries; best first; no asset twice."""
+    matches = swap(gallery, "game/props/chair.fbx", embedder, k=k)
+    assets = [asset for match in matches for asset in (match.asset, *match.variants)]
+    assert len(matches) == k or len(assets) == len(gallery.assets)
+    assert len({asset.path for asset in assets}) == len(assets)
+    scores = [match.score for match in matches]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_an_empty_gallery_says_what_to_run(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """The message names the command."""
+    with (
+        Gallery(tmp_path, create=True) as empty,
+        pytest.raises(GalleryError, match="shapesim index"),
+    ):
+        recommend(empty, embedder, [])
