@@ -15,6 +15,7 @@ from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import same_geometry, signature
 from shapesim.labels import label_from_name
 from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes.loading import UpAxis
 from shapesim.voxels import voxelise
 from shapesim.workers import map_isolated
 
@@ -26,6 +27,7 @@ class _Task:
     label: str
     turns: int
     resolution: int
+    up: UpAxis | None
 
 
 def voxelize(
@@ -34,6 +36,7 @@ def voxelize(
     labels: dict[str, str] | None = None,
     turns: int = 6,
     resolution: int = 32,
+    up: UpAxis | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[int, list[AssetError]]:
     """Writes the grids of all meshes below the roots, each geometry once.
@@ -47,6 +50,7 @@ def voxelize(
             name contains. None takes the name of the top folder under the root.
         turns: orientations within a quarter turn; whole quarter turns are exact on the grid.
         resolution: R.
+        up: the up axis of all files; None for what each file says.
         progress: called with the number of files done and in all.
 
     Returns:
@@ -58,7 +62,7 @@ def voxelize(
         for path in find_assets(root).files:
             name = path.relative_to(root).as_posix()
             label = _label(name, labels, vocabulary)
-            tasks.append(_Task(path, name, label, turns, resolution))
+            tasks.append(_Task(path, name, label, turns, resolution, up))
     if not tasks:
         raise ShapesimError(f"no mesh files below {', '.join(map(str, roots))}")
 
@@ -93,7 +97,7 @@ def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str])
 
 
 def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    mesh = load_mesh(task.path)
+    mesh = load_mesh(task.path, task.up)
     yaws = [math.pi / 2 * turn / task.turns for turn in range(task.turns)]
     grids = [np.packbits(voxelise(mesh, task.resolution, yaw)) for yaw in yaws]
     return np.stack(grids), signature(mesh)

@@ -234,6 +234,12 @@ def half_fbx(folder: Path) -> Path:
     return folder / "bad.fbx"
 
 
+def old_fbx(folder: Path) -> Path:
+    """An ASCII FBX of 2006."""
+    (folder / "bad.fbx").write_text("; FBX 6.1.0 project file\nFBXVersion: 6100\n")
+    return folder / "bad.fbx"
+
+
 def gltf_without_buffer(folder: Path) -> Path:
     """A .gltf whose .bin is gone."""
     skinned_gltf(folder / "bad.gltf", 1.0)
@@ -251,6 +257,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "garbage": (spoil(lambda path: path.write_bytes(b"\xff\x00" * 500)), "cannot be read"),
     "truncated fbx": (half_fbx, "cannot be read"),
+    "old fbx": (old_fbx, "is FBX 6.1, older than 7.1"),
     "no faces": (obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n"), "no faces"),
     "nan": (obj("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "not finite"),
     "huge": (obj("v 0 0 1e30\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "stray vertices"),

@@ -17,6 +17,7 @@ from shapesim.errors import WeightsError as EmbedderWeightsError
 from tests.conftest import as_mesh, lopsided, yawed
 from voxel_models import WeightsError, create_model, list_models, weights_info
 from voxel_models.data import read_grids, sampling_weights
+from voxel_models.inference import fold_norms
 from voxel_models.registry import ARCHITECTURES, weights_path
 from voxel_models.train import Recipe, save_weights, train
 
@@ -41,6 +42,16 @@ def test_shipped_weights_load_and_describe_themselves(name: str) -> None:
     assert (info["dim"], info["resolution"]) == (model.dim, model.resolution)
     assert "unknown" not in info["licence"]
     assert weights_path(name).with_suffix(".md").is_file()
+
+
+def test_folding_norms_changes_nothing(embedder: ShapeEmbedder) -> None:
+    """The faster network answers as the one that was trained."""
+    grids = (torch.rand(4, *(embedder.resolution,) * 3) > 0.8).float()
+    model = create_model(embedder.name, pretrained=True)
+    with torch.inference_mode():
+        expected = model(grids)
+        torch.testing.assert_close(fold_norms(model)(grids), expected, rtol=1e-3, atol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm3d) for module in model.modules())
 
 
 def test_quarter_turns_embed_alike(embedder: ShapeEmbedder) -> None:

@@ -115,9 +115,9 @@ def test_a_plane_stays_thin() -> None:
 def test_walls_that_touch_at_edges_hold() -> None:
     """Six separate sides of a box, as modellers leave them, enclose a solid."""
     box = trimesh.creation.box((1, 1, 1))
-    loose = trimesh.util.concatenate(
-        [box.submesh([[f]], append=True) for f in range(len(box.faces))]
-    )
+    sides = [box.submesh([[face]], append=True) for face in range(len(box.faces))]
+    loose = trimesh.util.concatenate(sides)
+    assert isinstance(loose, trimesh.Trimesh)
     np.testing.assert_array_equal(voxelise(as_mesh(loose)), voxelise(as_mesh(box)))
 
 

@@ -50,13 +50,14 @@ class Recipe:
     seed: int = 0
 
 
-def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
+def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = "") -> nn.Module:
     """Trains from the checkpoint, if there is one, or from the start.
 
     Args:
         data: grids.
         recipe: how.
         checkpoint: written every 100 steps; a run that was stopped goes on from it.
+        start_from: weights to begin with, by name or path; random ones without.
 
     Raises:
         FloatingPointError: the loss is no number; the last checkpoint stays.
@@ -64,6 +65,8 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
     torch.manual_seed(recipe.seed)
     device = pick_device()
     model = create_model(recipe.architecture, resolution=data.resolution).to(device)
+    if start_from:
+        model.load_state_dict(create_model(start_from, pretrained=True).state_dict())
     dim = int(model.dim)  # type: ignore[arg-type]
     centres = nn.Parameter(torch.randn(len(data.classes), dim, device=device))
     optimiser = torch.optim.AdamW([*model.parameters(), centres], recipe.rate, weight_decay=0.05)
@@ -89,6 +92,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
         for step in range(start, recipe.steps):
             grids, labels = upcoming.result()
             upcoming = pool.submit(_draw_batch, data, weights, recipe, step + 1)
+            torch.manual_seed(recipe.seed + step)  # dropout: a resumed run is the unbroken one
             with torch.autocast(device.type, torch.bfloat16, enabled=data.resolution >= _HALF_FROM):
                 embeddings = model(torch.from_numpy(grids).to(device).float())
             terms = _losses(embeddings.float(), labels.to(device), centres)
@@ -192,6 +196,7 @@ def main() -> None:
     parser.add_argument("--architecture", default=defaults.architecture)
     parser.add_argument("--exclude", nargs="*", default=[], help="path prefixes to leave out")
     parser.add_argument("--licence", default="unknown", help="of the data, for the header")
+    parser.add_argument("--start-from", default="", help="weights to begin with, name or path")
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--rate", type=float, default=defaults.rate)
@@ -204,12 +209,13 @@ def main() -> None:
     recipe = Recipe(options.architecture, options.steps, options.batch, options.rate, options.seed)
     assets, labelled = len(data.labels), int((data.labels != UNLABELLED).sum())
     print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
-    model = train(data, recipe, options.out.with_suffix(".checkpoint"))
+    model = train(data, recipe, options.out.with_suffix(".checkpoint"), options.start_from)
     info = asdict(recipe) | {
         "resolution": data.resolution,
         "dim": int(model.dim),  # type: ignore[arg-type]
         "data": [file.stem for file in options.grids],
         "excluded": options.exclude,
+        "start_from": Path(options.start_from).stem,
         "assets": assets,
         "labelled": labelled,
         "classes": len(data.classes),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shapesim.cli.console import progress_bar, report_failures, stdout
+from shapesim.cli.console import UpOption, progress_bar, report_failures, stdout
 
 
 def voxelize(
@@ -22,6 +22,7 @@ def voxelize(
         ),
     ] = None,
     turns: Annotated[int, typer.Option(min=1, help="Orientations in a quarter turn.")] = 6,
+    up: UpOption = None,
 ) -> None:
     """Write occupancy grids, to train a network on.
 
@@ -39,6 +40,6 @@ def voxelize(
         def show(done: int, total: int) -> None:
             bar.update(bar.task_ids[0], completed=done, total=total)
 
-        written, failures = voxelizing.voxelize(folders, out, known, turns, progress=show)
+        written, failures = voxelizing.voxelize(folders, out, known, turns, up=up, progress=show)
     report_failures(failures)
     stdout.print(f"{written} geometries in {out}")

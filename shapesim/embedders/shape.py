@@ -75,7 +75,9 @@ class ShapeEmbedder(Embedder):
             model = voxel_models.create_model(self._weights, pretrained=True)
         except voxel_models.WeightsError as error:
             raise WeightsError(str(error)) from error
-        return model.to(voxel_models.pick_device())
+        from voxel_models.inference import fold_norms
+
+        return fold_norms(model).to(voxel_models.pick_device())
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers prepare only: the network stays behind."""

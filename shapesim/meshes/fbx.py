@@ -1,7 +1,7 @@
 """FBX, binary and ASCII, through Assimp.
 
-Assimp reads FBX 6.1 ASCII and 7.1 to 7.7. It refuses binary files older than 7.1. It applies
-pivots, node transforms and the file's axis system; it does not apply the file's unit.
+Assimp reads versions 7.1 to 7.7, and refuses 6.1 and older. It applies pivots, node transforms and
+the file's axis system; it does not apply the file's unit.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import assimp_py
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.errors import AssetError
 from shapesim.meshes.parts import Loaded, Part, place
 from shapesim.types import Material
+
+_OLDEST = 7100
 
 # Sorting separates triangles from lines and points, which would shift the index stream.
 _FLAGS = assimp_py.Process_Triangulate | assimp_py.Process_SortByPType
@@ -29,6 +32,11 @@ _UNIT_ASCII = re.compile(rb'"UnitScaleFactor",\s*"double"(?:,\s*"[A-Za-z]*")+,\s
 
 def load_fbx(path: Path) -> Loaded:
     """Loads an FBX file; y up, since Assimp applies the file's axis system."""
+    data = path.read_bytes()
+    version = _version(data)
+    if version and version < _OLDEST:
+        reason = f"is FBX {version / 1000:.1f}, older than 7.1; export it anew as FBX 2013 or later"
+        raise AssetError(path, reason)
     scene: Any = assimp_py.import_file(str(path), _FLAGS)
     materials = [_material(properties) for properties in scene.materials]
     parts: list[Part] = []
@@ -38,7 +46,7 @@ def load_fbx(path: Path) -> Loaded:
         for material in materials
         if isinstance(material.texture, Path) and not (path.parent / material.texture).is_file()
     }
-    return Loaded(parts, up="y", unit=_unit(path), warnings=sorted(missing))
+    return Loaded(parts, up="y", unit=_unit(data), warnings=sorted(missing))
 
 
 def _collect(
@@ -78,9 +86,16 @@ def _material(properties: dict[str, Any]) -> Material:
     )
 
 
-def _unit(path: Path) -> float | None:
+def _version(data: bytes) -> int:
+    """Such as 7400 for FBX 7.4; 0 where the file does not say."""
+    if data.startswith(b"Kaydara FBX Binary") and len(data) >= 27:
+        return int(struct.unpack_from("<I", data, 23)[0])
+    found = re.search(rb"FBXVersion:\s*(\d{4})", data[:4096])
+    return int(found[1]) if found else 0
+
+
+def _unit(data: bytes) -> float | None:
     """Metres per unit. The file gives centimetres per unit; Assimp's binding hides it."""
-    data = path.read_bytes()
     if found := _UNIT_BINARY.search(data):
         return float(struct.unpack("<d", found[1])[0]) / 100
     if found := _UNIT_ASCII.search(data):

@@ -1,0 +1,29 @@
+"""What the benchmarks share: a table, and a sample of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from shapesim.meshes import find_assets
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows under a title."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=110).print(table)
+
+
+def sample(store: Path, count: int) -> list[Path]:
+    """The same random files of a store every time."""
+    files = find_assets(store).files
+    chosen = np.random.default_rng(0).permutation(len(files))[:count]
+    return [files[row] for row in sorted(chosen)]
