@@ -26,6 +26,9 @@ _POINTS = np.array(
 )
 _WEIGHTS = np.repeat([0.223381589678011, 0.109951743655322], 3)
 
+# So many triangles are so small that the middle of each is exact enough.
+_MANY = 200_000
+
 
 def minimum_circle(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """The smallest circle around points in the plane.
@@ -94,8 +97,11 @@ def signature(mesh: Mesh) -> NDArray[np.float32]:
     areas = np.linalg.norm(
         np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
     )
-    weights = (areas[:, None] * _WEIGHTS / areas.sum()).ravel()
-    points = np.einsum("qc,fcd->fqd", _POINTS, triangles).reshape(-1, 3)
+    if len(triangles) < _MANY:
+        weights = (areas[:, None] * _WEIGHTS / areas.sum()).ravel()
+        points = np.einsum("qc,fcd->fqd", _POINTS, triangles).reshape(-1, 3)
+    else:
+        weights, points = areas / areas.sum(), triangles.mean(axis=1)
     points = points - weights @ points
     points = points / np.sqrt(weights @ (points**2).sum(axis=1))
 

@@ -67,9 +67,16 @@ class Mesh:
         return self.vertices[self.faces]
 
     @property
+    def corners(self) -> NDArray[np.float64]:
+        """(U, 3) float64 the vertices that faces use."""
+        used = np.zeros(len(self.vertices), dtype=bool)
+        used[self.faces] = True
+        return self.vertices[used]
+
+    @property
     def extents(self) -> NDArray[np.float64]:
         """(3,) float64 size of the axis-aligned bounding box, in the file's unit."""
-        size: NDArray[np.float64] = np.ptp(self.vertices[np.unique(self.faces)], axis=0)
+        size: NDArray[np.float64] = np.ptp(self.corners, axis=0)
         return size
 
 

@@ -29,7 +29,9 @@ PADDING = 1
 # larger than the asset, so that outermost faces lie inside a cell.
 _TOLERANCE = 0.02
 _MARGIN = 0.1
-_CHUNK = 400_000  # candidate cells at a time: bounds memory to about 300 MB
+# Faces and candidate cells at a time: they bound memory to some 100 MB.
+_FACES = 100_000
+_CHUNK = 400_000
 
 
 def voxelise(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Voxels:
@@ -47,8 +49,10 @@ def voxelise(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Voxe
         (R, R, R) bool, [x, y, z].
     """
     to_grid = grid_transform(mesh, resolution, yaw)
-    corners = mesh.vertices @ to_grid[:3, :3].T + to_grid[:3, 3]
-    surface = surface_cells(corners[mesh.faces], resolution)
+    vertices = mesh.vertices @ to_grid[:3, :3].T + to_grid[:3, 3]
+    surface = np.zeros((resolution,) * 3, dtype=bool)
+    for start in range(0, len(mesh.faces), _FACES):
+        surface |= surface_cells(vertices[mesh.faces[start : start + _FACES]], resolution)
     return fill_enclosed(surface)
 
 
@@ -68,7 +72,7 @@ def voxel_grid(mesh: Mesh, resolution: int = RESOLUTION) -> trimesh.voxel.VoxelG
 
 def grid_transform(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Matrix4:
     """(4, 4) from the mesh's coordinates to grid coordinates, cell i spanning [i, i + 1]."""
-    used = mesh.vertices[np.unique(mesh.faces)]
+    used = mesh.corners
     (x, z), radius = minimum_circle(used[:, [0, 2]])
     low, high = float(used[:, 1].min()), float(used[:, 1].max())
     scale = (resolution - 2 * PADDING - _MARGIN) / max(2 * radius, high - low)

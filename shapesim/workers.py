@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 SECONDS_PER_FILE = 120.0
 # Native libraries keep what they once allocated; a fresh process gives it back.
 _TASKS_PER_WORKER = 1000
+# Long enough that workers stay busy while the caller embeds a batch.
+_QUEUED = 64
 
 
 def map_isolated(
@@ -47,8 +49,7 @@ def map_isolated(
     running: dict[Any, Task] = {}
     try:
         while True:
-            # A short queue keeps workers busy and results, not yet written, few.
-            while len(running) < 4 * workers and (task := next(waiting, None)) is not None:
+            while len(running) < _QUEUED * workers and (task := next(waiting, None)) is not None:
                 running[pool.schedule(function, args=[task], timeout=seconds)] = task
             if not running:
                 break

@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trimesh
 from filelock import FileLock
@@ -222,9 +221,8 @@ def test_killed_at_any_moment_the_next_run_ends_alike(tmp_path: Path) -> None:
     embedder = ShapeEmbedder()
     with Gallery(tmp_path / "killed") as killed, Gallery(tmp_path / "clean") as clean:
         assert [a.id for a in killed.assets.values()] == [a.id for a in clean.assets.values()]
-        np.testing.assert_allclose(
-            killed.vectors(embedder)[1], clean.vectors(embedder)[1], atol=1e-4
-        )
+        cosines = (killed.vectors(embedder)[1] * clean.vectors(embedder)[1]).sum(axis=1)
+        assert (cosines > 0.9995).all()
 
 
 def test_a_store_without_a_usable_file_leaves_an_empty_gallery(

@@ -74,8 +74,11 @@ class ResNet3d(nn.Module):
         Returns:
             (B, D) float, unit rows.
         """
-        filled = occupancy[:, None]
-        x = torch.cat([filled, filled - _eroded(filled)], dim=1)
+        filled = occupancy[:, None] > 0.5
+        surface = filled & ~_eroded(filled)
+        # Channels last, because a CPU's convolutions are fastest so.
+        x = torch.cat([filled, surface], dim=1).to(self.head.weight.dtype)
+        x = x.contiguous(memory_format=torch.channels_last_3d)
         x = F.relu(self.stem_norm(self.stem(x)))
         x = self.stages(x)
         # Where along x and z a feature stands changes with the yaw; at which height does not.
@@ -84,11 +87,9 @@ class ResNet3d(nn.Module):
 
 
 def _eroded(filled: Tensor) -> Tensor:
-    """Cells whose six neighbours are filled: what is left is the surface. (B, 1, R, R, R)."""
+    """Filled cells whose six neighbours are filled too. (B, 1, R, R, R) bool."""
     padded = F.pad(filled, (1,) * 6)
-    inner = slice(1, -1)
-    low, high = slice(None, -2), slice(2, None)
-    along_x = torch.minimum(padded[:, :, low, inner, inner], padded[:, :, high, inner, inner])
-    along_y = torch.minimum(padded[:, :, inner, low, inner], padded[:, :, inner, high, inner])
-    along_z = torch.minimum(padded[:, :, inner, inner, low], padded[:, :, inner, inner, high])
-    return torch.minimum(torch.minimum(along_x, along_y), torch.minimum(along_z, filled))
+    inner, low, high = slice(1, -1), slice(None, -2), slice(2, None)
+    inside = filled & padded[:, :, low, inner, inner] & padded[:, :, high, inner, inner]
+    inside &= padded[:, :, inner, low, inner] & padded[:, :, inner, high, inner]
+    return inside & padded[:, :, inner, inner, low] & padded[:, :, inner, inner, high]

@@ -180,6 +180,7 @@ def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
     state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     temporary = path.with_suffix(".partial")
     save_file(state, temporary, {"voxel_models": json.dumps(info)})
+    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     os.replace(temporary, path)
 
 
@@ -215,7 +216,7 @@ def main() -> None:
         "dim": int(model.dim),  # type: ignore[arg-type]
         "data": [file.stem for file in options.grids],
         "excluded": options.exclude,
-        "start_from": Path(options.start_from).stem,
+        "start_from": Path(options.start_from).name.removesuffix(".safetensors"),
         "assets": assets,
         "labelled": labelled,
         "classes": len(data.classes),

@@ -48,6 +48,10 @@ def shapesim(
 
 def main() -> None:
     """Entry point of the ``shapesim`` script: exit 0 done, 1 nothing useful done, 2 wrong usage."""
+    # Threads of torch that wait for work by spinning would take the cores from the file readers,
+    # and so would a pool of threads in every reader; these are read when the libraries load.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Format libraries log their own view of a damaged file; ours is the one line that counts.
     logging.disable(logging.CRITICAL)
     try:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Changes when the same mesh and weights would give another vector.
 _PREPROCESSING = "cylinder-1"
+# Grids at a time: on a CPU, the layers of larger batches no longer stay in its cache.
+_GRIDS = 16
 
 
 class ShapeEmbedder(Embedder):
@@ -60,11 +62,17 @@ class ShapeEmbedder(Embedder):
         """(B, R³ / 8) uint8 to (B, D) unit rows."""
         import torch
 
+        from voxel_models.inference import half_precision
+
         grids = np.unpackbits(prepared, axis=1).reshape(-1, *(self.resolution,) * 3)
         turned = np.concatenate([np.rot90(grids, turn, axes=(1, 3)) for turn in range(4)])
-        with torch.inference_mode():
-            device = next(self._model.parameters()).device
-            rows = self._model(torch.from_numpy(turned).to(device, torch.float32)).cpu().numpy()
+        device = next(self._model.parameters()).device
+        with torch.inference_mode(), half_precision(device):
+            parts = [
+                self._model(torch.from_numpy(turned[start : start + _GRIDS]).to(device))
+                for start in range(0, len(turned), _GRIDS)
+            ]
+        rows = torch.cat(parts).float().cpu().numpy()
         mean: NDArray[np.float32] = rows.reshape(4, len(prepared), -1).mean(axis=0)
         mean /= np.linalg.norm(mean, axis=1, keepdims=True)
         return mean
