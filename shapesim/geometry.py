@@ -26,8 +26,7 @@ _POINTS = np.array(
 )
 _WEIGHTS = np.repeat([0.223381589678011, 0.109951743655322], 3)
 
-# So many triangles are so small that the middle of each is exact enough.
-_MANY = 200_000
+_CHUNK = 100_000  # triangles at a time: bounds memory
 
 
 def minimum_circle(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
@@ -42,6 +41,9 @@ def minimum_circle(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], fl
     Returns:
         (2,) centre and radius.
     """
+    # Far from the origin, squares of coordinates leave no digits for differences.
+    origin = points.mean(axis=0)
+    points = points - origin
     try:
         points = points[ConvexHull(points).vertices]
     except QhullError:  # all on one line, or fewer than three
@@ -57,7 +59,7 @@ def minimum_circle(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], fl
             break
         support = np.vstack([support, points[farthest]])
         centre, radius, support = _smallest_around(support)
-    return centre, max(radius, float(np.linalg.norm(points - centre, axis=1).max()))
+    return centre + origin, max(radius, float(np.linalg.norm(points - centre, axis=1).max()))
 
 
 def _smallest_around(
@@ -97,40 +99,35 @@ def signature(mesh: Mesh) -> NDArray[np.float32]:
     areas = np.linalg.norm(
         np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
     )
-    if len(triangles) < _MANY:
-        weights = (areas[:, None] * _WEIGHTS / areas.sum()).ravel()
-        points = np.einsum("qc,fcd->fqd", _POINTS, triangles).reshape(-1, 3)
-    else:
-        weights, points = areas / areas.sum(), triangles.mean(axis=1)
-    points = points - weights @ points
-    points = points / np.sqrt(weights @ (points**2).sum(axis=1))
-
-    up, flat = points[:, 1], points[:, ::2]
-    ring = (flat**2).sum(axis=1)
-    spread = (flat * weights[:, None]).T @ flat
-    skew = (flat * (weights * ring)[:, None]).sum(axis=0)
-    lean = (flat * (weights * up)[:, None]).sum(axis=0)
-    twist = (flat * (weights * up**2)[:, None]).sum(axis=0)
-    (low, high) = np.linalg.eigvalsh(spread)
+    areas /= areas.sum()
+    middle = areas @ triangles.mean(axis=1)
+    # Powers of up and of the distance from the upright axis through the middle, and vectors
+    # within the plane, each a mean over the surface.
+    scalars, vectors, spread = np.zeros(6), np.zeros((3, 2)), np.zeros((2, 2))
+    for start in range(0, len(areas), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        weights = (areas[chunk, None] * _WEIGHTS).ravel()
+        points = (np.einsum("qc,fcd->fqd", _POINTS, triangles[chunk]) - middle).reshape(-1, 3)
+        up, flat = points[:, 1], points[:, ::2]
+        ring = (flat**2).sum(axis=1)
+        scalars += np.stack([up**2, up**3, up**4, ring**2, ring * up, ring * up**2]) @ weights
+        vectors += np.stack([weights * up, weights * ring, weights * up**2]) @ flat
+        spread += (flat * weights[:, None]).T @ flat
+    size = np.sqrt(scalars[0] + np.trace(spread))
+    scalars /= size ** np.array([2, 3, 4, 4, 3, 4])
+    lean, skew, twist = vectors / size ** np.array([[2], [3], [3]])
+    spread /= size**2
     return np.array(
         [
-            weights @ up**2,
-            weights @ up**3,
-            weights @ up**4,
-            weights @ ring**2,
-            weights @ (ring * up),
-            weights @ (ring * up**2),
-            low,
-            high,
-            np.linalg.norm(lean),
-            np.linalg.norm(skew),
-            np.linalg.norm(twist),
+            *scalars,
+            *np.linalg.eigvalsh(spread),
+            *np.linalg.norm([lean, skew, twist], axis=1),
             # The only ones that change sign in a mirror.
             4 * (_cross(lean, skew) + _cross(skew, twist)),
             4 * (_cross(lean, spread @ lean) + _cross(skew, spread @ skew)),
         ],
         dtype=np.float32,
-    )  # fmt: skip
+    )
 
 
 def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

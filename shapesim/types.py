@@ -26,7 +26,7 @@ class Material:
 
     Attributes:
         name: as in the file, may be empty.
-        colour: RGBA base colour, each 0 to 1, sRGB as the file gives it.
+        colour: RGBA base colour, each 0 to 1, as the file gives it (glTF and FBX: linear).
         texture: base colour texture, a picture or the path that the file names; None without.
     """
 

@@ -10,12 +10,13 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, ShapesimError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -60,12 +61,23 @@ def map_isolated(
                     yield task, future.result()
                 except AssetError as error:
                     yield task, error
+                except BrokenProcessPool as error:
+                    # Readers start by importing the caller's main module.
+                    raise ShapesimError(
+                        "no reader can start; call from below 'if __name__ == \"__main__\":'"
+                    ) from error
                 except TimeoutError:
                     reason = f"took longer than {seconds:.0f} s to read; decimate or convert it"
                     yield task, AssetError(path_of(task), reason)
                 except ProcessExpired as error:
                     reason = f"crashed its reader (exit code {error.exitcode}); export it anew"
                     yield task, AssetError(path_of(task), reason)
+                except MemoryError:
+                    reason = "does not fit into memory; split or decimate it"
+                    yield task, AssetError(path_of(task), reason)
+                except Exception as error:  # what a damaged file provokes cannot be foreseen
+                    reason = " ".join(f"cannot be used ({type(error).__name__}: {error})".split())
+                    yield task, AssetError(path_of(task), reason[:200])
     finally:
         pool.stop()
         pool.join()

@@ -132,7 +132,7 @@ def _stretched(grid: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.
     clipped = [row.clip(0, size - 1) for row in rows]
     mask = inside[0][:, None, None] & inside[1][:, None] & inside[2]
     stretched: NDArray[np.bool_] = grid[np.ix_(*clipped)] & mask
-    return stretched
+    return stretched if stretched.any() else grid  # a thin sheet can fall between the cells
 
 
 def _without_a_part(grid: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -66,7 +66,7 @@ def _collect(
                 np.array(mesh.indices).reshape(-1, 3),
                 materials[mesh.material_index],
                 uvs[0].reshape(len(vertices), -1)[:, :2] if uvs else None,
-                (colours[0].reshape(len(vertices), -1) * 255).astype(np.uint8) if colours else None,
+                colours[0].reshape(len(vertices), -1) if colours else None,
             )
         )
     for child in node.children:

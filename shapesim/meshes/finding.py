@@ -16,7 +16,7 @@ class FoundAssets:
     Attributes:
         files: mesh files, sorted, each real file once, as the store's own paths lead to it.
         repeats: paths that lead to a file already found.
-        unreadable: folders that could not be listed, with the reason.
+        unreadable: folders that cannot be listed and files that cannot be named, with the reason.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -33,7 +33,7 @@ def find_assets(root: Path) -> FoundAssets:
         found.unreadable.append((Path(error.filename), error.strerror or "cannot be listed"))
 
     for folder, folders, files in os.walk(root, onerror=note, followlinks=True):
-        real = Path(folder).resolve()
+        real = Path(os.path.realpath(folder))
         if real in seen:
             folders.clear()
             continue
@@ -43,7 +43,19 @@ def find_assets(root: Path) -> FoundAssets:
             if Path(name).suffix.lower() not in SUFFIXES or name.startswith("."):
                 continue
             path = Path(folder, name)
-            real = path.resolve()
+            real = Path(os.path.realpath(path))
+            if not _is_text(name):
+                found.unreadable.append((path, "its name is no valid text; rename it"))
+                continue
             (found.repeats if real in seen else found.files).append(path)
             seen.add(real)
     return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: on Linux it may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,8 +1,10 @@
 """glTF and GLB, through trimesh, with skinned meshes put into their rest pose.
 
 glTF 2.0 (section 3.7.3) says that the transform of a node with a skin is ignored: its joints place
-the mesh. At rest they all place it alike, by (joint's transform) x (its inverse bind matrix).
-trimesh knows no skins, so that transform is written into the file's tree before trimesh reads it.
+the mesh. In the pose in which it was bound they all place it alike, by (joint's transform) x (its
+inverse bind matrix). That pose is taken, standing as the first joint stands; where the joints' own
+transforms hold another pose, such as the first frame of an animation, it is not. trimesh knows no
+skins, so the transform is written into the file's tree before trimesh reads it.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ def load_gltf(path: Path) -> Loaded:
     data = path.read_bytes()
     kind = "glb" if data[:4] == b"glTF" else "gltf"
     tree, rest = _split_glb(path, data) if kind == "glb" else (json.loads(data), b"")
+    _check_features(path, tree)
     warnings = _check_files(path, tree)
     if tree.get("skins"):
         _place_skins(path, tree, rest)
@@ -43,6 +46,21 @@ def load_gltf(path: Path) -> Loaded:
     loaded = from_trimesh(scene)
     loaded.up, loaded.unit, loaded.warnings = "y", 1.0, warnings
     return loaded
+
+
+def _check_features(path: Path, tree: dict[str, Any]) -> None:
+    """Trimesh reads past these without a word, and the geometry comes out wrong."""
+    used = set(tree.get("extensionsUsed", []))
+    modes = {
+        primitive.get("mode", 4)
+        for mesh in tree.get("meshes", [])
+        for primitive in mesh.get("primitives", [])
+    }
+    found = sorted(used & {"KHR_mesh_quantization", "EXT_meshopt_compression"})
+    found += ["sparse accessors"] * any("sparse" in a for a in tree.get("accessors", []))
+    found += ["triangle fans"] * (6 in modes)
+    if found:
+        raise AssetError(path, f"uses {', '.join(found)}, which cannot be read; export without")
 
 
 def _split_glb(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:

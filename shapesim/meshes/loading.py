@@ -33,7 +33,11 @@ SUFFIXES = frozenset(_LOADERS)
 
 # By convention, for files that do not say: animation formats stand on y, fabrication formats on z.
 _Z_UP = frozenset({".stl", ".ply", ".3mf"})
-_Z_TO_Y = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
+_TO_Y = {
+    "x": np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64),
+    "y": np.eye(4),
+    "z": np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
+}
 
 _MAX_BYTES = 1 << 30
 _MAX_EXTENT = 1e9
@@ -69,7 +73,7 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise AssetError(path, f"cannot be read ({reason}); export it anew") from error
     axis = up or loaded.up or ("z" if suffix in _Z_UP else "y")
-    mesh = assemble(path, loaded, _Z_TO_Y if axis == "z" else np.eye(4))
+    mesh = assemble(path, loaded, _TO_Y[axis])
     _check_surface(path, mesh)
     return mesh
 

@@ -23,7 +23,7 @@ class Part:
         faces: (F, 3) int.
         material: how they look.
         uvs: (V, 2) float or None.
-        colours: (V, 4) uint8 or None.
+        colours: (V, 3 or 4), unsigned integers or float, or None.
     """
 
     vertices: NDArray[Any]
@@ -45,7 +45,7 @@ class Loaded:
     """
 
     parts: list[Part]
-    up: Literal["y", "z"] | None = None
+    up: Literal["x", "y", "z"] | None = None
     unit: float | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -54,6 +54,18 @@ def place(vertices: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.float64
     """(V, 3) vertices under a (4, 4) transform."""
     placed: NDArray[np.float64] = vertices @ transform[:3, :3].T + transform[:3, 3]
     return placed
+
+
+def rgba(colours: NDArray[Any]) -> NDArray[np.uint8]:
+    """(V, 3 or 4) colours to (V, 4) uint8.
+
+    Floats span 0 to 1, unsigned integers the range of their type.
+    """
+    top = np.iinfo(colours.dtype).max if colours.dtype.kind == "u" else 1
+    scaled = (np.clip(colours / top, 0, 1) * 255).round().astype(np.uint8)
+    full = np.full((len(scaled), 4), 255, np.uint8)
+    full[:, : scaled.shape[1]] = scaled[:, :4]
+    return full
 
 
 def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
@@ -73,17 +85,29 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
     materials = tuple({id(part.material): part.material for part in parts}.values())
     order = {id(material): index for index, material in enumerate(materials)}
     rows = [order[id(part.material)] for part in parts]
+    with np.errstate(invalid="ignore", over="ignore"):  # the caller looks for broken vertices
+        vertices = place(np.concatenate([part.vertices for part in parts]), upright)
     return Mesh(
-        vertices=place(np.concatenate([part.vertices for part in parts]), upright),
+        vertices=vertices,
         faces=np.concatenate(faces).astype(np.int64),
         materials=materials,
         face_materials=np.repeat(rows, [len(part.faces) for part in parts]).astype(np.int64),
         uvs=_joined(parts, lambda part: part.uvs, 2, np.nan, np.float64),
-        colours=_joined(parts, lambda part: part.colours, 4, 255, np.uint8),
+        colours=_joined(
+            parts,
+            lambda part: None if part.colours is None else rgba(part.colours),
+            4,
+            255,
+            np.uint8,
+        ),
         unit=loaded.unit,
         upright=upright,
         warnings=tuple(loaded.warnings),
     )
+
+
+def _rgba_of(part: Part) -> NDArray[np.uint8] | None:
+    return None if part.colours is None else rgba(part.colours)
 
 
 def _joined(

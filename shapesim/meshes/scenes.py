@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import trimesh
+from trimesh.resolvers import FilePathResolver
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from shapesim.meshes.parts import Loaded, Part, place
 from shapesim.types import Material
 
+_AXES: dict[str, Literal["x", "y", "z"]] = {"X": "x", "Y": "y", "Z": "z"}
 _METRES = {"millimeter": 1e-3, "micron": 1e-6, "centimeter": 1e-2, "meter": 1.0}
 _METRES |= {"inch": 0.0254, "foot": 0.3048}
 
@@ -29,9 +32,16 @@ def load_scene(path: Path) -> Loaded:
 
 def load_obj(path: Path) -> Loaded:
     """Loads an OBJ file and the material file it names, if that is there."""
-    loaded = load_scene(path)
-    with path.open("rb") as file:
-        head = file.read(1 << 16).decode("utf-8", errors="replace")
+    text = path.read_bytes()
+    if re.search(rb"^f[^#\n]*\s-\d", text, re.MULTILINE):
+        content = io.BytesIO(_with_absolute_indices(text))
+        resolver = FilePathResolver(str(path))
+        loaded = from_trimesh(
+            trimesh.load_scene(content, file_type="obj", resolver=resolver, process=False)
+        )
+    else:
+        loaded = load_scene(path)
+    head = text[: 1 << 16].decode("utf-8", errors="replace")
     for name in re.findall(r"^mtllib\s+(.+?)\s*$", head, re.MULTILINE):
         library = path.parent / name.replace("\\", "/")
         if not library.is_file():
@@ -44,13 +54,35 @@ def load_obj(path: Path) -> Loaded:
     return loaded
 
 
+def _with_absolute_indices(text: bytes) -> bytes:
+    """Counts negative indices from the line they stand on; trimesh counts from the file's end."""
+    counts = {b"v": 0, b"vt": 0, b"vn": 0}
+    lines = []
+    for line in text.splitlines():
+        kind, *words = line.split() or [b""]
+        if kind in counts:
+            counts[kind] += 1
+        elif kind == b"f":
+            totals = list(counts.values())
+            corners = [
+                b"/".join(
+                    b"%d" % (total + int(index) + 1) if index.startswith(b"-") else index
+                    for index, total in zip(word.split(b"/"), totals, strict=False)
+                )
+                for word in words
+            ]
+            line = b" ".join([b"f", *corners])  # noqa: PLW2901
+        lines.append(line)
+    return b"\n".join(lines)
+
+
 def load_collada(path: Path) -> Loaded:
     """Loads a DAE file; trimesh leaves its up axis and unit to the caller."""
     loaded = load_scene(path)
     with path.open("rb") as file:
         head = file.read(1 << 16).decode("utf-8", errors="replace")
     if axis := re.search(r"<up_axis>\s*([XYZ])_UP", head):
-        loaded.up = "z" if axis[1] == "Z" else "y"
+        loaded.up = _AXES[axis[1]]
     if _ASSET_FORGE in head and "<authoring_tool>" not in head:
         for part in loaded.parts:
             part.vertices = part.vertices * (-1, 1, 1)
