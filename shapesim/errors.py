@@ -2,7 +2,8 @@
 
     ShapesimError                   everything this package raises on purpose
     ├── AssetError                  one file cannot be used: ``path`` and ``reason``
-    │   └── UnsupportedFormatError  no loader for its suffix
+    │   ├── UnsupportedFormatError  no loader for its suffix
+    │   └── UnreachableFileError    the system does not hand it out just now
     ├── GalleryError                the gallery on disk cannot be used
     │   ├── GalleryNotFoundError    there is none here
     │   ├── GalleryBusyError        another process is writing to it
@@ -40,6 +41,13 @@ class AssetError(ShapesimError):
 
 class UnsupportedFormatError(AssetError):
     """No loader is known for the file's suffix."""
+
+
+class UnreachableFileError(AssetError):
+    """The system does not hand the file out: a matter of rights, disks or networks.
+
+    It says nothing of the file, so what is known of it stays and it is tried again next time.
+    """
 
 
 class GalleryError(ShapesimError):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import Embedder
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState
 from shapesim.geometry import signature
@@ -93,6 +93,7 @@ class _Pending:
     mtime: int
     arrived_at: str
     before: FileState | None
+    up: UpAxis | None
 
 
 def read_asset(task: ReadTask) -> ReadAsset:
@@ -105,7 +106,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
     try:
         digest = _sha256(task.path)
     except OSError as error:
-        raise AssetError(task.path, error.strerror or "cannot be opened") from error
+        raise UnreachableFileError(task.path, error.strerror or "cannot be opened") from error
     if digest == task.known_sha256:
         return ReadAsset(digest)
     mesh = load_mesh(task.path, task.up)
@@ -170,20 +171,34 @@ def index_stores(
         GalleryBusyError: another process is indexing.
         ShapesimError: a store is no folder, or there is none.
     """
-    stores = list(stores) or list(gallery.catalogue.stores().values())
+    check_stores(stores)
+    missing: list[Path] = []
+    if not stores:
+        known = list(gallery.catalogue.stores().values())
+        stores = [store for store in known if store.is_dir()]
+        missing = [store for store in known if store not in stores]
     if not stores:
         raise ShapesimError("no store to index; name a folder of mesh files")
-    for store in stores:
-        if not store.is_dir():
-            raise ShapesimError(f"{store}: no such folder; name the folder of a store")
     with gallery.writing():
-        report = _update(gallery, stores, embedder, up, progress)
+        report = _update(gallery, list(dict.fromkeys(stores)), embedder, up, progress)
+        report.warnings += [f"{store}: the folder is gone; its assets stay" for store in missing]
         gallery.refresh()
         began = time.perf_counter()
         report.total = len(gallery.assets)
         report.answers = gallery.update_graph(embedder)
         report.seconds["index"] = time.perf_counter() - began
     return report
+
+
+def check_stores(stores: Sequence[Path]) -> None:
+    """Whether every store is a folder.
+
+    Raises:
+        ShapesimError: one is not.
+    """
+    for store in stores:
+        if not store.is_dir():
+            raise ShapesimError(f"{store}: no such folder; name the folder of a store")
 
 
 def _update(
@@ -198,11 +213,11 @@ def _update(
     pending: dict[Path, _Pending] = {}
     removed: dict[Path, FileState] = {}
     for store in stores:
-        _survey(gallery, store.resolve(), embedder, known, pending, removed, report)
+        _survey(gallery, store.resolve(), embedder, up, known, pending, removed, report)
     # A file that moved within its store arrived when it first came.
     arrivals = {state.sha256: state.arrived_at for state in removed.values()}
     tasks = [
-        ReadTask(path, embedder, up, _sha256_to_trust(entry.before, embedder))
+        ReadTask(path, embedder, entry.up, _sha256_to_trust(entry, embedder))
         for path, entry in pending.items()
     ]
     batch: list[tuple[_Pending, ReadAsset | AssetError]] = []
@@ -224,6 +239,7 @@ def _survey(
     gallery: Gallery,
     store: Path,
     embedder: Embedder,
+    up: UpAxis | None,
     known: dict[Path, FileState],
     pending: dict[Path, _Pending],
     removed: dict[Path, FileState],
@@ -235,7 +251,7 @@ def _survey(
     report.warnings += [f"{path}: {reason}" for path, reason in found.unreadable]
     dates = _catalogued_arrivals(store, report)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    id = gallery.catalogue.add_store(store)
+    id, axis = gallery.catalogue.add_store(store, up)
     redated: list[tuple[int, str]] = []
     for path in found.files:
         name = path.relative_to(store).as_posix()
@@ -243,24 +259,26 @@ def _survey(
         try:
             size, mtime = _stamp(path)
         except OSError as error:
-            report.failures.append(AssetError(path, error.strerror or "cannot be read"))
+            report.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
             continue
         date = dates.get(name) or (before.arrived_at if before else "")
         if before and date != before.arrived_at:
             redated.append((before.id, date))
-        if before and _is_current(before, size, mtime, embedder):
+        if before and _is_current(before, size, mtime, embedder, _reader(axis)):
             report.unchanged += 1
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
         elif path not in pending:
-            pending[path] = _Pending(id, name, size, mtime, date or now, before)
+            pending[path] = _Pending(id, name, size, mtime, date or now, before, axis)
     gallery.catalogue.set_arrivals(redated)
     # Files below a folder that could not be listed may still be there.
     blind = [path for path, _ in found.unreadable]
     present = set(found.files)
     for path, state in known.items():
         hidden = any(path.is_relative_to(folder) for folder in blind)
-        if path.is_relative_to(store) and path not in present and not hidden:
+        # A file of another store inside this one may be hidden from this one's walk.
+        gone = state.store == id or not path.exists()
+        if path.is_relative_to(store) and path not in present and gone and not hidden:
             removed[path] = state
 
 
@@ -270,17 +288,23 @@ def _stamp(path: Path) -> tuple[int, int]:
     return sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
 
 
-def _is_current(state: FileState, size: int, mtime: int, embedder: Embedder) -> bool:
-    if (state.size, state.mtime) != (size, mtime):
+def _reader(up: UpAxis | None) -> str:
+    """What reads a file, and how: what another reader found is not trusted."""
+    return f"{version('shapesim')} {up or 'auto'}"
+
+
+def _is_current(state: FileState, size: int, mtime: int, embedder: Embedder, reader: str) -> bool:
+    if (state.size, state.mtime, state.reader) != (size, mtime, reader):
         return False
-    if state.reason is not None:
-        return state.reader == version("shapesim")
-    return state.fingerprint == embedder.fingerprint
+    return state.reason is not None or state.fingerprint == embedder.fingerprint
 
 
-def _sha256_to_trust(before: FileState | None, embedder: Embedder) -> str:
+def _sha256_to_trust(entry: _Pending, embedder: Embedder) -> str:
     """The digest with which the file need not be read again."""
+    before = entry.before
     if before is None or before.fingerprint != embedder.fingerprint:
+        return ""
+    if before.reader != _reader(entry.up):
         return ""
     return before.sha256
 
@@ -313,6 +337,8 @@ def _write(
     records: list[tuple[FileRecord, dict[str, tuple[str, bytes]]]] = []
     touched: list[tuple[int, int, int]] = []
     for entry, result in batch:
+        if isinstance(result, UnreachableFileError):
+            continue
         if isinstance(result, AssetError):
             records.append((_record(entry, error=result), {}))
         elif id(result) in rows:
@@ -347,7 +373,7 @@ def _record(
         mtime=entry.mtime,
         sha256=asset.sha256 if asset else "",
         arrived_at=moved or entry.arrived_at,
-        reader=version("shapesim"),
+        reader=_reader(entry.up),
         replaces=before.id if before else None,
         reason=error.reason if error else None,
         triangles=asset.triangles if asset else None,
@@ -363,16 +389,21 @@ def _catalogued_arrivals(store: Path, report: IndexReport) -> dict[str, str]:
     if not path.is_file():
         return {}
     dates: dict[str, str] = {}
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        for row in csv.DictReader(file):
-            name, date = row.get("path"), row.get("arrived_at")
-            if not name or not date:
-                continue
-            try:
-                moment = datetime.fromisoformat(date)
-            except ValueError:
-                report.warnings.append(f"{path}: '{date}' of {name} is no ISO date; left out")
-                continue
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, csv.Error) as error:
+        report.warnings.append(f"{path}: cannot be read ({error}); left out")
+        return {}
+    for row in rows:
+        name, date = row.get("path"), row.get("arrived_at")
+        if not name or not date:
+            continue
+        try:
+            moment = datetime.fromisoformat(date)
             moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-            dates[name] = moment.isoformat(timespec="seconds")
+        except (ValueError, OverflowError):
+            report.warnings.append(f"{path}: '{date}' of {name} is no ISO date; left out")
+            continue
+        dates[name] = moment.isoformat(timespec="seconds")
     return dates

@@ -25,8 +25,9 @@ def read_labels(path: Path) -> dict[str, str]:
             if not {"path", "label"} <= set(rows.fieldnames or ()):
                 raise ShapesimError(f"{path}: needs the columns path and label")
             return {row["path"]: row["label"] for row in rows if row["label"]}
-    except OSError as error:
-        raise ShapesimError(f"{path}: {error.strerror}; name a CSV file of labels") from error
+    except (OSError, UnicodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or "is no CSV file in UTF-8"
+        raise ShapesimError(f"{path}: {reason}; name a CSV file of labels") from error
 
 
 def label_from_name(path: Path, vocabulary: Collection[str]) -> str:

@@ -13,7 +13,7 @@ from shapesim.embedders import Embedder
 from shapesim.errors import GalleryError
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
-from shapesim.types import Asset, Embeddings, Match
+from shapesim.types import Asset, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,29 @@ def recommend(
     if not gallery.assets:
         raise GalleryError(f"{gallery.folder}: holds no assets; run 'shapesim index STORE'")
     ids, _ = gallery.vectors(embedder)
-    among = None
+    assets = [gallery.assets[id] for id in ids.tolist()]
+    among = np.ones(len(ids), dtype=bool)
     if new_since is not None:
-        among = np.array([_arrived(gallery.assets[id]) >= new_since for id in ids.tolist()])
-    available = len(ids) if among is None else int(among.sum())
+        among = np.array([_arrived(asset) >= new_since for asset in assets], dtype=bool)
+    allowed = [asset for asset, one in zip(assets, among.tolist(), strict=True) if one]
+    if not allowed:
+        return [[] for _ in queries]
+    signatures = np.stack([asset.signature for asset in allowed])
     vectors = np.stack([query.vector for query in queries])
     results: list[list[Match]] = [[] for _ in queries]
     # Variants fold into one match, so more neighbours may be needed than matches are wanted.
     reach, open_queries = 4 * k, list(range(len(queries)))
-    while open_queries and available:
-        found, distances = gallery.search(embedder, vectors[open_queries], reach, among)
+    while open_queries:
+        mask = None if new_since is None else among
+        found, distances = gallery.search(embedder, vectors[open_queries], reach, mask)
         for query, row, far in zip(open_queries, found, distances, strict=True):
-            assets = [gallery.assets[id] for id in row.tolist()]
-            results[query] = _folded(queries[query], assets, far, k)
-        if reach >= available:
+            near = [gallery.assets[id] for id in row.tolist()]
+            leaders = _distinct(near, k)
+            results[query] = [
+                _match(queries[query], near[leader], float(far[leader]), allowed, signatures)
+                for leader in leaders
+            ]
+        if reach >= len(allowed):
             break
         open_queries = [query for query in open_queries if len(results[query]) < k]
         reach *= 4
@@ -76,25 +85,29 @@ def _arrived(asset: Asset) -> datetime:
     return datetime.fromisoformat(asset.arrived_at)
 
 
-def _folded(
-    query: Query, assets: Sequence[Asset], distances: NDArray[np.float32], k: int
-) -> list[Match]:
-    """One match for each geometry, the nearest asset of it first."""
-    groups: list[list[int]] = []
-    leaders: Embeddings = np.empty((0, len(query.signature)), np.float32)
+def _distinct(assets: Sequence[Asset], k: int) -> list[int]:
+    """The first k rows that are not the same geometry as an earlier one."""
+    rows: list[int] = []
     for row, asset in enumerate(assets):
-        same = np.flatnonzero(same_geometry(leaders, asset.signature))
-        if len(same):
-            groups[same[0]].append(row)
-        elif len(groups) < k:
-            groups.append([row])
-            leaders = np.vstack([leaders, asset.signature])
-    return [
-        Match(
-            asset=assets[first],
-            score=1 - float(distances[first]),
-            is_copy=bool(same_geometry(query.signature, assets[first].signature)),
-            variants=tuple(assets[row] for row in others),
-        )
-        for first, *others in groups
-    ]
+        if len(rows) == k:
+            break
+        if not any(same_geometry(assets[other].signature, asset.signature) for other in rows):
+            rows.append(row)
+    return rows
+
+
+def _match(
+    query: Query,
+    asset: Asset,
+    distance: float,
+    others: Sequence[Asset],
+    signatures: NDArray[np.float32],
+) -> Match:
+    """A match with all other assets of its geometry, however far the search went."""
+    rows = np.flatnonzero(same_geometry(signatures, asset.signature)).tolist()
+    return Match(
+        asset=asset,
+        score=1 - distance,
+        is_copy=bool(same_geometry(query.signature, asset.signature)),
+        variants=tuple(others[row] for row in rows if others[row].path != asset.path),
+    )

@@ -74,6 +74,8 @@ def voxelize(
         else:
             done[str(task.path)] = (task, *result)
         progress(count, len(tasks))
+    if not done:
+        raise ShapesimError(f"none of {len(tasks)} files could be read; the first: {failures[0]}")
     # Sorted, so that the file does not depend on which worker was faster; a labelled file first,
     # so that of two copies the labelled one stays.
     entries = [done[key] for key in sorted(done, key=lambda key: (not done[key][0].label, key))]

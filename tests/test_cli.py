@@ -83,6 +83,9 @@ def test_one_bad_query_does_not_stop_the_others(home: Path, tmp_path: Path) -> N
         (("swap", "nothing.fbx"), 1, "no gallery in this folder or above it"),
         (("swap", "a.fbx", "--gallery", "gone"), 1, "make one by 'shapesim index STORE'"),
         (("index", "no-such-store"), 1, "no such folder"),
+        (("embed", "a.obj", "--out", "no/v.npz"), 1, "cannot be written"),
+        (("voxelize", ".", "--out", "no/v.npz"), 1, "cannot be written"),
+        (("voxelize", ".", "--out", "v.npz"), 1, "no mesh files"),
         (("index",), 1, "make one by 'shapesim index STORE'"),
         (("swap",), 2, "Missing argument"),
         (("swap", "a.fbx", "-k", "0"), 2, "-k"),
@@ -100,6 +103,16 @@ def test_mistakes_get_one_clear_line(
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+    assert not (tmp_path / ".shapesim").exists()
+
+
+def test_nothing_new_says_so(home: Path) -> None:
+    """With --json too, the reason is on stderr and the exit code is 1."""
+    query = GAME / "props" / "chair.fbx"
+    result = shapesim("swap", query, "--new-since", "2030-01-01", "--json", cwd=home)
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["matches"] == []
+    assert "nothing has arrived since 2030-01-01" in result.stderr
 
 
 def test_embed_writes_paths_and_unit_vectors(tmp_path: Path) -> None:
@@ -127,7 +140,9 @@ def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:
         assert sorted(data["labels"].tolist()) == ["low", "tall", "tall"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every folder"
+)
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     """Its files are not taken for removed."""
     (tmp_path / "pack").mkdir()

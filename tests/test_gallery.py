@@ -21,7 +21,7 @@ def fill(
     gallery: Gallery, embedder: ShapeEmbedder, vectors: NDArray[np.float32], first: int
 ) -> None:
     """Writes assets with given vectors."""
-    store = gallery.catalogue.add_store(gallery.folder)
+    store, _ = gallery.catalogue.add_store(gallery.folder)
     gallery.catalogue.write(
         (
             FileRecord(
@@ -60,7 +60,8 @@ def test_graph_and_exact_search_agree_through_changes(
 
         fill(gallery, embedder, unit_rows(10, embedder.dim, 2), 250)
         ids, _ = gallery.vectors(embedder)
-        gallery.catalogue.remove(ids[:7].tolist())
+        gallery.catalogue.remove([*ids[:3].tolist(), *ids[-4:].tolist()])
+        fill(gallery, embedder, unit_rows(4, embedder.dim, 3), 260)
         gallery.refresh()
         assert "newest by exact" in gallery.update_graph(embedder)
         by_graph = gallery.search(embedder, queries, 10)
@@ -74,8 +75,13 @@ def test_graph_and_exact_search_agree_through_changes(
         graph_file.write_bytes(b"\0" * 32 + pickle.dumps(Bomb(mark)))
         np.testing.assert_array_equal(gallery.search(embedder, queries, 10)[0], exact[0])
         assert not mark.exists()
-        assert not graph_file.exists()
-        assert "built over 253" in gallery.update_graph(embedder)
+        assert "built over 257" in gallery.update_graph(embedder)
+
+        nearest = gallery.search(embedder, queries[:1], 30)[0][0]
+        gallery.catalogue.remove(nearest[:25].tolist())
+        gallery.refresh()
+        left = gallery.search(embedder, queries[:1], 10)[0][0]
+        np.testing.assert_array_equal(left[:5], nearest[25:])
 
 
 def test_a_small_gallery_has_no_graph(tmp_path: Path, embedder: ShapeEmbedder) -> None:

@@ -234,3 +234,42 @@ def test_a_store_without_a_usable_file_leaves_an_empty_gallery(
     report = run(tmp_path / "store", embedder, gallery)
     assert counts(report) == (0, 0, 0, 0, 1)
     assert report.total == 0
+
+
+def test_another_up_axis_reads_the_store_anew(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """It is remembered for the store until another is given."""
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        assert counts(index_stores(opened, [store], embedder, up="z")) == (0, 3, 0, 0, 1)
+        assert counts(index_stores(opened, [], embedder)) == (0, 0, 4, 0, 1)
+        heights = {asset.id: asset.extents[1] for asset in opened.assets.values()}
+    assert heights["a.obj"] == pytest.approx(0.5)
+
+
+def test_a_store_that_is_gone_does_not_stop_the_others(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, tmp_path: Path
+) -> None:
+    """Its assets stay, with a warning."""
+    run(store, embedder, gallery)
+    other = tmp_path / "other"
+    other.mkdir()
+    trimesh.creation.icosphere().export(other / "d.ply")
+    run(other, embedder, gallery)
+    shutil.move(other, tmp_path / "away")
+    with Gallery(gallery) as opened:
+        report = index_stores(opened, [], embedder)
+    assert any("is gone" in warning for warning in report.warnings)
+    assert (report.total, report.removed) == (4, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no text")
+def test_a_name_that_is_no_text_is_reported(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """The others are indexed."""
+    (store / os.fsdecode(b"caf\xe9.obj")).write_bytes((store / "a.obj").read_bytes())
+    report = run(store, embedder, gallery)
+    assert report.added == 3
+    assert any("rename it" in warning for warning in report.warnings)

@@ -6,15 +6,17 @@ import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
+from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import SUFFIXES, find_assets, load_mesh
-from shapesim.meshes.parts import Loaded, Part, assemble
+from shapesim.meshes.parts import Loaded, Part, assemble, rgba
 from shapesim.types import Material
 from tests.conftest import SAMPLES, lopsided, yawed
 
@@ -318,3 +320,53 @@ def test_hidden_folders_are_left_out(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "a.obj").write_text("v 0 0 0\n")
     assert find_assets(tmp_path).files == []
+
+
+def test_a_link_to_itself_is_left_out(tmp_path: Path) -> None:
+    """Two links that name each other lead nowhere and end no walk."""
+    (tmp_path / "a.obj").symlink_to(tmp_path / "b.obj")
+    (tmp_path / "b.obj").symlink_to(tmp_path / "a.obj")
+    for path in find_assets(tmp_path).files:
+        with pytest.raises(AssetError):
+            load_mesh(path)
+
+
+def test_relative_obj_indices_count_from_their_line(tmp_path: Path) -> None:
+    """Two objects that name their own last three vertices are two triangles."""
+    (tmp_path / "a.obj").write_text(
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nf -3 -2 -1\nv 0 0 5\nv 1 0 5\nv 0 1 5\nf -3 -2 -1\n"
+    )
+    mesh = load_mesh(tmp_path / "a.obj")
+    assert len(mesh.faces) == 2
+    assert mesh.extents.tolist() == [1, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (np.array([[0.0, 0.5, 1.0]]), [0, 128, 255, 255]),
+        (np.array([[0, 32768, 65535, 0]], np.uint16), [0, 128, 255, 0]),
+        (np.array([[1, 2, 3, 4]], np.uint8), [1, 2, 3, 4]),
+        (np.array([[-1.0, 2.0, 0.0]]), [0, 255, 0, 255]),
+    ],
+)
+def test_colours_of_every_type_become_bytes(given: NDArray[Any], expected: list[int]) -> None:
+    """Floats, 16 bit and missing alpha."""
+    assert rgba(given).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("extensionsUsed", ["KHR_mesh_quantization"], "KHR_mesh_quantization"),
+        ("meshes", [{"primitives": [{"attributes": {}, "mode": 6}]}], "triangle fans"),
+        ("accessors", [{"sparse": {}}], "sparse accessors"),
+    ],
+)
+def test_what_would_load_wrong_is_refused(
+    key: str, value: list[object], reason: str, tmp_path: Path
+) -> None:
+    """The message names the feature."""
+    (tmp_path / "a.gltf").write_text(json.dumps({"asset": {"version": "2.0"}, key: value}))
+    with pytest.raises(AssetError, match=reason):
+        load_mesh(tmp_path / "a.gltf")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -47,21 +48,17 @@ def shapesim(
 
 
 def main() -> None:
-    """Entry point of the ``shapesim`` script: exit 0 done, 1 nothing useful done, 2 wrong usage."""
+    """Entry point of the ``shapesim`` script: exit 0 done, 1 nothing done, 2 wrong usage."""
     # Threads of torch that wait for work by spinning would take the cores from the file readers,
     # and so would a pool of threads in every reader; these are read when the libraries load.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Format libraries log their own view of a damaged file; ours is the one line that counts.
     logging.disable(logging.CRITICAL)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a console that lacks a sign shows another
+        sys.stdout.reconfigure(errors="replace")
     try:
         app()
-    except ShapesimError as error:
+    except (ShapesimError, OSError, UnicodeError) as error:
         stderr.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        stderr.print("stopped; what was written stays")
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

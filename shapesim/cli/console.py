@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from shapesim.errors import AssetError, GalleryNotFoundError
+from shapesim.errors import AssetError, GalleryNotFoundError, ShapesimError
 
 # Into a file or another program, lines are as long as they must be.
 stdout = Console(width=None if sys.stdout.isatty() else 200)
@@ -121,3 +122,13 @@ def parse_since(text: str | None) -> datetime | None:
     except ValueError:
         raise typer.BadParameter(f"'{text}' is neither a span like 7d nor a date") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def check_writable(out: Path) -> None:
+    """Whether a file can be written there, asked before long work instead of after it.
+
+    Raises:
+        ShapesimError: it cannot.
+    """
+    if not os.access(out.parent, os.W_OK) or out.is_dir():
+        raise ShapesimError(f"{out}: cannot be written; name a file in a folder that exists")

@@ -8,8 +8,15 @@ from typing import Annotated
 
 import typer
 
-from shapesim.cli.console import Space, UpOption, progress_bar, report_failures, stderr
-from shapesim.errors import AssetError
+from shapesim.cli.console import (
+    Space,
+    UpOption,
+    check_writable,
+    progress_bar,
+    report_failures,
+    stderr,
+)
+from shapesim.errors import AssetError, ShapesimError
 
 
 def embed(
@@ -28,6 +35,7 @@ def embed(
     from shapesim.embedders import EMBEDDERS
     from shapesim.indexing import ReadAsset, read_assets
 
+    check_writable(out)
     embedder = EMBEDDERS[space]()
     found: dict[Path, ReadAsset | AssetError] = {}
     with progress_bar("embedding") as bar:
@@ -48,4 +56,4 @@ def embed(
         os.replace(temporary, out)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise typer.BadParameter(f"{out}: cannot be written ({error.strerror})") from error
+        raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error

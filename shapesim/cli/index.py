@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from shapesim.cli.console import (
     GalleryOption,
@@ -15,6 +16,7 @@ from shapesim.cli.console import (
     progress_bar,
     report_failures,
     report_lines,
+    stderr,
     stdout,
 )
 
@@ -43,8 +45,9 @@ def index(
     from shapesim.embedders import ShapeEmbedder
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
-    from shapesim.indexing import index_stores
+    from shapesim.indexing import check_stores, index_stores
 
+    check_stores(stores or [])  # before a gallery is made for them
     folder = gallery or default_folder() or Path(FOLDER)
     with Gallery(folder, create=bool(stores)) as opened, progress_bar("indexing") as bar:
 
@@ -60,6 +63,7 @@ def index(
     else:
         _print(report, folder)
     if report.total == 0:
+        stderr.print("nothing to search: no file could be indexed")
         raise typer.Exit(1)
 
 
@@ -90,7 +94,9 @@ def _print(report: IndexReport, folder: Path) -> None:
         "second paths to one file": report.repeats,
     }
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    stdout.print(f"[bold]{report.total} assets[/bold] in {folder}  ({parts or 'empty store'})")
+    stdout.print(
+        f"[bold]{report.total} assets[/bold] in {escape(str(folder))}  ({parts or 'empty store'})"
+    )
     stdout.print(f"answered by {report.answers}", highlight=False)
     total = sum(report.seconds.values())
     if report.added + report.updated:

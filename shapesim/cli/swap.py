@@ -20,6 +20,7 @@ from shapesim.cli.console import (
     gallery_folder,
     parse_since,
     report_failures,
+    stderr,
     stdout,
 )
 from shapesim.errors import AssetError
@@ -76,20 +77,22 @@ def swap(
             ]
             results = recommend(opened, embedder, queries, k, since)
     report_failures([error for error in read.values() if isinstance(error, AssetError)])
-    for path, matches in zip(good, results, strict=True):
+    found_for = dict(zip(good, results, strict=True))
+    for path in [path for path in assets if path in found_for]:
+        matches = found_for[path]
         if as_json:
             entries = [match.to_json(rank) for rank, match in enumerate(matches, 1)]
             print(json.dumps({"query": str(path), "matches": entries}))
         else:
-            _print(path, matches, since is not None)
+            _print(path, matches)
+    if good and not any(results):
+        stderr.print(f"no match: nothing has arrived since {new_since}")
     if not any(results):
         raise typer.Exit(1)
 
 
-def _print(path: Path, matches: Sequence[Match], filtered: bool) -> None:
+def _print(path: Path, matches: Sequence[Match]) -> None:
     if not matches:
-        reason = "nothing has arrived since then" if filtered else "the gallery is empty"
-        stdout.print(f"[bold]{escape(str(path))}[/bold]: {reason}")
         return
     title = f"Replacements for {escape(str(path))}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from shapesim.cli.console import UpOption, progress_bar, report_failures, stdout
+from shapesim.cli.console import UpOption, check_writable, progress_bar, report_failures, stdout
 
 
 def voxelize(
@@ -34,6 +35,7 @@ def voxelize(
     from shapesim import voxelizing
     from shapesim.labels import read_labels
 
+    check_writable(out)
     known = read_labels(labels) if labels else None
     with progress_bar("voxelising") as bar:
 
@@ -42,4 +44,4 @@ def voxelize(
 
         written, failures = voxelizing.voxelize(folders, out, known, turns, up=up, progress=show)
     report_failures(failures)
-    stdout.print(f"{written} geometries in {out}")
+    stdout.print(f"{written} geometries in {escape(str(out))}")

@@ -6,6 +6,7 @@ A batch of files is one transaction: a process killed at any moment loses at mos
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import GalleryError
+from shapesim.meshes.loading import UpAxis
 from shapesim.types import Asset, Embeddings
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
-CREATE TABLE stores (id INTEGER PRIMARY KEY, root TEXT NOT NULL UNIQUE);
-CREATE TABLE files (
+CREATE TABLE gallery (
+    id TEXT NOT NULL  -- random: a graph belongs to one gallery
+);
+CREATE TABLE stores (
     id INTEGER PRIMARY KEY,
+    root TEXT NOT NULL UNIQUE,
+    up TEXT  -- axis of all its files; NULL for what each file says
+);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: a graph may still hold it
     store INTEGER NOT NULL REFERENCES stores(id),
     path TEXT NOT NULL,        -- posix, under the store's root
     size INTEGER NOT NULL,
@@ -30,7 +39,7 @@ CREATE TABLE files (
     sha256 TEXT NOT NULL,
     arrived_at TEXT NOT NULL,  -- ISO 8601, UTC
     reason TEXT,               -- why it could not be used; NULL for an asset
-    reader TEXT NOT NULL,      -- version that read it: a failed file is tried again by another
+    reader TEXT NOT NULL,      -- what read it, and how: read again by another
     triangles INTEGER, x REAL, y REAL, z REAL, unit REAL, signature BLOB,
     UNIQUE (store, path)
 );
@@ -48,6 +57,7 @@ CREATE TABLE vectors (
 class FileState:
     """What is recorded of a file, asset or not."""
 
+    store: int
     id: int
     size: int
     mtime: int
@@ -97,21 +107,28 @@ class Catalogue:
         self._base = path.parent.parent.resolve()  # the folder that holds the gallery
         self._path = path
         with self._explained():
-            mode = "rwc" if create else "rw"
             # Autocommit: transactions are begun by hand, where a batch begins.
-            self._db = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30
-            )
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
             self._db.execute("PRAGMA foreign_keys = ON")
+            if create:
+                self._create()
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0 and create:
-                self._db.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-                )
-            elif version != _SCHEMA_VERSION:
+            if version == 0:
+                raise GalleryError(f"{path}: holds nothing yet; run 'shapesim index STORE'")
+            if version != _SCHEMA_VERSION:
                 raise GalleryError(
                     f"{path}: made by another version of shapesim; delete it and index again"
                 )
+
+    def _create(self) -> None:
+        """Makes the tables, unless this or another process has."""
+        self._db.execute("BEGIN IMMEDIATE")
+        if self._db.execute("PRAGMA user_version").fetchone() == (0,):
+            for statement in _SCHEMA.split(";\n"):
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO gallery VALUES (?)", (secrets.token_hex(16),))
+            self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Closes the file."""
@@ -145,24 +162,29 @@ class Catalogue:
         with self._explained():
             return self._db.execute(sql, values).fetchall()
 
+    def id(self) -> str:
+        """Random, made with the file."""
+        return str(self._rows("SELECT id FROM gallery")[0][0])
+
     def stores(self) -> dict[int, Path]:
         """Roots of the stores by id."""
         rows = self._rows("SELECT id, root FROM stores ORDER BY id")
         return {int(str(id)): Path(os.path.normpath(self._base / str(root))) for id, root in rows}
 
-    def add_store(self, root: Path) -> int:
-        """The id of a store, which is added where it is new.
+    def add_store(self, root: Path, up: UpAxis | None = None) -> tuple[int, UpAxis | None]:
+        """The id and the up axis of a store, which is added where it is new.
 
         A root below the folder that holds the gallery is kept relative to it, so that both can
-        move together.
+        move together. An axis that is given replaces the one remembered.
         """
         root = root.resolve()
         inside = root.is_relative_to(self._base)
         name = root.relative_to(self._base).as_posix() if inside else str(root)
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO stores (root) VALUES (?)", (name,))
-            ((id,),) = db.execute("SELECT id FROM stores WHERE root = ?", (name,))
-        return int(id)
+            db.execute("UPDATE stores SET up = coalesce(?, up) WHERE root = ?", (up, name))
+            ((id, axis),) = db.execute("SELECT id, up FROM stores WHERE root = ?", (name,))
+        return int(id), axis
 
     def files(self, space: str) -> dict[Path, FileState]:
         """Every file recorded, by where it is."""
@@ -172,7 +194,7 @@ class Catalogue:
             " FROM files LEFT JOIN vectors ON file = id AND space = ?",
             (space,),
         )
-        return {roots[row[0]] / str(row[1]): FileState(*row[2:]) for row in rows}  # type: ignore
+        return {roots[row[0]] / str(row[1]): FileState(row[0], *row[2:]) for row in rows}  # type: ignore
 
     def write(self, records: Iterable[tuple[FileRecord, dict[str, tuple[str, bytes]]]]) -> None:
         """Writes files with their vectors (space to fingerprint and float32 bytes), all or none."""
@@ -230,13 +252,22 @@ class Catalogue:
             for row in rows
         }
 
-    def vectors(self, space: str) -> tuple[NDArray[np.int64], set[str], Embeddings]:
-        """Ids (N,), the fingerprints that occur, and vectors (N, D), by store and path."""
+    def vectors(self, space: str, fingerprint: str) -> tuple[NDArray[np.int64], Embeddings]:
+        """Ids (N,) and vectors (N, D) of one fingerprint, by store and path."""
         rows = self._rows(
-            "SELECT file, fingerprint, vector FROM vectors JOIN files ON file = id"
-            " WHERE space = ? ORDER BY store, path",
-            (space,),
+            "SELECT file, vector FROM vectors JOIN files ON file = id"
+            " WHERE space = ? AND fingerprint = ? ORDER BY store, path",
+            (space, fingerprint),
         )
         ids = np.array([row[0] for row in rows], dtype=np.int64)
-        stacked = np.frombuffer(b"".join(bytes(row[2]) for row in rows), np.float32)  # type: ignore
-        return ids, {str(row[1]) for row in rows}, stacked.reshape(len(rows), -1 if rows else 0)
+        stacked = np.frombuffer(b"".join(bytes(row[1]) for row in rows), np.float32)  # type: ignore
+        return ids, stacked.reshape(len(rows), -1 if rows else 0)
+
+    def stale_stores(self, space: str, fingerprint: str) -> set[int]:
+        """Ids of stores with vectors of another fingerprint."""
+        rows = self._rows(
+            "SELECT DISTINCT store FROM vectors JOIN files ON file = id"
+            " WHERE space = ? AND fingerprint != ?",
+            (space, fingerprint),
+        )
+        return {int(str(row[0])) for row in rows}

@@ -30,6 +30,9 @@ GRAPH_FROM = 200_000
 than loading a graph does; ``benchmarks/graph.py`` prints both."""
 
 
+_OVERLAP = 0.9  # a graph that shares less with the assets is built anew
+
+
 class Gallery:
     """Embedded assets on disk.
 
@@ -111,21 +114,28 @@ class Gallery:
         """Ids (N,) and vectors (N, D) of all assets in the embedder's space.
 
         Raises:
-            EmbedderMismatchError: some were made by other weights or preprocessing.
+            EmbedderMismatchError: some were made by other weights or preprocessing. Those of a
+                store that is gone are left out instead: they cannot be made anew.
         """
         if embedder.space not in self._vectors:
-            ids, fingerprints, vectors = self.catalogue.vectors(embedder.space)
-            if fingerprints - {embedder.fingerprint}:
+            roots = self.catalogue.stores()
+            stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
+            if any(roots[store].is_dir() for store in stale):
                 raise EmbedderMismatchError(
                     f"{self.folder}: embedded by other weights than {embedder.name};"
                     " run 'shapesim index' to embed its stores anew"
                 )
-            self._vectors[embedder.space] = ids, vectors.reshape(len(ids), embedder.dim)
+            ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
+            # What another process has written since the assets were read is not theirs.
+            known = np.isin(ids, list(self.assets))
+            vectors = vectors.reshape(len(ids), embedder.dim)
+            self._vectors[embedder.space] = ids[known], vectors[known]
         return self._vectors[embedder.space]
 
     def graph(self, embedder: Embedder) -> GraphFile:
         """The graph file of the embedder's space."""
-        return GraphFile(self.folder / f"graph-{embedder.space}", embedder.fingerprint)
+        owner = f"{self.catalogue.id()} {embedder.fingerprint}"
+        return GraphFile(self.folder / f"graph-{embedder.space}", owner)
 
     def update_graph(self, embedder: Embedder) -> str:
         """Builds the graph where it pays and too much is new; returns what answers: one line."""
@@ -134,7 +144,7 @@ class Gallery:
         if len(ids) < self.graph_from:
             graph.delete()
             return f"exact search ({len(ids)} assets; a graph from {self.graph_from})"
-        if graph.fresh_share(ids) < 0.9:
+        if graph.overlap(ids) < _OVERLAP:
             graph.build(ids, vectors)
             return f"PyNNDescent graph, built over {len(ids)} assets"
         return f"PyNNDescent graph ({len(ids)} assets, the newest by exact search)"

@@ -2,14 +2,14 @@
 
 PyNNDescent keeps its index as a pickle, and a pickle can run any code. The file therefore carries
 a keyed digest (HMAC-SHA256); the key lies in the user's own data folder and never in the gallery.
-A graph that came with somebody else's gallery, or was altered, is deleted unread and built anew.
+A graph that came with somebody else's gallery, or was altered, is not read: exact search answers
+until the next ``index`` builds another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import io
 import os
 import pickle
 import secrets
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 
+from shapesim.errors import GalleryError
 from shapesim.indexes import ExactIndex
 from shapesim.indexes.nndescent import NNDescentIndex
 from shapesim.types import Embeddings
@@ -31,12 +32,12 @@ class GraphFile:
 
     Args:
         path: of the file.
-        fingerprint: of the embedder; a graph over vectors of another is no good.
+        owner: names the gallery and the embedder; a graph of another owner is no good.
     """
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
+    def __init__(self, path: Path, owner: str) -> None:
         self._path = path
-        self._fingerprint = fingerprint
+        self._owner = owner
 
     def delete(self) -> None:
         """Removes the file."""
@@ -45,15 +46,21 @@ class GraphFile:
     def build(self, ids: NDArray[np.int64], vectors: Embeddings) -> None:
         """Builds the graph over (N,) ids and (N, D) vectors and puts it in place at once."""
         index = NNDescentIndex(vectors)
-        content = pickle.dumps((self._fingerprint, ids, index), protocol=5)
+        content = pickle.dumps((self._owner, ids, index), protocol=5)
         temporary = self._path.with_suffix(".partial")
-        temporary.write_bytes(hmac.digest(_key(), content, "sha256") + content)
-        os.replace(temporary, self._path)
+        try:
+            temporary.write_bytes(hmac.digest(_key(), content, "sha256") + content)
+            os.replace(temporary, self._path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise GalleryError(f"{self._path}: cannot be written ({error.strerror})") from error
 
-    def fresh_share(self, ids: NDArray[np.int64]) -> float:
-        """Share of the ids that the graph holds; 0 without a usable graph."""
+    def overlap(self, ids: NDArray[np.int64]) -> float:
+        """Ids that the graph holds, as a share of both together; 0 without a usable graph."""
         loaded = self._load()
-        return float(np.isin(ids, loaded[0]).mean()) if loaded else 0.0
+        if loaded is None:
+            return 0.0
+        return len(np.intersect1d(ids, loaded[0])) / len(np.union1d(ids, loaded[0]))
 
     def query(
         self, ids: NDArray[np.int64], stored: Embeddings, vectors: Embeddings, k: int
@@ -67,7 +74,8 @@ class GraphFile:
             k: at least 1.
 
         Returns:
-            (Q, min(k, N)) ids and cosine distances, ascending; None without a usable graph.
+            (Q, min(k, N)) ids and cosine distances, ascending; None without a usable graph, or
+            where so many of its neighbours are gone that fewer than k remain.
         """
         loaded = self._load()
         if loaded is None:
@@ -83,19 +91,21 @@ class GraphFile:
             found = np.hstack([found, ids[fresh][new_rows]])
             distances = np.hstack([distances, new_distances])
         order = np.argsort(distances, axis=1, kind="stable")[:, : min(k, len(ids))]
-        return np.take_along_axis(found, order, 1), np.take_along_axis(distances, order, 1)
+        distances = np.take_along_axis(distances, order, 1)
+        if not np.isfinite(distances).all():
+            return None
+        return np.take_along_axis(found, order, 1), distances
 
     def _load(self) -> tuple[NDArray[np.int64], NNDescentIndex] | None:
         try:
             content = self._path.read_bytes()
-        except OSError:
+            digest, content = content[:_DIGEST], content[_DIGEST:]
+            if not hmac.compare_digest(digest, hmac.digest(_key(), content, "sha256")):
+                return None
+            owner, ids, index = pickle.loads(content)
+        except Exception:  # gone, or written with another version of a library
             return None
-        digest, content = content[:_DIGEST], content[_DIGEST:]
-        if not hmac.compare_digest(digest, hmac.digest(_key(), content, "sha256")):
-            self.delete()
-            return None
-        fingerprint, ids, index = pickle.load(io.BytesIO(content))
-        return (ids, index) if fingerprint == self._fingerprint else None
+        return (ids, index) if owner == self._owner else None
 
 
 def _key() -> bytes:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from shapesim.errors import AssetError, UnsupportedFormatError
+from shapesim.errors import AssetError, UnreachableFileError, UnsupportedFormatError
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
 from shapesim.meshes.parts import Loaded, assemble
@@ -84,7 +84,7 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
-        raise AssetError(path, error.strerror or "cannot be opened") from error
+        raise UnreachableFileError(path, error.strerror or "cannot be opened") from error
     if size == 0:
         raise AssetError(path, "is an empty file; export it anew")
     if size > _MAX_BYTES:
