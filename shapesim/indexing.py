@@ -7,6 +7,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -145,10 +146,13 @@ def _sha256(path: Path) -> str:
 def read_assets(
     paths: Sequence[Path], embedder: Embedder, up: UpAxis | None = None
 ) -> Iterator[tuple[Path, ReadAsset | AssetError]]:
-    """Reads files in workers, in the order of completion."""
+    """Reads files in workers, in the order of completion; meanwhile the network loads."""
     tasks = [ReadTask(path, embedder, up) for path in paths]
-    for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
-        yield task.path, result
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(embedder.load)
+        for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
+            yield task.path, result
+        loading.result()
 
 
 def index_stores(

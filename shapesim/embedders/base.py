@@ -41,6 +41,9 @@ class Embedder(ABC):
     def embed_batch(self, prepared: NDArray[Any]) -> Embeddings:
         """(B, ...) of what ``prepare`` gave, at most ``batch_size``, to (B, D) unit rows."""
 
+    def load(self) -> None:  # noqa: B027 - an embedder may have nothing to load
+        """Loads the network before it is needed, such as in a thread while files are read."""
+
     def embed_prepared(self, prepared: Sequence[NDArray[Any]]) -> Embeddings:
         """Any number of prepared items to (N, D) unit rows."""
         batches = [

@@ -77,6 +77,10 @@ class ShapeEmbedder(Embedder):
         mean /= np.linalg.norm(mean, axis=1, keepdims=True)
         return mean
 
+    def load(self) -> None:
+        """See ``Embedder``."""
+        _ = self._model
+
     @cached_property
     def _model(self) -> nn.Module:
         try:
