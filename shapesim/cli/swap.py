@@ -64,6 +64,7 @@ def swap(
 
     embedder = EMBEDDERS[by]()
     with Gallery(gallery_folder(gallery)) as opened:
+        several_stores = len(opened.catalogue.stores()) > 1  # an id alone would not tell which
         # The order of completion is not the order asked for.
         found = dict(read_assets(assets, embedder, up))
         read = {path: found[path] for path in assets}
@@ -84,14 +85,14 @@ def swap(
             entries = [match.to_json(rank) for rank, match in enumerate(matches, 1)]
             print(json.dumps({"query": str(path), "matches": entries}))
         else:
-            _print(path, matches)
+            _print(path, matches, several_stores)
     if good and not any(results):
         stderr.print(f"no match: nothing has arrived since {new_since}")
     if not any(results):
         raise typer.Exit(1)
 
 
-def _print(path: Path, matches: Sequence[Match]) -> None:
+def _print(path: Path, matches: Sequence[Match], several_stores: bool) -> None:
     if not matches:
         return
     title = f"Replacements for {escape(str(path))}"
@@ -103,7 +104,7 @@ def _print(path: Path, matches: Sequence[Match]) -> None:
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("arrived", no_wrap=True)
     for rank, match in enumerate(matches, 1):
-        name = escape(match.asset.id)
+        name = escape(str(match.asset.path) if several_stores else match.asset.id)
         if match.is_copy:
             name += " [green](same geometry)[/green]"
         if match.variants:

@@ -39,6 +39,7 @@ _TO_Y = {
     "z": np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
 }
 
+_STUMBLES = (AttributeError, IndexError, KeyError, TypeError, ZeroDivisionError)
 _MAX_BYTES = 1 << 30
 _MAX_EXTENT = 1e9
 
@@ -70,7 +71,9 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     except MemoryError as error:
         raise AssetError(path, "does not fit into memory; split or decimate it") from error
     except Exception as error:  # a parser may raise anything on a damaged file
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = " ".join(str(error).split())[:160]
+        if isinstance(error, _STUMBLES) or not reason:  # over content that it did not expect
+            reason = f"is damaged, or no {suffix} file"
         raise AssetError(path, f"cannot be read ({reason}); export it anew") from error
     axis = up or loaded.up or ("z" if suffix in _Z_UP else "y")
     mesh = assemble(path, loaded, _TO_Y[axis])
