@@ -16,7 +16,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from benchmarks.reporting import print_table, sample
+from benchmarks.reporting import load_sample, print_table
 from shapesim.embedders import ShapeEmbedder
 from shapesim.meshes import load_mesh
 from shapesim.types import Mesh, Voxels
@@ -65,7 +65,7 @@ def row(name: str, cosines: NDArray[np.floating]) -> list[str]:
 def copies(store: Path, embedder: ShapeEmbedder, count: int) -> None:
     """Prints the cosine of assets with turned and with subdivided copies."""
     rng = np.random.default_rng(0)
-    meshes = [load_mesh(path) for path in sample(store, count)]
+    meshes = load_sample(store, count)
     originals = embedder.embed(meshes)
     made = {
         "any yaw, scale and place": [turned(mesh, rng) for mesh in meshes],

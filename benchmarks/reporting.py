@@ -9,7 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from shapesim.meshes import find_assets
+from shapesim.errors import AssetError
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.types import Mesh
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -20,6 +22,17 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     Console(width=110).print(table)
+
+
+def load_sample(store: Path, count: int) -> list[Mesh]:
+    """The meshes of a sample; a file that cannot be read is named and left out."""
+    meshes = []
+    for path in sample(store, count):
+        try:
+            meshes.append(load_mesh(path))
+        except AssetError as error:
+            print(f"left out: {error}")
+    return meshes
 
 
 def sample(store: Path, count: int) -> list[Path]:

@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from benchmarks.reporting import print_table, sample
-from shapesim.errors import AssetError
-from shapesim.meshes import load_mesh
+from benchmarks.reporting import load_sample, print_table
 from shapesim.types import Mesh
 from shapesim.voxels import grid_transform, voxelise
 
@@ -45,12 +43,7 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("--assets", type=int, default=150)
     options = parser.parse_args()
-    meshes = []
-    for path in sample(options.store, options.assets):
-        try:
-            meshes.append(load_mesh(path))
-        except AssetError as error:
-            print(f"left out: {error}")
+    meshes = load_sample(options.store, options.assets)
     rows = []
     for name, method in METHODS.items():
         seconds, failed = [], 0

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -203,26 +204,55 @@ def test_a_full_disk_loses_nothing_written(
         assert counts(index_stores(opened, [store], embedder)) == (40, 0, 4, 0, 1)
 
 
+def recorded(gallery: Path) -> int:
+    """Files that the catalogue holds at this moment."""
+    if not (gallery / "gallery.sqlite").is_file():
+        return 0
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db:
+        try:
+            return int(db.execute("SELECT count(*) FROM files").fetchone()[0])
+        except sqlite3.OperationalError:  # killed before its tables were there
+            return 0
+
+
 def test_killed_at_any_moment_the_next_run_ends_alike(tmp_path: Path) -> None:
-    """Kill -9 at three moments of a run over the samples; then the gallery equals a clean one."""
+    """Kill -9 while starting and between two batches; then the gallery equals a clean one."""
     command = [sys.executable, "-m", "shapesim", "index", str(SAMPLES / "store"), "--gallery"]
-    for moment in (0.5, 3.0, 4.5):
+    killed_in = tmp_path / "killed"
+    for rows in (0, 1):
         process = subprocess.Popen(
-            [*command, str(tmp_path / "killed")],
+            [*command, str(killed_in)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(moment)
+        time.sleep(0.5)
+        while recorded(killed_in) < rows:
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        assert recorded(killed_in) < 69
     for name in ("killed", "clean"):
         subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True)
     embedder = ShapeEmbedder()
-    with Gallery(tmp_path / "killed") as killed, Gallery(tmp_path / "clean") as clean:
+    with Gallery(killed_in) as killed, Gallery(tmp_path / "clean") as clean:
         assert [a.id for a in killed.assets.values()] == [a.id for a in clean.assets.values()]
+        assert len(killed.assets) == 69
         cosines = (killed.vectors(embedder)[1] * clean.vectors(embedder)[1]).sum(axis=1)
         assert (cosines > 0.9995).all()
+
+
+def test_two_first_runs_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
+    """One of them indexes everything; the other does so too, or says that the first is at work."""
+    command = [sys.executable, "-m", "shapesim", "index", str(SAMPLES / "store"), "--gallery"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    runs = [subprocess.Popen([*command, str(tmp_path / "g")], text=True, **pipes) for _ in "ab"]  # type: ignore[call-overload]
+    messages = [run.communicate()[1] for run in runs]
+    codes = sorted(run.returncode for run in runs)
+    assert codes in ([0, 0], [0, 1])
+    if codes == [0, 1]:
+        assert any("another 'shapesim index' is at work" in message for message in messages)
+    assert recorded(tmp_path / "g") == 69
 
 
 def test_a_store_without_a_usable_file_leaves_an_empty_gallery(

@@ -76,6 +76,64 @@ def test_fbx_samples_stand_upright_in_metres(path: Path) -> None:
     assert 0.02 < high < 20
 
 
+ASCII_FBX = """; FBX 7.3.0 project file
+FBXHeaderExtension:  {
+    FBXVersion: 7300
+}
+GlobalSettings:  {
+    Properties70:  {
+        P: "UpAxis", "int", "Integer", "",%d
+        P: "UpAxisSign", "int", "Integer", "",1
+        P: "FrontAxis", "int", "Integer", "",%d
+        P: "FrontAxisSign", "int", "Integer", "",%d
+        P: "CoordAxis", "int", "Integer", "",0
+        P: "CoordAxisSign", "int", "Integer", "",1
+        P: "UnitScaleFactor", "double", "Number", "",2.5
+    }
+}
+Objects:  {
+    Geometry: 1, "Geometry::quad", "Mesh" {
+        Vertices: *12 {
+            a: %s
+        }
+        PolygonVertexIndex: *4 {
+            a: 0,1,2,-4
+        }
+    }
+    Model: 2, "Model::quad", "Mesh" {
+        Properties70:  {
+            P: "Lcl Translation", "Lcl Translation", "", "A",0,0,0
+            P: "Lcl Scaling", "Lcl Scaling", "", "A",2,2,2
+        }
+    }
+}
+Connections:  {
+    C: "OO",1,2
+    C: "OO",2,0
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("axes", "corners"),
+    [
+        ((1, 2, 1), "0,0,0,1,0,0,1,3,0,0,3,0"),
+        ((2, 1, -1), "0,0,0,1,0,0,1,0,3,0,0,3"),
+    ],
+    ids=["y up", "z up"],
+)
+def test_ascii_fbx_with_either_axis(
+    axes: tuple[int, int, int], corners: str, tmp_path: Path
+) -> None:
+    """A quad of 1 by 3, scaled by its node to 2 by 6, stands up; its unit is 2.5 cm."""
+    (tmp_path / "a.fbx").write_text(ASCII_FBX % (*axes, corners))
+    mesh = load_mesh(tmp_path / "a.fbx")
+    assert len(mesh.faces) == 2
+    np.testing.assert_allclose(mesh.extents, [2, 6, 0], atol=1e-6)
+    assert mesh.vertices[:, 1].min() == pytest.approx(0, abs=1e-6)
+    assert mesh.unit == pytest.approx(0.025)
+
+
 def test_the_up_axis_can_be_overridden(tmp_path: Path) -> None:
     """A z-up OBJ loads lying down, unless told."""
     scene().apply_transform(TO_Z_UP).to_mesh().export(tmp_path / "a.obj")

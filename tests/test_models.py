@@ -34,6 +34,11 @@ def test_a_network_gives_unit_vectors(name: str, resolution: int) -> None:
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
 
 
+def test_the_default_weights_ship() -> None:
+    """Those that the embedder takes without being told."""
+    assert ShapeEmbedder().name in list_models()
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_shipped_weights_load_and_describe_themselves(name: str) -> None:
     """Header and network agree, and a model card lies beside."""
