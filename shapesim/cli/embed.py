@@ -20,7 +20,7 @@ from shapesim.errors import AssetError, ShapesimError
 
 
 def embed(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Mesh files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Mesh files.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
     space: Annotated[Space, typer.Option(help="What the vectors are about.")] = "shape",
     up: UpOption = None,

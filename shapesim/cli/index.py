@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def index(
     stores: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="STORE...", help="Folders of mesh files. Default: those indexed."),
+        typer.Argument(metavar="STORE", help="Folders of mesh files. Default: those indexed."),
     ] = None,
     gallery: GalleryOption = None,
     up: UpOption = None,

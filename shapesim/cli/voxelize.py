@@ -12,7 +12,7 @@ from shapesim.cli.console import UpOption, check_writable, progress_bar, report_
 
 
 def voxelize(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of meshes.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of meshes.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
     labels: Annotated[
         Path | None,
