@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 
 def swap(
-    assets: Annotated[
-        list[Path], typer.Argument(metavar="ASSET", help="Mesh files to replace.")
-    ],
+    assets: Annotated[list[Path], typer.Argument(metavar="ASSET", help="Mesh files to replace.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Matches for each asset.")] = 10,
     by: Annotated[Space, typer.Option(help="What has to be alike.")] = "shape",
     new_since: Annotated[
