@@ -24,8 +24,8 @@ from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
 from shapesim.indexes import ExactIndex
 from shapesim.indexes.nndescent import NNDescentIndex
-from shapesim.indexing import read_assets
 from shapesim.meshes import find_assets
+from shapesim.reading import read_assets
 from shapesim.types import Embeddings
 from voxel_models import create_model
 from voxel_models.data import draw_view, unpack

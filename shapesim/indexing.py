@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
-
-import numpy as np
-from numpy.typing import NDArray
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState
-from shapesim.geometry import signature
-from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
+from shapesim.reading import ReadAsset, ReadTask, asset_files, read_asset
 from shapesim.types import Embeddings
 from shapesim.workers import map_isolated
 
@@ -61,30 +53,6 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAsset:
-    """What a worker found out about one file; ``prepared`` is None where nothing changed."""
-
-    sha256: str
-    triangles: int = 0
-    extents: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    unit: float | None = None
-    signature: NDArray[np.float32] | None = None
-    prepared: NDArray[Any] | None = None
-    warnings: tuple[str, ...] = ()
-    seconds: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadTask:
-    """A file to read, and for whom."""
-
-    path: Path
-    embedder: Embedder
-    up: UpAxis | None = None
-    known_sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Pending:
     """A file whose content may have changed."""
 
@@ -95,64 +63,6 @@ class _Pending:
     arrived_at: str
     before: FileState | None
     up: UpAxis | None
-
-
-def read_asset(task: ReadTask) -> ReadAsset:
-    """Loads and prepares one file; runs in a worker.
-
-    Raises:
-        AssetError: the file cannot be used.
-    """
-    began = time.perf_counter()
-    try:
-        digest = _sha256(task.path)
-    except OSError as error:
-        raise UnreachableFileError(task.path, error.strerror or "cannot be opened") from error
-    if digest == task.known_sha256:
-        return ReadAsset(digest)
-    mesh = load_mesh(task.path, task.up)
-    loaded = time.perf_counter()
-    prepared = task.embedder.prepare(mesh)
-    x, y, z = (float(extent) for extent in mesh.extents)
-    return ReadAsset(
-        sha256=digest,
-        triangles=len(mesh.faces),
-        extents=(x, y, z),
-        unit=mesh.unit,
-        signature=signature(mesh),
-        prepared=prepared,
-        warnings=mesh.warnings,
-        seconds=(loaded - began, time.perf_counter() - loaded),
-    )
-
-
-def _with_buffers(path: Path) -> list[Path]:
-    """The files that make an asset: a .gltf keeps its vertices in others."""
-    if path.suffix.lower() != ".gltf":
-        return [path]
-    names = re.findall(rb'"uri"\s*:\s*"([^":]+\.bin)"', path.read_bytes())
-    buffers = [path.parent / unquote(name.decode(errors="replace")) for name in names]
-    return [path, *(buffer for buffer in buffers if buffer.is_file())]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    for part in _with_buffers(path):
-        with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def read_assets(
-    paths: Sequence[Path], embedder: Embedder, up: UpAxis | None = None
-) -> Iterator[tuple[Path, ReadAsset | AssetError]]:
-    """Reads files in workers, in the order of completion; meanwhile the network loads."""
-    tasks = [ReadTask(path, embedder, up) for path in paths]
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(embedder.load)
-        for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
-            yield task.path, result
-        loading.result()
 
 
 def index_stores(
@@ -288,7 +198,7 @@ def _survey(
 
 def _stamp(path: Path) -> tuple[int, int]:
     """Size and time of the last change."""
-    stats = [part.stat() for part in _with_buffers(path)]
+    stats = [part.stat() for part in asset_files(path)]
     return sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
 
 

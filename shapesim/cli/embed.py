@@ -33,7 +33,7 @@ def embed(
     import numpy as np
 
     from shapesim.embedders import EMBEDDERS
-    from shapesim.indexing import ReadAsset, read_assets
+    from shapesim.reading import ReadAsset, read_assets
 
     check_writable(out)
     embedder = EMBEDDERS[space]()

@@ -57,7 +57,7 @@ def swap(
     since = parse_since(new_since)
     from shapesim.embedders import EMBEDDERS
     from shapesim.gallery import Gallery
-    from shapesim.indexing import ReadAsset, read_assets
+    from shapesim.reading import ReadAsset, read_assets
     from shapesim.swap import Query, recommend
 
     embedder = EMBEDDERS[by]()
