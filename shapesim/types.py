@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Voxels = NDArray[np.bool_]
 """(R, R, R) occupancy, indexed [x, y, z], y up."""
+Image = NDArray[np.uint8]
+"""(H, W, 3) sRGB."""
 Embeddings = NDArray[np.float32]
 """(N, D), every row of unit length."""
 Matrix4 = NDArray[np.float64]
@@ -26,13 +28,15 @@ class Material:
 
     Attributes:
         name: as in the file, may be empty.
-        colour: RGBA base colour, each 0 to 1, as the file gives it (glTF and FBX: linear).
-        texture: base colour texture, a picture or the path that the file names; None without.
+        colour: linear RGBA base colour, each 0 to 1.
+        texture: base colour texture (sRGB), a picture or where it is; None without.
+        is_cut_out: whether the texture's alpha counts.
     """
 
     name: str = ""
     colour: tuple[float, float, float, float] = (0.8, 0.8, 0.8, 1.0)
     texture: PilImage | Path | None = None
+    is_cut_out: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ class Mesh:
         materials: the materials that ``face_materials`` counts into.
         face_materials: (F,) int64.
         uvs: (V, 2) float64 texture coordinates, NaN where a part has none; None without any.
-        colours: (V, 4) uint8 vertex colours, 255 where a part has none; None without any.
+        normals: (V, 3) float64 unit normals, NaN where a part has none; None without any.
+        colours: (V, 4) uint8 sRGB vertex colours, which the material's are multiplied by; 255
+            where a part has none; None without any.
         unit: metres per unit of length, None where the file does not say.
         upright: (4, 4) transform from the file's coordinates to this frame.
         warnings: what the file names but does not have, a line each.
@@ -56,6 +62,7 @@ class Mesh:
     materials: tuple[Material, ...]
     face_materials: NDArray[np.int64]
     uvs: NDArray[np.float64] | None = None
+    normals: NDArray[np.float64] | None = None
     colours: NDArray[np.uint8] | None = None
     unit: float | None = None
     upright: Matrix4 = field(default_factory=lambda: np.eye(4))
@@ -92,6 +99,7 @@ class Asset:
         unit: metres per unit, None where the file does not say.
         arrived_at: ISO 8601 time in UTC at which the store first had it.
         signature: what ``shapesim.geometry.signature`` gave.
+        tags: labels with their probabilities, best first.
     """
 
     path: Path
@@ -101,6 +109,7 @@ class Asset:
     unit: float | None
     arrived_at: str
     signature: NDArray[np.float32]
+    tags: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +140,6 @@ class Match:
             "unit": self.asset.unit,
             "arrived_at": self.asset.arrived_at,
             "copy": self.is_copy,
+            "tags": list(self.asset.tags),
             "variants": [str(v.path) for v in self.variants],
         }

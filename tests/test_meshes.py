@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import SUFFIXES, find_assets, load_mesh
-from shapesim.meshes.parts import Loaded, Part, assemble, rgba
+from shapesim.meshes.parts import Loaded, Part, assemble, rgba, to_srgb
 from shapesim.types import Material
 from tests.conftest import SAMPLES, lopsided, yawed
 
@@ -163,12 +163,23 @@ def test_materials_uvs_and_textures_survive(tmp_path: Path) -> None:
     mesh = load_mesh(tmp_path / "a.obj")
     (material,) = mesh.materials
     assert material.name == "m"
-    assert material.colour[:3] == pytest.approx((0.2, 0.4, 0.6), abs=0.01)
+    assert to_srgb(np.array(material.colour[:3])) == pytest.approx((0.2, 0.4, 0.6), abs=0.01)
     assert material.texture is not None and not isinstance(material.texture, Path)
     assert material.texture.getpixel((0, 0)) == (10, 200, 30)
     assert mesh.uvs is not None
     assert {tuple(uv) for uv in mesh.uvs} == {(0, 0), (1, 0), (0, 1)}
     assert mesh.warnings == ()
+
+
+def test_blender_writes_linear_colours(tmp_path: Path) -> None:
+    """What its exporters write is taken as it is, what others write as seen on a screen."""
+    for head, colour in (("# Blender 4.2\n", 0.5), ("", 0.214)):
+        (tmp_path / "a.mtl").write_text("newmtl m\nKd 0.5 0.5 0.5\n")
+        (tmp_path / "a.obj").write_text(
+            f"{head}mtllib a.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+        )
+        found = load_mesh(tmp_path / "a.obj").materials[0].colour[:3]
+        assert found == pytest.approx((colour,) * 3, abs=0.003)
 
 
 def test_vertex_colours_survive(tmp_path: Path) -> None:

@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
-from shapesim.meshes.parts import Loaded, Part, place
+from shapesim.meshes.parts import Loaded, Part, place, place_normals
+from shapesim.meshes.textures import find_texture
 from shapesim.types import Material
 
 _OLDEST = 7100
+_BLENDER = re.compile(rb"Creator.{1,9}Blender", re.DOTALL)
+_HEAD = 1 << 12  # bytes that hold the creator
 
 # Sorting separates triangles from lines and points, which would shift the index stream.
 _FLAGS = assimp_py.Process_Triangulate | assimp_py.Process_SortByPType
@@ -38,15 +41,18 @@ def load_fbx(path: Path) -> Loaded:
         reason = f"is FBX {version / 1000:.1f}, older than 7.1; export it anew as FBX 2013 or later"
         raise AssetError(path, reason)
     scene: Any = assimp_py.import_file(str(path), _FLAGS)
-    materials = [_material(properties) for properties in scene.materials]
+    warnings: list[str] = []
+    materials = [_material(path, properties, warnings) for properties in scene.materials]
     parts: list[Part] = []
     _collect(scene, scene.root_node, np.eye(4), materials, parts)
-    missing = {
-        f"texture {material.texture} is missing"
-        for material in materials
-        if isinstance(material.texture, Path) and not (path.parent / material.texture).is_file()
-    }
-    return Loaded(parts, up="y", unit=_unit(data), warnings=sorted(missing))
+    return Loaded(
+        parts,
+        up="y",
+        unit=_unit(data),
+        # Colours are as artists see them; Blender's exporter writes its own linear values.
+        linear=bool(_BLENDER.search(data[:_HEAD])),
+        warnings=sorted(set(warnings)),
+    )
 
 
 def _collect(
@@ -67,23 +73,31 @@ def _collect(
                 materials[mesh.material_index],
                 uvs[0].reshape(len(vertices), -1)[:, :2] if uvs else None,
                 colours[0].reshape(len(vertices), -1) if colours else None,
+                None if mesh.normals is None else _normals(mesh, transform),
             )
         )
     for child in node.children:
         _collect(scene, child, transform, materials, parts)
 
 
-def _material(properties: dict[str, Any]) -> Material:
+def _normals(mesh: Any, transform: NDArray[Any]) -> NDArray[np.float64]:
+    return place_normals(np.array(mesh.normals).reshape(-1, 3), transform)
+
+
+def _material(path: Path, properties: dict[str, Any], warnings: list[str]) -> Material:
     red, green, blue = (properties.get("COLOR_DIFFUSE") or (0.8, 0.8, 0.8))[:3]
     textures = (properties.get("TEXTURES") or {}).get(assimp_py.TextureType_DIFFUSE) or []
-    # Exporters write the artist's own absolute path; the file lies beside the mesh, if anywhere.
-    # A name such as "*0" is a picture embedded in the FBX.
-    names = [str(name).replace("\\", "/") for name in textures]
-    return Material(
-        name=str(properties.get("NAME", "")),
-        colour=(red, green, blue, float(properties.get("OPACITY", 1.0))),
-        texture=Path(names[0]) if names and names[0].strip("./") and names[0][0] != "*" else None,
-    )
+    texture = None
+    # A name such as "*0" is a picture embedded in the FBX; some exporters leave the name empty.
+    if textures and textures[0].strip("./\\") and textures[0][0] != "*":
+        texture = find_texture(path, str(textures[0]))
+        if texture is None:
+            warnings.append(f"texture {textures[0]} is not in the asset's pack")
+    if texture is not None:
+        red = green = blue = 1.0  # FBX: a texture stands in the place of the colour
+    # Exporters disagree on the sense of opacity, so that 0 says nothing.
+    opacity = float(properties.get("OPACITY", 1.0)) or 1.0
+    return Material(str(properties.get("NAME", "")), (red, green, blue, opacity), texture)
 
 
 def _version(data: bytes) -> int:

@@ -20,11 +20,11 @@ from urllib.parse import unquote
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
-from trimesh.resolvers import FilePathResolver
 
 from shapesim.errors import AssetError
 from shapesim.meshes.parts import Loaded
 from shapesim.meshes.scenes import from_trimesh
+from shapesim.meshes.textures import PackResolver
 
 _JSON_CHUNK = 0x4E4F534A
 
@@ -35,16 +35,17 @@ def load_gltf(path: Path) -> Loaded:
     kind = "glb" if data[:4] == b"glTF" else "gltf"
     tree, rest = _split_glb(path, data) if kind == "glb" else (json.loads(data), b"")
     _check_features(path, tree)
-    warnings = _check_files(path, tree)
+    _check_files(path, tree)
+    resolver = PackResolver(path)
     if tree.get("skins"):
         _place_skins(path, tree, rest)
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
-    scene = trimesh.load_scene(
-        io.BytesIO(data), file_type=kind, resolver=FilePathResolver(str(path)), process=False
-    )
+    scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
     loaded = from_trimesh(scene)
-    loaded.up, loaded.unit, loaded.warnings = "y", 1.0, warnings
+    loaded.up, loaded.unit, loaded.warnings = "y", 1.0, resolver.missing
+    # The format demands linear colours; UniGLTF 1, by which Asset Forge exports, wrote sRGB.
+    loaded.linear = not str(tree.get("asset", {}).get("generator", "")).startswith("UniGLTF-1.")
     return loaded
 
 
@@ -79,22 +80,14 @@ def _join_glb(text: bytes, rest: bytes) -> bytes:
     return head + struct.pack("<II", len(text), _JSON_CHUNK) + text + rest
 
 
-def _check_files(path: Path, tree: dict[str, Any]) -> list[str]:
+def _check_files(path: Path, tree: dict[str, Any]) -> None:
     """Buffers must be there; a missing texture only costs the colour."""
-
-    def missing(entries: str) -> list[str]:
-        uris = [entry.get("uri", "data:") for entry in tree.get(entries, [])]
-        files = [uri for uri in uris if not uri.startswith("data:")]
+    for buffer in tree.get("buffers", []):
+        uri = buffer.get("uri", "data:")
         # Spaces and umlauts may stand in the uri as they are or as %20.
-        return [
-            uri
-            for uri in files
-            if not (path.parent / uri).is_file() and not (path.parent / unquote(uri)).is_file()
-        ]
-
-    if buffers := missing("buffers"):
-        raise AssetError(path, f"its buffer {buffers[0]} is missing; put it beside the file")
-    return [f"texture {uri} is missing" for uri in missing("images")]
+        if uri.startswith("data:") or any((path.parent / u).is_file() for u in (uri, unquote(uri))):
+            continue
+        raise AssetError(path, f"its buffer {uri} is missing; put it beside the file")
 
 
 def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ class Part:
         material: how they look.
         uvs: (V, 2) float or None.
         colours: (V, 3 or 4), unsigned integers or float, or None.
+        normals: (V, 3) float or None.
     """
 
     vertices: NDArray[Any]
@@ -31,6 +32,7 @@ class Part:
     material: Material
     uvs: NDArray[Any] | None = None
     colours: NDArray[Any] | None = None
+    normals: NDArray[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -41,12 +43,14 @@ class Loaded:
         parts: in the file's coordinates.
         up: the axis that the file names; None where it names none.
         unit: metres per unit; None where it does not say.
+        linear: whether colours are proportional to light; else they are sRGB, as artists see them.
         warnings: what the file names but does not have.
     """
 
     parts: list[Part]
     up: Literal["x", "y", "z"] | None = None
     unit: float | None = None
+    linear: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -56,15 +60,40 @@ def place(vertices: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.float64
     return placed
 
 
-def rgba(colours: NDArray[Any]) -> NDArray[np.uint8]:
-    """(V, 3 or 4) colours to (V, 4) uint8.
+def place_normals(normals: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.float64]:
+    """(V, 3) normals under a (4, 4) transform, of unit length; NaN where there is no direction."""
+    matrix = transform[:3, :3]
+    # Times its determinant, the inverse transpose is there even where the transform is flat.
+    cofactors = np.cross(matrix[[1, 2, 0]], matrix[[2, 0, 1]])
+    placed = normals @ cofactors.T * (-1 if np.linalg.det(matrix) < 0 else 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        placed /= np.linalg.norm(placed, axis=1, keepdims=True)
+    return np.asarray(placed, dtype=np.float64)
+
+
+def to_linear(colour: NDArray[Any]) -> NDArray[np.float64]:
+    """SRGB values, 0 to 1, to values proportional to light (IEC 61966-2-1)."""
+    colour = np.clip(np.asarray(colour, np.float64), 0, 1)
+    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(light: NDArray[Any]) -> NDArray[np.float64]:
+    """The inverse of ``to_linear``."""
+    light = np.clip(light, 0, 1)
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def rgba(colours: NDArray[Any], linear: bool = False) -> NDArray[np.uint8]:
+    """(V, 3 or 4) colours to (V, 4) uint8 in sRGB.
 
     Floats span 0 to 1, unsigned integers the range of their type.
     """
     top = np.iinfo(colours.dtype).max if colours.dtype.kind == "u" else 1
-    scaled = (np.clip(colours / top, 0, 1) * 255).round().astype(np.uint8)
+    scaled = np.clip(colours[:, :4] / top, 0, 1)
+    if linear:
+        scaled[:, :3] = to_srgb(scaled[:, :3])
     full = np.full((len(scaled), 4), 255, np.uint8)
-    full[:, : scaled.shape[1]] = scaled[:, :4]
+    full[:, : scaled.shape[1]] = (scaled * 255).round()
     return full
 
 
@@ -82,20 +111,22 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
             raise AssetError(path, "has faces that name missing vertices; export it anew")
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
     faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]
-    materials = tuple({id(part.material): part.material for part in parts}.values())
-    order = {id(material): index for index, material in enumerate(materials)}
+    given = tuple({id(part.material): part.material for part in parts}.values())
+    order = {id(material): index for index, material in enumerate(given)}
     rows = [order[id(part.material)] for part in parts]
     with np.errstate(invalid="ignore", over="ignore"):  # the caller looks for broken vertices
         vertices = place(np.concatenate([part.vertices for part in parts]), upright)
+    normals = _joined(parts, lambda part: part.normals, 3, np.nan, np.float64)
     return Mesh(
         vertices=vertices,
         faces=np.concatenate(faces).astype(np.int64),
-        materials=materials,
+        materials=given if loaded.linear else tuple(_to_linear(one) for one in given),
         face_materials=np.repeat(rows, [len(part.faces) for part in parts]).astype(np.int64),
         uvs=_joined(parts, lambda part: part.uvs, 2, np.nan, np.float64),
+        normals=None if normals is None else place_normals(normals, upright),
         colours=_joined(
             parts,
-            lambda part: None if part.colours is None else rgba(part.colours),
+            lambda part: None if part.colours is None else rgba(part.colours, loaded.linear),
             4,
             255,
             np.uint8,
@@ -106,8 +137,9 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
     )
 
 
-def _rgba_of(part: Part) -> NDArray[np.uint8] | None:
-    return None if part.colours is None else rgba(part.colours)
+def _to_linear(material: Material) -> Material:
+    red, green, blue = (float(c) for c in to_linear(np.array(material.colour[:3])))
+    return replace(material, colour=(red, green, blue, material.colour[3]))
 
 
 def _joined(

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 import trimesh
-from trimesh.resolvers import FilePathResolver
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from shapesim.meshes.parts import Loaded, Part, place
+from shapesim.meshes.parts import Loaded, Part, place, place_normals
+from shapesim.meshes.textures import PackResolver
 from shapesim.types import Material
 
 _AXES: dict[str, Literal["x", "y", "z"]] = {"X": "x", "Y": "y", "Z": "z"}
@@ -22,35 +22,33 @@ _METRES |= {"inch": 0.0254, "foot": 0.3048}
 
 # The DAE export of Kenney's Asset Forge, known by its empty date, mirrors the model: all 59 such
 # files at hand are the mirror image of their FBX, GLB and STL twins.
+_HEAD = 1 << 16  # bytes that tell who wrote a file
+_BLENDER = b"Blender"  # whose exporters write linear colours
 _ASSET_FORGE = "<created>0001-01-01T00:00:00</created>"
 
 
-def load_scene(path: Path) -> Loaded:
-    """Loads a file whose format carries no up axis."""
-    return from_trimesh(trimesh.load_scene(path, process=False))
+def load_scene(path: Path, content: bytes | None = None) -> Loaded:
+    """Loads a file whose format carries no up axis; ``content`` stands in for the file's own."""
+    resolver = PackResolver(path)
+    source = path.read_bytes() if content is None else content
+    scene = trimesh.load_scene(
+        io.BytesIO(source), file_type=path.suffix[1:].lower(), resolver=resolver, process=False
+    )
+    loaded = from_trimesh(scene)
+    loaded.warnings += sorted(set(resolver.missing))
+    loaded.linear = _BLENDER in source[:_HEAD]
+    return loaded
 
 
 def load_obj(path: Path) -> Loaded:
     """Loads an OBJ file and the material file it names, if that is there."""
     text = path.read_bytes()
-    if re.search(rb"^f[^#\n]*\s-\d", text, re.MULTILINE):
-        content = io.BytesIO(_with_absolute_indices(text))
-        resolver = FilePathResolver(str(path))
-        loaded = from_trimesh(
-            trimesh.load_scene(content, file_type="obj", resolver=resolver, process=False)
-        )
-    else:
-        loaded = load_scene(path)
-    head = text[: 1 << 16].decode("utf-8", errors="replace")
+    negative = re.search(rb"^f[^#\n]*\s-\d", text, re.MULTILINE)
+    loaded = load_scene(path, _with_absolute_indices(text) if negative else text)
+    head = text[:_HEAD].decode("utf-8", errors="replace")
     for name in re.findall(r"^mtllib\s+(.+?)\s*$", head, re.MULTILINE):
-        library = path.parent / name.replace("\\", "/")
-        if not library.is_file():
+        if not (path.parent / name.replace("\\", "/")).is_file():
             loaded.warnings.append(f"material file {name} is missing")
-            continue
-        text = library.read_text(encoding="utf-8", errors="replace")
-        for texture in re.findall(r"^\s*map_Kd\s+(?:-\S+\s+\S+\s+)*(.+?)\s*$", text, re.MULTILINE):
-            if not (library.parent / texture.replace("\\", "/")).is_file():
-                loaded.warnings.append(f"texture {texture} is missing")
     return loaded
 
 
@@ -80,7 +78,7 @@ def load_collada(path: Path) -> Loaded:
     """Loads a DAE file; trimesh leaves its up axis and unit to the caller."""
     loaded = load_scene(path)
     with path.open("rb") as file:
-        head = file.read(1 << 16).decode("utf-8", errors="replace")
+        head = file.read(_HEAD).decode("utf-8", errors="replace")
     if axis := re.search(r"<up_axis>\s*([XYZ])_UP", head):
         loaded.up = _AXES[axis[1]]
     if _ASSET_FORGE in head and "<authoring_tool>" not in head:
@@ -103,6 +101,8 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
             continue
         plain = Material(str(mesh.metadata.get("name", name)))
         part = Part(place(mesh.vertices, np.asarray(transform)), mesh.faces, plain)
+        if "vertex_normals" in mesh._cache:  # the file's own; trimesh would make up others
+            part.normals = place_normals(mesh.vertex_normals, np.asarray(transform))
         visual: Any = mesh.visual
         if isinstance(visual, TextureVisuals):
             source: Any = visual.material
@@ -123,14 +123,18 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
 def _material(source: Any) -> Material:
     if isinstance(source, PBRMaterial):
         colour, texture = source.baseColorFactor, source.baseColorTexture
+        cut_out = source.alphaMode not in (None, "OPAQUE")
     else:
-        colour, texture = source.diffuse, getattr(source, "image", None)
+        colour, texture, cut_out = source.diffuse, getattr(source, "image", None), True
     rgba = np.ones(4)
     if colour is not None:
         given = np.asarray(colour, dtype=np.float64).ravel()[:4]
         # trimesh gives 0 to 255 where it has converted the file's value and 0 to 1 elsewhere.
         rgba[: len(given)] = given / 255 if np.asarray(colour).dtype == np.uint8 else given
-    return Material(str(source.name or ""), tuple(float(c) for c in rgba), texture)  # type: ignore[arg-type]
+    if not cut_out:
+        rgba[3] = 1
+    red, green, blue, alpha = (float(c) for c in rgba)
+    return Material(str(source.name or ""), (red, green, blue, alpha), texture, cut_out)
 
 
 def _split_by_face_colour(part: Part, visual: ColorVisuals, parts: list[Part]) -> None:
@@ -139,4 +143,5 @@ def _split_by_face_colour(part: Part, visual: ColorVisuals, parts: list[Part]) -
     for row, colour in enumerate(colours):
         red, green, blue, alpha = (float(c) / 255 for c in colour)
         material = Material(part.material.name, (red, green, blue, alpha))
-        parts.append(Part(part.vertices, part.faces[rows.ravel() == row], material))
+        faces = part.faces[rows.ravel() == row]
+        parts.append(Part(part.vertices, faces, material, normals=part.normals))
