@@ -1,0 +1,143 @@
+"""Picture files to arrays, whatever they hold and however they are damaged."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.errors import AssetError, UnreachableFileError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""Lower-case suffixes of picture files."""
+
+_MOST = 0.7  # of a picture's side, from which on nothing is cut out
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
+
+
+def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[np.uint8]:
+    """A picture as it is meant to be seen: turned as its EXIF says, in sRGB, its first frame.
+
+    Args:
+        source: a file, or a picture that Pillow has opened.
+        largest: side in pixels to which a larger picture is reduced; None keeps its size.
+
+    Returns:
+        (H, W, 4) uint8 sRGB with alpha.
+
+    Raises:
+        AssetError: it is damaged, too large, or no picture.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    path = (
+        source if isinstance(source, Path) else Path(getattr(source, "filename", "") or "texture")
+    )
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures, and refuses those twice as large.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            if isinstance(source, Path):
+                with source.open("rb") as file, Image.open(file, formats=_FORMATS) as opened:
+                    picture = _decoded(opened, largest)
+            else:
+                picture = _decoded(source, largest)
+    except UnidentifiedImageError as error:
+        raise AssetError(path, "is no picture that can be read, whatever its name says") from error
+    except Image.DecompressionBombError as error:
+        raise AssetError(
+            path, f"has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; reduce it"
+        ) from error
+    except MemoryError as error:
+        raise AssetError(path, "does not fit into memory; reduce it") from error
+    except OSError as error:
+        if error.strerror:
+            raise UnreachableFileError(path, error.strerror) from error
+        raise AssetError(path, "is cut off or damaged; save it anew") from error
+    except (ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
+        raise AssetError(path, "is damaged; save it anew") from error
+    return np.asarray(picture)
+
+
+def _decoded(picture: PilImage, largest: int | None) -> PilImage:
+    from PIL import Image, ImageOps
+
+    if largest:
+        picture.draft("RGB", (largest, largest))  # JPEG: decodes at a fraction of the size
+    picture = ImageOps.exif_transpose(picture)
+    if largest and max(picture.size) > 2 * largest:
+        picture = picture.reduce(max(picture.size) // largest)
+    picture = _to_rgba(picture)
+    if largest:
+        picture.thumbnail((largest, largest), Image.Resampling.BICUBIC)
+    return picture
+
+
+def _to_rgba(picture: PilImage) -> PilImage:
+    """8 bit RGBA; Pillow would cut the upper values off 16 bit grey."""
+    from PIL import Image
+
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        picture = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+    return picture.convert("RGBA")
+
+
+def framed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A picture as a network takes it: (S, S, 3), on white where it is transparent.
+
+    What is transparent at its sides is cut off. It is stretched to a square: that keeps all of it,
+    and no network at hand told things apart better with bars at two sides.
+
+    Args:
+        picture: (H, W, 3 or 4) uint8.
+        size: S.
+    """
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    if image.mode == "RGBA":
+        image = image.crop(image.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox())
+        ground = Image.new("RGB", image.size, (255, 255, 255))
+        ground.paste(image, mask=image.getchannel("A"))
+        image = ground
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def cut_out(picture: NDArray[np.uint8], foreground: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The part of a square picture that shows the thing, where that is a small part.
+
+    Measured on pictures of known assets: what fills most of the picture is found better if left as
+    it is, what does not is found only if cut out.
+
+    Args:
+        picture: (S, S, 3).
+        foreground: (G, G) how much of each part is the thing, 0 to 1.
+
+    Returns:
+        (S, S, 3) the part, enlarged, or the picture itself.
+    """
+    from PIL import Image
+
+    size, cells = len(picture), len(foreground)
+    rows, columns = np.nonzero(foreground > 0.5)
+    if not len(rows):
+        return picture
+    low = np.array([columns.min(), rows.min()]) * size / cells
+    high = np.array([columns.max() + 1, rows.max() + 1]) * size / cells
+    # A square around it, as the views of assets are framed.
+    side = float((high - low).max())
+    if side > _MOST * size:
+        return picture
+    left, top = (low + high - side) / 2
+    # What lies beyond the picture is white, as behind the views.
+    square = Image.new("RGB", (round(side), round(side)), (255, 255, 255))
+    square.paste(Image.fromarray(picture), (-round(float(left)), -round(float(top))))
+    return np.asarray(square.resize((size, size), Image.Resampling.BICUBIC))

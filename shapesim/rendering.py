@@ -1,0 +1,301 @@
+"""Pictures of meshes by ray casting on the CPU: no display, no GL.
+
+Embree finds what a ray hits; numpy does the shading. The light hangs at the camera's upper left, so
+that every view shows its asset as a studio would, and corners lie in ambient occlusion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from shapesim.meshes.parts import to_srgb
+from shapesim.texturing import Textures, interpolate
+from shapesim.types import Mesh
+
+Rays = NDArray[np.float32]
+
+_FIELD_OF_VIEW = np.radians(30)
+_MARGIN = 1.06  # of the frame, around the asset
+_LAYERS = 8  # see-through surfaces along a ray
+_OPAQUE = 0.99
+_CREASE = np.cos(np.radians(45))
+_REACH = 0.35  # of the asset's size: how far a surface darkens another
+_STEP = 2e-4  # by which a ray leaves the surface that it starts from
+_AO_RAYS = 4  # from a pixel
+_BLUR = 8  # pixels, a multiple of the directions' period of 4
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What lights the asset; colours are linear RGB.
+
+    Attributes:
+        direction: (3,) to the light, in the camera's frame: right, up, towards the viewer.
+        key: colour of that light.
+        sky: colour of the light from above.
+        ground: colour of the light from below.
+    """
+
+    direction: tuple[float, float, float] = (-0.45, 0.75, 0.65)
+    key: tuple[float, float, float] = (0.62, 0.61, 0.58)
+    sky: tuple[float, float, float] = (0.5, 0.52, 0.55)
+    ground: tuple[float, float, float] = (0.3, 0.28, 0.26)
+
+
+def ring(views: int, elevation: float = 20.0) -> list[tuple[float, float]]:
+    """Azimuths and elevations in degrees of cameras in a circle, the first at the front left.
+
+    The front looks along z, as glTF has it; a look from half left shows most of most things.
+    """
+    return [((-35 + 360 * view / views) % 360, elevation) for view in range(views)]
+
+
+def render(
+    mesh: Mesh,
+    cameras: list[tuple[float, float]],
+    size: int = 224,
+    samples: int = 1,
+    light: Light | None = None,
+) -> NDArray[np.uint8]:
+    """Pictures of a mesh, each of which it fills.
+
+    Args:
+        mesh: y up.
+        cameras: azimuth (0: from +z, 90: from +x) and elevation of each view, in degrees.
+        size: S, of a picture's side, in pixels.
+        samples: rays along each side of a pixel; 2 and more smooth the edges.
+        light: None for the studio's.
+
+    Returns:
+        (V, S, S, 4) uint8 sRGB with alpha, the colours not multiplied by it.
+    """
+    scene = _Scene(mesh)
+    pictures = [
+        _downsample(scene.shade(_Camera(scene.points, *camera), size * samples, light), samples)
+        for camera in cameras
+    ]
+    return np.stack(pictures)
+
+
+def on_background(
+    pictures: NDArray[np.uint8], colour: tuple[int, int, int] = (255, 255, 255)
+) -> NDArray[np.uint8]:
+    """(..., H, W, 4) pictures on a plain background: (..., H, W, 3)."""
+    alpha = pictures[..., 3:].astype(np.uint16)
+    mixed = pictures[..., :3] * alpha + np.array(colour, np.uint16) * (255 - alpha) + 127
+    return (mixed // 255).astype(np.uint8)
+
+
+class _Camera:
+    """A perspective view that just holds all points.
+
+    Along a given direction, the nearest position from which all points fall into the frame has a
+    closed form: each side of the frame is a plane of known normal, which its farthest point holds.
+    """
+
+    def __init__(self, points: NDArray[np.float64], azimuth: float, elevation: float) -> None:
+        yaw, pitch = np.radians([azimuth, elevation])
+        back = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+        right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
+        self.axes = np.stack([right, np.cross(back, right), back])
+        x, y, z = (points @ self.axes.T).T
+        self.slope = np.tan(_FIELD_OF_VIEW / 2)
+        t = self.slope / _MARGIN
+        high_x, low_x = (x + t * z).max(), (-x + t * z).max()
+        high_y, low_y = (y + t * z).max(), (-y + t * z).max()
+        distance = max(high_x + low_x, high_y + low_y) / (2 * t)
+        centre = np.array([(high_x - low_x) / 2, (high_y - low_y) / 2, distance])
+        self.position = centre @ self.axes
+
+    def rays(self, size: int) -> Rays:
+        """(S * S, 3) directions, row by row from the top left, one unit deep each."""
+        steps = ((np.arange(size) + 0.5) / size * 2 - 1) * self.slope
+        right, up, back = self.axes
+        directions = steps[None, :, None] * right - steps[:, None, None] * up - back
+        return np.asarray(directions.reshape(-1, 3), np.float32)
+
+
+class _Scene:
+    """A mesh scaled to the unit sphere's size, ready for rays."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        from embreex.mesh_construction import TriangleMesh
+        from embreex.rtcore_scene import EmbreeScene
+
+        corners = mesh.corners
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        self._scale = 2 / np.linalg.norm(high - low)
+        self._middle = (low + high) / 2
+        self.points = (corners - self._middle) * self._scale
+        triangles = (mesh.triangles - self._middle) * self._scale
+        self._embree = EmbreeScene()
+        TriangleMesh(self._embree, triangles.astype(np.float32))
+        self._faces = mesh.faces
+        self._flat, self._normals = _face_and_corner_normals(mesh, triangles)
+        self._textures = Textures(mesh, triangles)
+
+    def shade(self, camera: _Camera, size: int, light: Light | None) -> NDArray[np.float32]:
+        """(S, S, 4) linear light with alpha, multiplied by it."""
+        picture = np.zeros((size * size, 4), np.float32)
+        directions = camera.rays(size)
+        back, position = camera.axes[2].astype(np.float32), camera.position.astype(np.float32)
+        alive = np.arange(len(directions))
+        origins = np.broadcast_to(position, directions.shape)
+        footprint = np.float32(2 * camera.slope / size)  # of a pixel at depth 1
+        for layer in range(_LAYERS):
+            hits = self._embree.run(origins, directions[alive], output=True)
+            struck = hits["primID"] >= 0
+            if not struck.any():
+                break
+            alive, origins = alive[struck], origins[struck]
+            faces = hits["primID"][struck]
+            u, v, far = (hits[key][struck, None] for key in ("u", "v", "tfar"))
+            weights = np.hstack([1 - u - v, u, v])
+            rays = directions[alive]
+            points = origins + rays * far
+            depths = (position - points) @ back
+            colours, alphas = self._textures.sample(faces, weights, depths * footprint)
+            normals = self._normal(faces, weights, rays)
+            # Occlusion is seen on the outermost surface; behind glass it may be missed.
+            open_sky = self._openness(points, normals, alive, size) if layer == 0 else 1.0
+            lit = colours * _light(normals, camera, light or Light(), open_sky)
+            share = (1 - picture[alive, 3:]) * alphas[:, None]
+            picture[alive, :3] += share * lit
+            picture[alive, 3:] += share
+            through = picture[alive, 3] < _OPAQUE
+            if not through.any():
+                break
+            alive = alive[through]
+            origins = points[through] + directions[alive] * np.float32(_STEP)
+        return picture.reshape(size, size, 4)
+
+    def _normal(self, faces: NDArray[Any], weights: Rays, directions: Rays) -> Rays:
+        """(N, 3) unit normals on the viewer's side: meshes of games are seldom closed.
+
+        The face decides which side that is: near an outline, a smooth normal may point away from
+        the viewer and still be on his side.
+        """
+        normals = interpolate(self._normals, faces, weights)
+        flat = self._flat[faces]
+        away = np.einsum("nd,nd->n", flat, directions) > 0
+        against = np.einsum("nd,nd->n", flat, normals) < 0
+        length = np.sqrt(np.einsum("nd,nd->n", normals, normals)) + np.float32(1e-12)
+        return np.asarray(normals / np.where(away != against, -length, length)[:, None])
+
+    def _openness(self, points: Rays, normals: Rays, pixels: NDArray[Any], size: int) -> Rays:
+        """(N, 1) share of the half space above each point from which light comes in.
+
+        It changes slowly, so that few rays from every fourth pixel do, in directions that
+        alternate between neighbours, and a mean over all around.
+        """
+        row, column = np.divmod(pixels, size)
+        asked = np.flatnonzero((row % 2 == 0) & (column % 2 == 0))
+        phase = (row[asked] // 2 % 2) * 2 + column[asked] // 2 % 2
+        normals = normals[asked]
+        tangents, others = _tangents(normals)
+        starts = points[asked] + normals * np.float32(2 * _STEP)
+        reach = np.full(len(starts), _REACH, np.float32)
+        plane = np.zeros((2, size * size), np.float32)
+        for ray in range(_AO_RAYS):
+            x, y, z = _HEMISPHERE[phase + 4 * ray].T[..., None]
+            directions = x * tangents + y * others + z * normals
+            occluders = self._embree.run(starts, directions, reach, query="OCCLUDED")
+            plane[0, pixels[asked]] += (occluders < 0) / np.float32(_AO_RAYS)
+        plane[1, pixels[asked]] = 1
+        smooth, count = uniform_filter(plane.reshape(2, size, size), (0, _BLUR, _BLUR))
+        smooth, count = smooth.ravel()[pixels], count.ravel()[pixels]
+        # Where a surface is narrower than the gaps between the rays, it is seen as open.
+        mean: Rays = np.divide(smooth, count, where=count > 1e-6, out=np.ones_like(count))
+        return mean[:, None]
+
+
+def _hemisphere(count: int) -> Rays:
+    """(count, 3) directions around z, cosine-weighted, from Hammersley points.
+
+    Matt Pharr, Wenzel Jakob and Greg Humphreys, "Physically Based Rendering", 3rd ed. (2016),
+    sections 7.4 and 13.6.
+    """
+    bits = (count - 1).bit_length()
+    mirrored = [int(f"{number:0{bits}b}"[::-1], 2) / count for number in range(count)]
+    angle, square = 2 * np.pi * np.array(mirrored), (np.arange(count) + 0.5) / count
+    radius = np.sqrt(square)
+    return np.stack(
+        [radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1 - square)], axis=1
+    ).astype(np.float32)
+
+
+_HEMISPHERE = _hemisphere(4 * _AO_RAYS)
+
+
+def _tangents(normals: Rays) -> tuple[Rays, Rays]:
+    """Two unit vectors square to each normal and to each other.
+
+    Tom Duff et al., "Building an Orthonormal Basis, Revisited", JCGT 6 (2017).
+    """
+    x, y, z = normals.T
+    sign = np.copysign(np.float32(1), z)
+    a = -1 / (sign + z)
+    b = x * y * a
+    one = np.stack([1 + sign * x * x * a, sign * b, -sign * x], axis=1)
+    other = np.stack([b, sign + y * y * a, -y], axis=1)
+    return one, other
+
+
+def _light(normals: Rays, camera: _Camera, light: Light, open_sky: Rays | float) -> Rays:
+    """(N, 3) light that arrives: hemisphere light that corners keep out, and a soft key light."""
+    direction = np.array(light.direction) @ camera.axes
+    direction = (direction / np.linalg.norm(direction)).astype(np.float32)
+    sky, ground, lamp = (np.array(c, np.float32) for c in (light.sky, light.ground, light.key))
+    up = (normals[:, 1:2] + 1) / 2
+    ambient = (ground + up * (sky - ground)) * open_sky
+    # Wrapped around the edge, as from a large lamp.
+    key = np.clip((normals @ direction + 0.25) / 1.25, 0, 1)[:, None]
+    return np.asarray(ambient + key * lamp, np.float32)
+
+
+def _face_and_corner_normals(mesh: Mesh, triangles: NDArray[np.float64]) -> tuple[Rays, Rays]:
+    """(F, 3) normals of faces and (F, 3, 3) at their corners.
+
+    Those at the corners are the file's, or else smooth where faces meet at flat angles.
+    """
+    crosses = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    flat = crosses / (np.linalg.norm(crosses, axis=1, keepdims=True) + 1e-30)
+    if mesh.normals is not None:
+        normals = mesh.normals[mesh.faces]
+        given = np.isfinite(normals).all(axis=2, keepdims=True)
+        if given.all():
+            return flat.astype(np.float32), normals.astype(np.float32)
+    else:
+        normals, given = np.zeros_like(triangles), np.zeros((len(triangles), 3, 1), bool)
+    sums = np.zeros_like(mesh.vertices)
+    for corner in range(3):
+        np.add.at(sums, mesh.faces[:, corner], crosses)
+    sums /= np.linalg.norm(sums, axis=1, keepdims=True) + 1e-30
+    smooth = sums[mesh.faces]
+    level = np.einsum("fcd,fd->fc", smooth, flat)[..., None] > _CREASE
+    made = np.where(level, smooth, flat[:, None])
+    corners = np.where(given, np.nan_to_num(normals), made)
+    return flat.astype(np.float32), corners.astype(np.float32)
+
+
+_SRGB = (to_srgb(np.arange(4096) / 4095) * 255).round().astype(np.uint8)
+
+
+def _downsample(light: NDArray[np.float32], samples: int) -> NDArray[np.uint8]:
+    """(S n, S n, 4) light, multiplied by alpha, to (S, S, 4) uint8 sRGB."""
+    size = len(light) // samples
+    if samples > 1:
+        light = light.reshape(size, samples, size, samples, 4).mean(axis=(1, 3))
+    picture = np.zeros((size * size, 4), np.uint8)
+    light = light.reshape(-1, 4)
+    seen = np.flatnonzero(light[:, 3])
+    alpha = light[seen, 3:]
+    levels = np.clip(light[seen, :3] / alpha * 4095, 0, 4095).astype(np.int64)
+    picture[seen, :3] = _SRGB[levels]
+    picture[seen, 3:] = (np.minimum(alpha, 1) * 255).round()
+    return picture.reshape(size, size, 4)

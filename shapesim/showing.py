@@ -1,0 +1,198 @@
+"""Pictures for people: views of files, turntables, contact sheets, and a swap side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.errors import AssetError, ShapesimError
+from shapesim.meshes import load_mesh
+from shapesim.meshes.loading import UpAxis
+from shapesim.rendering import on_background, render, ring
+from shapesim.types import Image
+from shapesim.workers import map_isolated
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+_SAMPLES = 3  # along each side of a pixel: smooth edges
+PAPER = (243, 244, 246)
+"""Behind assets: light, and yet something that white assets stand out from."""
+_INK, _FAINT, _LINE = (32, 36, 42), (120, 126, 134), (222, 225, 230)
+_PAD = 12
+_TEXT = 15  # height of a line
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTask:
+    """A file to render: views in a circle of so many pixels."""
+
+    path: Path
+    views: int = 1
+    size: int = 224
+    elevation: float = 20.0
+    up: UpAxis | None = None
+
+
+def render_file(task: RenderTask) -> NDArray[np.uint8]:
+    """(V, S, S, 4) views of one file; runs in a worker."""
+    mesh = load_mesh(task.path, task.up)
+    return render(mesh, ring(task.views, task.elevation), task.size, _SAMPLES)
+
+
+def render_files(
+    tasks: Sequence[RenderTask],
+) -> Iterator[tuple[RenderTask, NDArray[np.uint8] | AssetError]]:
+    """Renders files in workers, in the order of completion."""
+    yield from map_isolated(render_file, tasks, lambda task: task.path)
+
+
+def write_picture(picture: Image | PilImage, out: Path) -> None:
+    """Writes a picture at once, in the format that the suffix names.
+
+    Raises:
+        ShapesimError: it cannot be written there.
+    """
+    _write([_as_pil(picture)], out)
+
+
+def write_turntable(frames: NDArray[np.uint8], out: Path, seconds: float = 4.0) -> None:
+    """Writes (V, S, S, 4) views as an endless animation, .webp or .gif.
+
+    Raises:
+        ShapesimError: it cannot be written there.
+    """
+    pictures = [_as_pil(frame) for frame in on_background(frames, PAPER)]
+    _write(pictures, out, duration=round(1000 * seconds / len(pictures)))
+
+
+def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
+    temporary = out.with_name(f"{out.stem}.partial{out.suffix}")
+    if len(pictures) > 1:
+        options |= {"save_all": True, "append_images": pictures[1:], "loop": 0}
+    if out.suffix.lower() == ".webp":
+        options |= {"quality": 90}
+    try:
+        pictures[0].save(temporary, **options)  # type: ignore[arg-type]
+        os.replace(temporary, out)
+    except (OSError, ValueError) as error:
+        temporary.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ShapesimError(f"{out}: cannot be written ({reason})") from error
+
+
+def contact_sheet(
+    pictures: Sequence[Image], captions: Sequence[str], columns: int | None = None
+) -> PilImage:
+    """Pictures of one size in rows, each with a caption."""
+    from PIL import Image as Pil
+
+    columns = columns or min(len(pictures), round(len(pictures) ** 0.5 * 1.4) or 1)
+    height, width = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    cell_x, cell_y = width + _PAD, height + _PAD + _TEXT + 4
+    sheet = Pil.new("RGB", (columns * cell_x + _PAD, rows * cell_y + _PAD), "white")
+    for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = number % columns * cell_x + _PAD, number // columns * cell_y + _PAD
+        sheet.paste(_as_pil(picture), (x, y))
+        _caption(sheet, caption, x, y + height + 2, width, _INK)
+    return sheet
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRow:
+    """A query and what could stand in its place: pictures with a name and a line below it."""
+
+    query: Image
+    name: str
+    matches: Sequence[tuple[Image, str, str]]
+
+
+def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
+    """Each query at the left, its matches beside it, best first."""
+    from PIL import Image as Pil
+    from PIL import ImageDraw
+
+    height, width = rows[0].query.shape[:2]
+    columns = 1 + max(len(row.matches) for row in rows)
+    cell_x, cell_y = width + _PAD, height + 2 * _TEXT + 2 * _PAD
+    gap = 2 * _PAD
+    sheet = Pil.new("RGB", (columns * cell_x + gap + _PAD, len(rows) * cell_y + _PAD), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        y = number * cell_y + _PAD
+        if number:
+            draw.line([(_PAD, y - _PAD // 2), (sheet.width - _PAD, y - _PAD // 2)], _LINE)
+        line_x = cell_x + gap // 2
+        draw.line([(line_x, y), (line_x, y + height + 2 * _TEXT)], _LINE, 2)
+        cells = [(row.query, row.name, "to replace"), *row.matches]
+        for column, (picture, name, line) in enumerate(cells):
+            x = _PAD + column * cell_x + (gap if column else 0)
+            sheet.paste(_as_pil(picture), (x, y))
+            _caption(sheet, name, x, y + height, width, _INK)
+            _caption(sheet, line, x, y + height + _TEXT + 2, width, _FAINT)
+    return sheet
+
+
+def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:
+    """(C, C) counts as a table of shades: rows are the true labels, columns those given."""
+    from PIL import Image as Pil
+    from PIL import ImageDraw, ImageFont
+
+    font = ImageFont.load_default(_TEXT - 2)
+    cell, names = 34, round(max(font.getlength(label) for label in labels)) + 2 * _PAD
+    side = cell * len(labels)
+    picture = Pil.new("RGB", (names + side + _PAD, names + side + _PAD), "white")
+    draw = ImageDraw.Draw(picture)
+    # Upright names cannot be drawn; they are drawn lying and turned with what lies under them.
+    lying = Pil.new("RGB", (names, side), "white")
+    for number, label in enumerate(labels):
+        at = (names - _PAD / 2, number * cell + cell / 2)
+        ImageDraw.Draw(lying).text((_PAD / 2, at[1]), label, _INK, font, "lm")
+        draw.text((at[0], at[1] + names), label, _INK, font, "rm")
+    picture.paste(lying.transpose(Pil.Transpose.ROTATE_90), (names, 0))
+    for row, of_row in enumerate(counts):
+        total = max(int(of_row.sum()), 1)
+        for column, count in enumerate(of_row.tolist()):
+            share = count / total
+            shade = tuple(round(255 + (end - 255) * share**0.6) for end in (38, 92, 160))
+            x, y = names + column * cell, names + row * cell
+            draw.rectangle([x, y, x + cell - 2, y + cell - 2], shade if count else (246, 247, 249))
+            if count:
+                ink = "white" if share > 0.35 else _INK
+                draw.text((x + cell / 2 - 1, y + cell / 2 - 1), str(count), ink, font, "mm")
+    draw.text((_PAD / 2, _PAD / 2), "true ↓  given →", _FAINT, font)
+    return picture
+
+
+def _caption(
+    sheet: PilImage, text: str, x: int, y: int, width: int, colour: tuple[int, int, int]
+) -> None:
+    """A line of text, centred; the end of a long one is kept, since it tells files apart."""
+    from PIL import ImageDraw, ImageFont
+
+    font = ImageFont.load_default(_TEXT - 2)
+    draw = ImageDraw.Draw(sheet)
+    text = _shortened(text, width, font)
+    draw.text((x + (width - font.getlength(text)) / 2, y), text, colour, font)
+
+
+def _shortened(text: str, width: int, font: ImageFont | FreeTypeFont) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"…{text}") > width:
+        text = text[1:]
+    return f"…{text}"
+
+
+def _as_pil(picture: Image | PilImage) -> PilImage:
+    from PIL import Image as Pil
+
+    return Pil.fromarray(picture) if isinstance(picture, np.ndarray) else picture

@@ -1,0 +1,138 @@
+"""The colour of a mesh at any point of its surface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.errors import AssetError
+from shapesim.images import load_image
+from shapesim.meshes.parts import to_linear
+from shapesim.types import Mesh
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+_LARGEST = 1024  # pixels of a texture's side: more is never seen
+_LINEAR = to_linear(np.arange(256) / 255).astype(np.float32)
+
+
+class Textures:
+    """Base colours, vertex colours and textures of a mesh.
+
+    Args:
+        mesh: whose materials count.
+        triangles: (F, 3, 3) its corners, in the unit in which footprints are given.
+    """
+
+    def __init__(self, mesh: Mesh, triangles: NDArray[np.float64]) -> None:
+        self._materials = mesh.face_materials
+        self._colours = np.array([material.colour for material in mesh.materials], np.float32)
+        if not (self._colours[:, 3] > 0.05).any():  # nothing would be seen at all
+            self._colours[:, 3] = 1
+        self._vertex_colours = _vertex_colours(mesh)
+        self._levels = [
+            _levels(material.texture, material.is_cut_out) for material in mesh.materials
+        ]
+        self._uvs = None if mesh.uvs is None else mesh.uvs[mesh.faces].astype(np.float32)
+        if self._uvs is not None and any(self._levels):
+            self._density = _density(self._uvs, triangles)
+        else:
+            self._levels = []
+
+    def sample(
+        self, faces: NDArray[Any], weights: NDArray[np.float32], footprint: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours (N, 3), linear, and alphas (N,) at points of the surface.
+
+        Args:
+            faces: (N,) rows of the mesh's faces.
+            weights: (N, 3) of their corners.
+            footprint: (N,) length that one pixel covers there.
+        """
+        materials = self._materials[faces]
+        colours = self._colours[materials]
+        if self._vertex_colours is not None:
+            colours *= interpolate(self._vertex_colours, faces, weights)
+        for material, levels in enumerate(self._levels):
+            if not levels:
+                continue
+            rows = np.flatnonzero(materials == material)
+            uvs = interpolate(self._uvs, faces[rows], weights[rows])  # type: ignore[arg-type]
+            known = np.isfinite(uvs).all(axis=1)
+            rows, uvs = rows[known], uvs[known]
+            # The coarseness at which one pixel of the picture sees about one of the texture.
+            texels = footprint[rows] * self._density[faces[rows]] * len(levels[0])
+            level = np.clip(np.log2(np.maximum(texels, 1e-6)), 0, len(levels) - 1).round()
+            for number, picture in enumerate(levels):
+                at = level == number
+                colours[rows[at]] *= _bilinear(picture, uvs[at])
+        return colours[:, :3], colours[:, 3]
+
+
+def interpolate(
+    corners: NDArray[np.float32], faces: NDArray[Any], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(N, D) values at points of the surface, from those at the corners, (F, 3, D)."""
+    values: NDArray[np.float32] = corners[faces, 0] * weights[:, :1]
+    for corner in (1, 2):
+        values += corners[faces, corner] * weights[:, corner, None]
+    return values
+
+
+def _vertex_colours(mesh: Mesh) -> NDArray[np.float32] | None:
+    """(F, 3, 4) linear colours at the corners."""
+    if mesh.colours is None:
+        return None
+    colours = _LINEAR[mesh.colours]
+    colours[:, 3] = mesh.colours[:, 3] / np.float32(255)
+    corners: NDArray[np.float32] = colours[mesh.faces]
+    return corners
+
+
+def _levels(texture: PilImage | Path | None, is_cut_out: bool) -> list[NDArray[np.float32]]:
+    """(H, W, 4) linear pictures, each half as large as the one before; none without a texture."""
+    from PIL import Image
+
+    if texture is None:
+        return []
+    try:
+        picture = load_image(texture, _LARGEST)
+    except AssetError:  # the loader has warned of a missing one; a damaged one is as good as none
+        return []
+    levels = [picture]
+    while min(levels[-1].shape[:2]) > 4:
+        halves = Image.fromarray(levels[-1]).reduce(2)
+        levels.append(np.asarray(halves))
+    linear = []
+    for level in levels:
+        light = _LINEAR[level]
+        light[..., 3] = level[..., 3] / np.float32(255) if is_cut_out else 1
+        linear.append(light)
+    return linear
+
+
+def _density(uvs: NDArray[np.float32], triangles: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(F,) lengths in the texture, of which the whole is 1, for a length on the surface."""
+    a, b = uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]
+    flat = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+    crosses = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    areas = np.linalg.norm(crosses, axis=1)
+    density = np.sqrt(np.nan_to_num(flat) / np.maximum(areas, 1e-12))
+    return np.asarray(density, np.float32)
+
+
+def _bilinear(picture: NDArray[np.float32], uvs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 4) colours at (N, 2) coordinates, which count from the lower left and repeat."""
+    height, width = picture.shape[:2]
+    x = uvs[:, 0] % 1 * width - 0.5
+    y = (1 - uvs[:, 1]) % 1 * height - 0.5
+    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    fx, fy = (x - left)[:, None], (y - top)[:, None]
+    columns, rows = (left % width, (left + 1) % width), (top % height, (top + 1) % height)
+    upper = picture[rows[0], columns[0]] * (1 - fx) + picture[rows[0], columns[1]] * fx
+    lower = picture[rows[1], columns[0]] * (1 - fx) + picture[rows[1], columns[1]] * fx
+    return np.asarray(upper * (1 - fy) + lower * fy)
