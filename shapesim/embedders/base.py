@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.types import Embeddings, Mesh
+from shapesim.types import Embeddings, Image, Mesh
 
 
 class Embedder(ABC):
@@ -34,24 +34,47 @@ class Embedder(ABC):
     batch_size: int = 64
 
     @abstractmethod
-    def prepare(self, item: Mesh) -> NDArray[Any]:
-        """One item as an array of a fixed shape and dtype."""
+    def prepare(self, item: Mesh | Image) -> Any:
+        """One item as picklable arrays, of which every item has the same.
+
+        Raises:
+            TypeError: the space has no place for such an item.
+        """
 
     @abstractmethod
-    def embed_batch(self, prepared: NDArray[Any]) -> Embeddings:
-        """(B, ...) of what ``prepare`` gave, at most ``batch_size``, to (B, D) unit rows."""
+    def embed_batch(self, prepared: Sequence[Any]) -> Embeddings:
+        """At most ``batch_size`` of what ``prepare`` gave, to (B, D) unit rows."""
 
     def load(self) -> None:  # noqa: B027 - an embedder may have nothing to load
         """Loads the network before it is needed, such as in a thread while files are read."""
 
-    def embed_prepared(self, prepared: Sequence[NDArray[Any]]) -> Embeddings:
+    def thumbnail(self, prepared: Any) -> Image | None:
+        """A small picture of a prepared item, where the embedder has looked at one."""
+        return None
+
+    @property
+    def parts(self) -> tuple[tuple[Embedder, float], ...]:
+        """The embedders whose vectors a gallery keeps, and the weight of each one's similarity."""
+        return ((self, 1.0),)
+
+    def embed_parts(self, prepared: Sequence[Any]) -> list[Embeddings]:
+        """Any number of prepared items to the (N, D) unit rows of each of the parts."""
+        return [self.embed_prepared(prepared)]
+
+    def embed_prepared(self, prepared: Sequence[Any]) -> Embeddings:
         """Any number of prepared items to (N, D) unit rows."""
         batches = [
-            self.embed_batch(np.stack(prepared[start : start + self.batch_size]))
+            self.embed_batch(prepared[start : start + self.batch_size])
             for start in range(0, len(prepared), self.batch_size)
         ]
         return np.concatenate([np.zeros((0, self.dim), np.float32), *batches])
 
-    def embed(self, items: Sequence[Mesh]) -> Embeddings:
+    def embed(self, items: Sequence[Mesh | Image]) -> Embeddings:
         """Items to (N, D) float32, unit rows."""
         return self.embed_prepared([self.prepare(item) for item in items])
+
+
+def normalised(vectors: NDArray[np.float32]) -> Embeddings:
+    """Rows of unit length."""
+    unit: Embeddings = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return unit

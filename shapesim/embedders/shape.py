@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import voxel_models
-from shapesim.embedders.base import Embedder
+from shapesim.embedders.base import Embedder, normalised
 from shapesim.errors import WeightsError
-from shapesim.types import Embeddings, Mesh
+from shapesim.types import Embeddings, Image, Mesh
 from shapesim.voxels import voxelise
 from voxel_models.registry import weights_path
 
@@ -54,17 +55,19 @@ class ShapeEmbedder(Embedder):
         digest.update(_PREPROCESSING.encode())
         self.fingerprint = digest.hexdigest()[:16]
 
-    def prepare(self, item: Mesh) -> NDArray[np.uint8]:
+    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(R³ / 8,) uint8: the occupancy grid as numpy.packbits packs it."""
+        if not isinstance(item, Mesh):
+            raise TypeError("a picture has no shape; embed it by look")
         return np.packbits(voxelise(item, self.resolution))
 
-    def embed_batch(self, prepared: NDArray[Any]) -> Embeddings:
-        """(B, R³ / 8) uint8 to (B, D) unit rows."""
+    def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
+        """See ``Embedder``."""
         import torch
 
         from voxel_models.inference import half_precision
 
-        grids = np.unpackbits(prepared, axis=1).reshape(-1, *(self.resolution,) * 3)
+        grids = np.unpackbits(np.stack(prepared), axis=1).reshape(-1, *(self.resolution,) * 3)
         turned = np.concatenate([np.rot90(grids, turn, axes=(1, 3)) for turn in range(4)])
         device = next(self._model.parameters()).device
         with torch.inference_mode(), half_precision(device):
@@ -73,9 +76,7 @@ class ShapeEmbedder(Embedder):
                 for start in range(0, len(turned), _GRIDS)
             ]
         rows = torch.cat(parts).float().cpu().numpy()
-        mean: NDArray[np.float32] = rows.reshape(4, len(prepared), -1).mean(axis=0)
-        mean /= np.linalg.norm(mean, axis=1, keepdims=True)
-        return mean
+        return normalised(rows.reshape(4, len(prepared), -1).mean(axis=0))
 
     def load(self) -> None:
         """See ``Embedder``."""

