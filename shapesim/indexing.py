@@ -17,7 +17,6 @@ from shapesim.gallery.catalogue import FileRecord, FileState
 from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
 from shapesim.reading import ReadAsset, ReadTask, asset_files, read_asset
-from shapesim.types import Embeddings
 from shapesim.workers import map_isolated
 
 _BATCH = 64
@@ -123,7 +122,7 @@ def _update(
     progress: Callable[[int, int, int], None],
 ) -> IndexReport:
     report = IndexReport()
-    known = gallery.catalogue.files(embedder.space)
+    known = gallery.catalogue.files()
     pending: dict[Path, _Pending] = {}
     removed: dict[Path, FileState] = {}
     for store in stores:
@@ -210,13 +209,17 @@ def _reader(up: UpAxis | None) -> str:
 def _is_current(state: FileState, size: int, mtime: int, embedder: Embedder, reader: str) -> bool:
     if (state.size, state.mtime, state.reader) != (size, mtime, reader):
         return False
-    return state.reason is not None or state.fingerprint == embedder.fingerprint
+    return state.reason is not None or _has_all(state, embedder)
+
+
+def _has_all(state: FileState, embedder: Embedder) -> bool:
+    return {part.fingerprint for part, _ in embedder.parts} <= state.fingerprints
 
 
 def _sha256_to_trust(entry: _Pending, embedder: Embedder) -> str:
     """The digest with which the file need not be read again."""
     before = entry.before
-    if before is None or before.fingerprint != embedder.fingerprint:
+    if before is None or not _has_all(before, embedder):
         return ""
     if before.reader != _reader(entry.up):
         return ""
@@ -245,9 +248,9 @@ def _write(
     began = time.perf_counter()
     read = [result for _, result in batch if isinstance(result, ReadAsset)]
     changed = [asset for asset in read if asset.prepared is not None]
-    vectors: Embeddings = embedder.embed_prepared([asset.prepared for asset in changed])  # type: ignore[misc]
+    vectors = embedder.embed_parts([asset.prepared for asset in changed])
     embedded = time.perf_counter()
-    rows = {id(asset): vector for asset, vector in zip(changed, vectors, strict=True)}
+    rows = {id(asset): row for row, asset in enumerate(changed)}
     records: list[tuple[FileRecord, dict[str, tuple[str, bytes]]]] = []
     touched: list[tuple[int, int, int]] = []
     for entry, result in batch:
@@ -256,8 +259,12 @@ def _write(
         if isinstance(result, AssetError):
             records.append((_record(entry, error=result), {}))
         elif id(result) in rows:
-            vector = embedder.fingerprint, rows[id(result)].tobytes()
-            records.append((_record(entry, result, arrivals), {embedder.space: vector}))
+            row = rows[id(result)]
+            spaces = {
+                part.space: (part.fingerprint, of_part[row].tobytes())
+                for (part, _), of_part in zip(embedder.parts, vectors, strict=True)
+            }
+            records.append((_record(entry, result, arrivals), spaces))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
         elif entry.before:
             touched.append((entry.before.id, entry.size, entry.mtime))
@@ -265,7 +272,7 @@ def _write(
     gallery.catalogue.touch(touched)
     for step, seconds in {
         "load": sum(asset.seconds[0] for asset in read),
-        "voxelise": sum(asset.seconds[1] for asset in read),
+        "prepare": sum(asset.seconds[1] for asset in read),
         "embed": embedded - began,
         "write": time.perf_counter() - embedded,
     }.items():
@@ -294,6 +301,7 @@ def _record(
         extents=asset.extents if asset else None,
         unit=asset.unit if asset else None,
         signature=asset.signature if asset else None,
+        thumbnail=asset.thumbnail if asset else None,
     )
 
 

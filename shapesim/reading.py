@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -18,9 +20,15 @@ from numpy.typing import NDArray
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.geometry import signature
+from shapesim.images import SUFFIXES as PICTURES
+from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
+from shapesim.types import Image
 from shapesim.workers import map_isolated
+
+_PICTURES = 128  # at a time: bounds memory
+_LARGEST_PICTURE = 512  # pixels of a side: more is not seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,8 @@ class ReadAsset:
     extents: tuple[float, float, float] = (0.0, 0.0, 0.0)
     unit: float | None = None
     signature: NDArray[np.float32] | None = None
-    prepared: NDArray[Any] | None = None
+    prepared: Any = None
+    thumbnail: bytes | None = None
     warnings: tuple[str, ...] = ()
     seconds: tuple[float, float] = (0.0, 0.0)
 
@@ -71,9 +80,21 @@ def read_asset(task: ReadTask) -> ReadAsset:
         unit=mesh.unit,
         signature=signature(mesh),
         prepared=prepared,
+        thumbnail=_thumbnail(task.embedder.thumbnail(prepared)),
         warnings=mesh.warnings,
         seconds=(loaded - began, time.perf_counter() - loaded),
     )
+
+
+def _thumbnail(picture: Image | None) -> bytes | None:
+    """WebP of half the side."""
+    if picture is None:
+        return None
+    from PIL import Image as PilImage
+
+    buffer = io.BytesIO()
+    PilImage.fromarray(picture).reduce(2).save(buffer, "WEBP", quality=85)
+    return buffer.getvalue()
 
 
 def asset_files(path: Path) -> list[Path]:
@@ -103,3 +124,39 @@ def read_assets(
         for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
             yield task.path, result
         loading.result()
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file's name is that of a picture."""
+    return path.suffix.lower() in PICTURES
+
+
+def read_pictures(
+    paths: Sequence[Path], embedder: Embedder
+) -> Iterator[tuple[Path, Any | AssetError]]:
+    """Decodes and prepares picture files, in their order; meanwhile the network loads."""
+
+    def read(path: Path) -> Any | AssetError:
+        try:
+            return embedder.prepare(load_image(path, _LARGEST_PICTURE))
+        except AssetError as error:
+            return error
+
+    # Threads do: Pillow decodes outside of Python's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        loading = pool.submit(embedder.load)
+        for start in range(0, len(paths), _PICTURES):
+            batch = paths[start : start + _PICTURES]
+            yield from zip(batch, pool.map(read, batch), strict=True)
+        loading.result()
+
+
+def read_items(
+    paths: Sequence[Path], embedder: Embedder, up: UpAxis | None = None
+) -> Iterator[tuple[Path, Any | AssetError]]:
+    """Prepares meshes and pictures; no path twice, pictures first."""
+    unique = list(dict.fromkeys(paths))
+    yield from read_pictures([path for path in unique if is_picture(path)], embedder)
+    meshes = [path for path in unique if not is_picture(path)]
+    for path, result in read_assets(meshes, embedder, up) if meshes else ():
+        yield path, result if isinstance(result, AssetError) else result.prepared

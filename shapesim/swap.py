@@ -1,4 +1,4 @@
-"""Recommends assets that could stand in a query's place."""
+"""Recommends assets that could stand in a query's place, or that a picture shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import Embedder
-from shapesim.errors import GalleryError
+from shapesim.errors import GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
 from shapesim.types import Asset, Match
@@ -18,15 +18,15 @@ from shapesim.types import Asset, Match
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An embedded asset to replace.
+    """An embedded asset to replace, or a picture of what to find.
 
     Attributes:
         vector: (D,) unit length.
-        signature: what ``shapesim.geometry.signature`` gave.
+        signature: what ``shapesim.geometry.signature`` gave; None of a picture.
     """
 
     vector: NDArray[np.float32]
-    signature: NDArray[np.float32]
+    signature: NDArray[np.float32] | None = None
 
 
 def recommend(
@@ -35,6 +35,7 @@ def recommend(
     queries: Sequence[Query],
     k: int = 10,
     new_since: datetime | None = None,
+    tag: str | None = None,
 ) -> list[list[Match]]:
     """The best matches of every query, best first, each geometry once.
 
@@ -44,19 +45,33 @@ def recommend(
         queries: what to replace.
         k: matches for each query.
         new_since: only assets that arrived at this time or later.
+        tag: only assets with this tag.
 
     Raises:
         GalleryError: the gallery is empty.
         EmbedderMismatchError: it was embedded by other weights.
+        ShapesimError: no asset has the tag.
     """
     if not gallery.assets:
         raise GalleryError(f"{gallery.folder}: holds no assets; run 'shapesim index STORE'")
     ids, _ = gallery.vectors(embedder)
     assets = [gallery.assets[id] for id in ids.tolist()]
-    among = np.ones(len(ids), dtype=bool)
-    if new_since is not None:
-        among = np.array([_arrived(asset) >= new_since for asset in assets], dtype=bool)
+    among = np.array(
+        [
+            (new_since is None or _arrived(asset) >= new_since)
+            and (tag is None or tag in asset.tags)
+            for asset in assets
+        ],
+        dtype=bool,
+    )
     allowed = [asset for asset, one in zip(assets, among.tolist(), strict=True) if one]
+    if tag is not None and not any(tag in asset.tags for asset in assets):
+        known = sorted({label for asset in assets for label in asset.tags})
+        raise ShapesimError(
+            f"no asset is tagged '{tag}'; tags are {', '.join(known)}"
+            if known
+            else "no asset is tagged yet; run 'shapesim tags apply'"
+        )
     if not allowed:
         return [[] for _ in queries]
     signatures = np.stack([asset.signature for asset in allowed])
@@ -65,7 +80,7 @@ def recommend(
     # Variants fold into one match, so more neighbours may be needed than matches are wanted.
     reach, open_queries = 4 * k, list(range(len(queries)))
     while open_queries:
-        mask = None if new_since is None else among
+        mask = None if among.all() else among
         found, distances = gallery.search(embedder, vectors[open_queries], reach, mask)
         for query, row, far in zip(open_queries, found, distances, strict=True):
             near = [gallery.assets[id] for id in row.tolist()]
@@ -108,6 +123,7 @@ def _match(
     return Match(
         asset=asset,
         score=1 - distance,
-        is_copy=bool(same_geometry(query.signature, asset.signature)),
+        is_copy=query.signature is not None
+        and bool(same_geometry(query.signature, asset.signature)),
         variants=tuple(others[row] for row in rows if others[row].path != asset.path),
     )

@@ -79,7 +79,7 @@ def test_a_touched_file_is_not_embedded_again(
     os.utime(store / "a.obj", (1, 1))
     assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
     with Gallery(gallery) as opened:
-        states = opened.catalogue.files("shape")
+        states = opened.catalogue.files()
     assert states[(store / "a.obj").resolve()].mtime == 1_000_000_000
 
 

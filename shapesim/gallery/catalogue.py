@@ -20,7 +20,7 @@ from shapesim.errors import GalleryError
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import Asset, Embeddings
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE gallery (
     id TEXT NOT NULL  -- random: a graph belongs to one gallery
@@ -51,11 +51,24 @@ CREATE TABLE vectors (
     PRIMARY KEY (file, space)
 ) WITHOUT ROWID;
 """
+# Version 2 added what a gallery of version 1 can do without.
+_ADDED = """
+CREATE TABLE thumbnails (
+    file INTEGER PRIMARY KEY REFERENCES files(id) ON DELETE CASCADE,
+    picture BLOB NOT NULL  -- WebP
+);
+CREATE TABLE tags (
+    file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
+    label TEXT NOT NULL,
+    probability REAL NOT NULL,
+    PRIMARY KEY (file, label)
+) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What is recorded of a file, asset or not."""
+    """What is recorded of a file, asset or not, and which embedders it went through."""
 
     store: int
     id: int
@@ -65,7 +78,7 @@ class FileState:
     arrived_at: str
     reason: str | None
     reader: str
-    fingerprint: str | None
+    fingerprints: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,7 @@ class FileRecord:
     extents: tuple[float, float, float] | None = None
     unit: float | None = None
     signature: NDArray[np.float32] | None = None
+    thumbnail: bytes | None = None
 
 
 class Catalogue:
@@ -116,17 +130,20 @@ class Catalogue:
             if version == 0:
                 raise GalleryError(f"{path}: holds nothing yet; run 'shapesim index STORE'")
             if version != _SCHEMA_VERSION:
-                raise GalleryError(
-                    f"{path}: made by another version of shapesim; delete it and index again"
-                )
+                advice = "run 'shapesim index'" if version == 1 else "delete it and index again"
+                raise GalleryError(f"{path}: made by another version of shapesim; {advice}")
 
     def _create(self) -> None:
         """Makes the tables, unless this or another process has."""
         self._db.execute("BEGIN IMMEDIATE")
-        if self._db.execute("PRAGMA user_version").fetchone() == (0,):
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
             for statement in _SCHEMA.split(";\n"):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO gallery VALUES (?)", (secrets.token_hex(16),))
+        if version < _SCHEMA_VERSION:
+            for statement in _ADDED.split(";\n"):
+                self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         self._db.execute("COMMIT")
 
@@ -186,22 +203,29 @@ class Catalogue:
             ((id, axis),) = db.execute("SELECT id, up FROM stores WHERE root = ?", (name,))
         return int(id), axis
 
-    def files(self, space: str) -> dict[Path, FileState]:
+    def files(self) -> dict[Path, FileState]:
         """Every file recorded, by where it is."""
         roots = self.stores()
         rows = self._rows(
-            "SELECT store, path, id, size, mtime, sha256, arrived_at, reason, reader, fingerprint"
-            " FROM files LEFT JOIN vectors ON file = id AND space = ?",
-            (space,),
+            "SELECT store, path, id, size, mtime, sha256, arrived_at, reason, reader,"
+            " (SELECT group_concat(fingerprint) FROM vectors WHERE file = id) FROM files"
         )
-        return {roots[row[0]] / str(row[1]): FileState(row[0], *row[2:]) for row in rows}  # type: ignore
+        found = {}
+        for store, path, *state, fingerprints in rows:
+            known = frozenset(str(fingerprints or "").split(","))
+            found[roots[store] / str(path)] = FileState(store, *state, known)  # type: ignore
+        return found
 
     def write(self, records: Iterable[tuple[FileRecord, dict[str, tuple[str, bytes]]]]) -> None:
-        """Writes files with their vectors (space to fingerprint and float32 bytes), all or none."""
+        """Writes files with their vectors (space to fingerprint and float32 bytes), all or none.
+
+        Vectors of other spaces stay with a file whose content has not changed.
+        """
         with self._transaction() as db:
             for record, vectors in records:
-                db.execute("DELETE FROM files WHERE id = ?", (record.replaces,))
                 signature = None if record.signature is None else record.signature.tobytes()
+                # Out of the way of the new row, which is to have an id of its own.
+                db.execute("UPDATE files SET path = '/' || path WHERE id = ?", (record.replaces,))
                 cursor = db.execute(
                     "INSERT INTO files (store, path, size, mtime, sha256, arrived_at, reason,"
                     " reader, triangles, x, y, z, unit, signature)"
@@ -212,10 +236,19 @@ class Catalogue:
                         *(record.extents or (None, None, None)), record.unit, signature,
                     ),
                 )  # fmt: skip
-                db.executemany(
-                    "INSERT INTO vectors (file, space, fingerprint, vector) VALUES (?, ?, ?, ?)",
-                    [(cursor.lastrowid, space, *vector) for space, vector in vectors.items()],
+                new = cursor.lastrowid
+                db.execute(
+                    "UPDATE vectors SET file = ? WHERE file ="
+                    " (SELECT id FROM files WHERE id = ? AND sha256 = ?)",
+                    (new, record.replaces, record.sha256),
                 )
+                db.execute("DELETE FROM files WHERE id = ?", (record.replaces,))
+                db.executemany(
+                    "REPLACE INTO vectors (file, space, fingerprint, vector) VALUES (?, ?, ?, ?)",
+                    [(new, space, *vector) for space, vector in vectors.items()],
+                )
+                if record.thumbnail:
+                    db.execute("INSERT INTO thumbnails VALUES (?, ?)", (new, record.thumbnail))
 
     def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
         """Records a new (id, size, mtime) of files whose content has not changed."""
@@ -232,6 +265,26 @@ class Catalogue:
         with self._transaction() as db:
             db.executemany("DELETE FROM files WHERE id = ?", [(id,) for id in ids])
 
+    def thumbnail(self, id: int) -> bytes | None:
+        """A picture of an asset as WebP, where one was taken."""
+        rows = self._rows("SELECT picture FROM thumbnails WHERE file = ?", (id,))
+        return bytes(rows[0][0]) if rows else None  # type: ignore[call-overload]
+
+    def set_tags(self, tags: Iterable[tuple[int, str, float]]) -> None:
+        """Replaces all tags by these: (asset's id, label, probability)."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM tags")
+            db.executemany("INSERT INTO tags VALUES (?, ?, ?)", list(tags))
+
+    def tags(self) -> dict[int, dict[str, float]]:
+        """Labels with their probabilities, best first, by asset."""
+        found: dict[int, dict[str, float]] = {}
+        for row in self._rows(
+            "SELECT file, label, probability FROM tags ORDER BY probability DESC"
+        ):
+            found.setdefault(int(str(row[0])), {})[str(row[1])] = float(str(row[2]))
+        return found
+
     def assets(self) -> dict[int, Asset]:
         """All assets by id, ordered by store and path."""
         roots = self.stores()
@@ -239,6 +292,7 @@ class Catalogue:
             "SELECT id, store, path, triangles, x, y, z, unit, arrived_at, signature FROM files"
             " WHERE reason IS NULL ORDER BY store, path"
         )
+        tags = self.tags()
         return {
             int(str(row[0])): Asset(
                 path=roots[int(str(row[1]))] / str(row[2]),
@@ -248,6 +302,7 @@ class Catalogue:
                 unit=None if row[7] is None else float(str(row[7])),
                 arrived_at=str(row[8]),
                 signature=np.frombuffer(row[9], np.float32),  # type: ignore[call-overload]
+                tags=tags.get(int(str(row[0])), {}),
             )
             for row in rows
         }
@@ -264,10 +319,10 @@ class Catalogue:
         return ids, stacked.reshape(len(rows), -1 if rows else 0)
 
     def stale_stores(self, space: str, fingerprint: str) -> set[int]:
-        """Ids of stores with vectors of another fingerprint."""
+        """Ids of stores with assets that have no vector of this fingerprint."""
         rows = self._rows(
-            "SELECT DISTINCT store FROM vectors JOIN files ON file = id"
-            " WHERE space = ? AND fingerprint != ?",
+            "SELECT DISTINCT store FROM files WHERE reason IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM vectors WHERE file = id AND space = ? AND fingerprint = ?)",
             (space, fingerprint),
         )
         return {int(str(row[0])) for row in rows}

@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from shapesim.embedders import Embedder
+from shapesim.embedders import Embedder, fuse
 from shapesim.errors import (
     EmbedderMismatchError,
     GalleryBusyError,
@@ -118,19 +118,27 @@ class Gallery:
                 store that is gone are left out instead: they cannot be made anew.
         """
         if embedder.space not in self._vectors:
-            roots = self.catalogue.stores()
-            stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
-            if any(roots[store].is_dir() for store in stale):
-                raise EmbedderMismatchError(
-                    f"{self.folder}: embedded by other weights than {embedder.name};"
-                    " run 'shapesim index' to embed its stores anew"
-                )
-            ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
-            # What another process has written since the assets were read is not theirs.
-            known = np.isin(ids, list(self.assets))
-            vectors = vectors.reshape(len(ids), embedder.dim)
-            self._vectors[embedder.space] = ids[known], vectors[known]
+            parts = [self._vectors_of(part) for part, _ in embedder.parts]
+            ids = parts[0][0]
+            for others, _ in parts[1:]:
+                ids = ids[np.isin(ids, others)]
+            # Both are ordered alike, by store and path.
+            rows = [vectors[np.isin(known, ids)] for known, vectors in parts]
+            self._vectors[embedder.space] = ids, fuse(rows, embedder)
         return self._vectors[embedder.space]
+
+    def _vectors_of(self, embedder: Embedder) -> tuple[NDArray[np.int64], Embeddings]:
+        roots = self.catalogue.stores()
+        stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
+        if any(roots[store].is_dir() for store in stale):
+            raise EmbedderMismatchError(
+                f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
+                f" ({embedder.name}); run 'shapesim index' to embed its stores anew"
+            )
+        ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
+        # What another process has written since the assets were read is not theirs.
+        known = np.isin(ids, list(self.assets))
+        return ids[known], vectors.reshape(len(ids), embedder.dim)[known]
 
     def graph(self, embedder: Embedder) -> GraphFile:
         """The graph file of the embedder's space."""
