@@ -19,12 +19,17 @@ def read_labels(path: Path) -> dict[str, str]:
     Raises:
         ShapesimError: the file or one of the columns is missing.
     """
+    return {name: label for name, label in read_rows(path) if label}
+
+
+def read_rows(path: Path) -> list[tuple[str, str]]:
+    """Pairs of path and label, in their order; see ``read_labels``."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             if not {"path", "label"} <= set(rows.fieldnames or ()):
                 raise ShapesimError(f"{path}: needs the columns path and label")
-            return {row["path"]: row["label"] for row in rows if row["label"]}
+            return [(row["path"] or "", row["label"] or "") for row in rows]
     except (OSError, UnicodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "is no CSV file in UTF-8"
         raise ShapesimError(f"{path}: {reason}; name a CSV file of labels") from error

@@ -1,0 +1,129 @@
+"""What taggers see of files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.embedders import BothEmbedder, LookEmbedder
+from shapesim.errors import AssetError, TaggerError
+from shapesim.geometry import same_geometry
+from shapesim.meshes.loading import UpAxis
+from shapesim.reading import ReadAsset, is_picture, read_assets, read_pictures
+from shapesim.tagging import Features, Tagger
+
+_FLUSH = 128  # pictures that wait for the network at most
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Features of files.
+
+    Attributes:
+        paths: N files that could be read.
+        features: of N items.
+        groups: (N,) copies of one thing have one number.
+        failures: files that could not be read.
+    """
+
+    paths: list[Path]
+    features: Features
+    groups: NDArray[np.int64]
+    failures: list[AssetError]
+
+    def of(self, paths: set[Path]) -> Seen:
+        """What was seen of some of the files."""
+        rows = np.array([row for row, path in enumerate(self.paths) if path in paths], np.int64)
+        kept = [self.paths[row] for row in rows]
+        return Seen(kept, self.features[rows], self.groups[rows], self.failures)
+
+
+def see(
+    paths: Sequence[Path],
+    up: UpAxis | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Seen:
+    """Features of pictures, or of meshes, or of both."""
+    both = BothEmbedder()
+    (shape, _), (look, _) = both.parts
+    assert isinstance(look, LookEmbedder)
+    unique = list(dict.fromkeys(paths))
+    pictures = [path for path in unique if is_picture(path)]
+    meshes = [path for path in unique if not is_picture(path)]
+    waiting: list[tuple[Path, NDArray[np.uint8]]] = []
+    seen: dict[Path, NDArray[np.float32]] = {}
+    grids: dict[Path, NDArray[np.uint8]] = {}
+    signatures: dict[Path, NDArray[np.float32]] = {}
+    failures: list[AssetError] = []
+
+    def flush() -> None:
+        if waiting:
+            views = np.concatenate([prepared for _, prepared in waiting])
+            rows = look.features(views)
+            starts = np.cumsum([0, *(len(prepared) for _, prepared in waiting)])
+            for (path, _), start, end in zip(waiting, starts, starts[1:], strict=False):
+                seen[path] = rows[start:end].mean(axis=0)
+        waiting.clear()
+
+    def note(path: Path, result: object, prepared: NDArray[np.uint8] | None) -> None:
+        if isinstance(result, AssetError):
+            failures.append(result)
+        elif prepared is not None:
+            waiting.append((path, prepared))
+        if sum(len(item) for _, item in waiting) >= _FLUSH:
+            flush()
+        progress(len(seen) + len(waiting) + len(failures), len(unique))
+
+    for path, result in read_pictures(pictures, look) if pictures else ():
+        # A thing and its mirror image are the same thing.
+        pair = (
+            None if isinstance(result, AssetError) else np.concatenate([result, result[:, :, ::-1]])
+        )
+        note(path, result, pair)
+    for path, asset in read_assets(meshes, both, up) if meshes else ():
+        prepared = None
+        if isinstance(asset, ReadAsset):
+            grids[path], prepared = asset.prepared
+            signatures[path] = asset.signature  # type: ignore[assignment]
+        note(path, asset, prepared)
+    flush()
+    kept = [path for path in unique if path in seen]
+    stacked = np.array([seen[path] for path in kept], np.float32)
+    only_meshes = bool(kept) and not any(path in pictures for path in kept)
+    shapes = shape.embed_prepared([grids[path] for path in kept]) if only_meshes else None
+    return Seen(kept, Features(stacked, shapes), _groups(kept, signatures), failures)
+
+
+def fingerprints() -> dict[str, str]:
+    """Of the embedders that ``see`` uses, by space."""
+    return {part.space: part.fingerprint for part, _ in BothEmbedder().parts}
+
+
+def check_fits(tagger: Tagger) -> None:
+    """Whether a tagger knows the features that ``see`` gives.
+
+    Raises:
+        TaggerError: it was trained with other weights.
+    """
+    if tagger.fingerprints != fingerprints():
+        raise TaggerError(
+            "the tagger was trained with other weights; train it anew by 'shapesim tags train'"
+        )
+
+
+def _groups(
+    paths: Sequence[Path], signatures: dict[Path, NDArray[np.float32]]
+) -> NDArray[np.int64]:
+    groups = np.arange(len(paths))
+    rows = [row for row, path in enumerate(paths) if path in signatures]
+    if not rows:
+        return groups
+    stacked = np.stack([signatures[paths[row]] for row in rows])
+    for number, row in enumerate(rows):
+        first = int(same_geometry(stacked[: number + 1], stacked[number]).argmax())
+        groups[row] = rows[first]
+    return groups

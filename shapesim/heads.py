@@ -1,0 +1,144 @@
+"""Linear heads on embeddings, fitted in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+
+_PENALTIES = np.geomspace(0.01, 10, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A ridge classifier with calibrated probabilities.
+
+    Attributes:
+        mean: (D,) of the features.
+        deviation: (D,).
+        weights: (D, C).
+        scale: (C,) by which scores are multiplied before they become probabilities.
+        bias: (C,) that is added to them.
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def probabilities(self, features: NDArray[np.float32], exclusive: bool) -> NDArray[np.float32]:
+        """(N, D) features to (N, C) probabilities, which sum to 1 where labels are exclusive."""
+        inputs = (_flattened(features) - self.mean) / self.deviation
+        scores = (inputs @ self.weights) * self.scale + self.bias
+        return _to_probabilities(scores, exclusive).astype(np.float32)
+
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """For a file."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, NDArray[np.float32]]) -> Head:
+        """From a file."""
+        return cls(**{name: tensor.astype(np.float32) for name, tensor in tensors.items()})
+
+
+def fit_head(
+    features: NDArray[np.float32],
+    blocks: Sequence[int],
+    truth: NDArray[np.float32],
+    exclusive: bool,
+) -> Head:
+    """Fits by kernel ridge regression, whose leave-one-out scores have a closed form.
+
+    These choose the penalty and, since no item has a part in its own, the sharpness of the
+    probabilities (R. Rifkin and R. Lippert, "Notes on regularized least squares", 2007;
+    C. Guo et al., "On calibration of modern neural networks", ICML 2017).
+
+    Args:
+        features: (N, D).
+        blocks: lengths, D in sum, of the parts that features come in; each part, long or short,
+            has an equal say.
+        truth: (N, C) 0 or 1.
+        exclusive: whether each item has just one label.
+    """
+    flat = _flattened(features).astype(np.float64)
+    mean = flat.mean(axis=0)
+    deviation = (flat.std(axis=0) + 1e-3) * np.sqrt(np.repeat(blocks, blocks) * len(blocks))
+    inputs = (flat - mean) / deviation
+    prior = truth.mean(axis=0)
+    aims = truth - prior
+    values, vectors = np.linalg.eigh(inputs @ inputs.T)
+    turned = vectors.T @ aims
+    best: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
+    for penalty in _PENALTIES:
+        inverse = 1 / (values + penalty)
+        dual = vectors @ (inverse[:, None] * turned)
+        # Inputs and aims are centred, so that the others would give away the one that is left out;
+        # without the direction that all share, its own mean is left out with it.
+        leverage = (vectors**2) @ inverse - 1 / (penalty * len(flat))
+        left_out = aims - dual / leverage[:, None]
+        loss = float(((left_out - aims) ** 2).mean())
+        if best is None or loss < best[0]:
+            best = (loss, dual, left_out)
+    assert best is not None
+    _, dual, left_out = best
+    scale, bias = _calibrate(left_out + prior, truth, exclusive)
+    bias = bias + scale * prior  # which the weights leave out
+    weights = inputs.T @ dual
+    arrays = (mean, deviation, weights, scale, bias)
+    return Head(*(array.astype(np.float32) for array in arrays))
+
+
+def _calibrate(
+    scores: NDArray[np.float64], truth: NDArray[np.float32], exclusive: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scale and bias of each label's score by which probabilities are likeliest.
+
+    Labels that exclude each other share one scale and need no bias; others have their own (J. C.
+    Platt, "Probabilistic outputs for support vector machines", 1999).
+    """
+    labels = truth.shape[1]
+    if exclusive:
+
+        def joint(log: float) -> float:
+            return _loss(scores * np.exp(log), truth, True)
+
+        found = minimize_scalar(joint, bounds=(-3.0, 5.0), method="bounded")
+        return np.full(labels, np.exp(found.x)), np.zeros(labels)
+    pairs = []
+    for label in range(labels):
+
+        def single(x: NDArray[np.float64], label: int = label) -> float:
+            scaled = scores[:, [label]] * np.exp(x[0]) + x[1]
+            return _loss(scaled, truth[:, [label]], False)
+
+        best = minimize(single, np.array([0.0, -1.0])).x
+        pairs.append((np.exp(best[0]), best[1]))
+    scale, bias = np.array(pairs).T
+    return scale, bias
+
+
+def _flattened(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Signed square roots: activations have long tails, which would outweigh the rest."""
+    roots: NDArray[np.float32] = np.sign(features) * np.sqrt(np.abs(features))
+    return roots
+
+
+def _to_probabilities(scores: NDArray[Any], exclusive: bool) -> NDArray[Any]:
+    if not exclusive:
+        return np.asarray(1 / (1 + np.exp(-np.clip(scores, -60, 60))))
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _loss(scores: NDArray[np.float64], truth: NDArray[np.float32], exclusive: bool) -> float:
+    """Negative log likelihood."""
+    given = np.clip(_to_probabilities(scores, exclusive), 1e-6, 1 - 1e-6)
+    if exclusive:
+        return float(-(truth * np.log(given)).sum(axis=1).mean())
+    return float(-(truth * np.log(given) + (1 - truth) * np.log(1 - given)).mean())

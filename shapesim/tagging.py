@@ -1,0 +1,337 @@
+"""Taggers: labels with probabilities for pictures and meshes, from heads on the embeddings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.embedders import lite0
+from shapesim.errors import AssetError, ShapesimError, TaggerError
+from shapesim.heads import Head, fit_head
+from shapesim.images import SUFFIXES as PICTURES
+from shapesim.labels import read_rows
+from shapesim.meshes import SUFFIXES as MESHES
+
+DEFAULT = Path(__file__).parent / "taggers" / "game.tagger"
+"""The tagger for game assets that ships."""
+
+_FORMAT = "shapesim tagger 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A file to learn from; several labels where it is several things."""
+
+    path: Path
+    labels: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Examples:
+    """What there is to learn from, and what could not be taken, a line each."""
+
+    examples: list[Example] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels, sorted."""
+        return sorted({label for example in self.examples for label in example.labels})
+
+
+def find_examples(folder: Path) -> Examples:
+    """Pictures and meshes below a folder whose folders are named as the labels."""
+    found = Examples()
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if len(inner.parts) < 2 or any(part.startswith(".") for part in inner.parts):
+            continue
+        if path.suffix.lower() in PICTURES | MESHES and path.is_file():
+            found.examples.append(Example(path, (inner.parts[0],)))
+    if not found.examples:
+        raise ShapesimError(f"{folder}: no pictures or meshes in folders named as labels")
+    return found
+
+
+def read_examples(table: Path, folder: Path) -> Examples:
+    """Files that a CSV names by the columns path and label; several rows for several labels.
+
+    Labels may also stand in one cell, with semicolons between them.
+
+    Args:
+        table: the CSV file.
+        folder: that its paths start from.
+    """
+    labels: dict[str, list[str]] = {}
+    for name, cell in read_rows(table):
+        labels.setdefault(name, []).extend(part.strip() for part in cell.split(";"))
+    found = Examples()
+    missing = [name for name in labels if not (folder / name).is_file()]
+    for name, given in labels.items():
+        unique = tuple(sorted({label for label in given if label}))
+        if unique and name not in missing:
+            found.examples.append(Example(folder / name, unique))
+    if missing:
+        found.warnings.append(
+            f"{table}: {len(missing)} of {len(labels)} files are not below {folder},"
+            f" such as {missing[0]}; left out"
+        )
+    if not found.examples:
+        raise ShapesimError(f"{table}: none of its files with a label is below {folder}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What heads see of items.
+
+    Attributes:
+        look: (N, ``lite0.DIM``).
+        shape: (N, D) shape embeddings; None where any of the items is a picture.
+    """
+
+    look: NDArray[np.float32]
+    shape: NDArray[np.float32] | None = None
+
+    def __getitem__(self, rows: NDArray[Any]) -> Features:
+        return Features(self.look[rows], None if self.shape is None else self.shape[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Tagger:
+    """Heads by space, and the labels that they give.
+
+    Attributes:
+        labels: (C,) names.
+        heads: "look" and, where it was trained on meshes, "both".
+        fingerprints: of the embedders whose features the heads know, by space.
+        exclusive: whether every item has just one label.
+        info: what it was trained on, and how well it did.
+    """
+
+    labels: list[str]
+    heads: dict[str, Head]
+    fingerprints: dict[str, str]
+    exclusive: bool
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def probabilities(self, features: Features) -> NDArray[np.float32]:
+        """(N, C); rows sum to 1 where labels exclude each other."""
+        if features.shape is not None and "both" in self.heads:
+            stacked = np.hstack([features.look, features.shape])
+            return self.heads["both"].probabilities(stacked, self.exclusive)
+        return self.heads["look"].probabilities(features.look, self.exclusive)
+
+    def save(self, out: Path) -> None:
+        """Writes the tagger, all or nothing.
+
+        Raises:
+            ShapesimError: it cannot be written there.
+        """
+        from safetensors.numpy import save
+
+        tensors = {
+            f"{space}.{name}": tensor.astype(np.float16 if tensor.ndim > 1 else np.float32)
+            for space, head in self.heads.items()
+            for name, tensor in head.tensors().items()
+        }
+        meta = {
+            "format": _FORMAT,
+            "labels": json.dumps(self.labels),
+            "fingerprints": json.dumps(self.fingerprints),
+            "exclusive": json.dumps(self.exclusive),
+            "info": json.dumps(self.info),
+        }
+        temporary = out.with_name(out.name + ".partial")
+        try:
+            temporary.write_bytes(save(tensors, meta))
+            os.replace(temporary, out)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Tagger:
+        """Reads a tagger.
+
+        Raises:
+            TaggerError: there is none, or it is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as file:
+                meta = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            reason = "there is no such tagger" if not path.exists() else "is no tagger, or damaged"
+            raise TaggerError(f"{path}: {reason}; make one by 'shapesim tags train'") from error
+        if meta.get("format") != _FORMAT:
+            raise TaggerError(f"{path}: is no tagger; make one by 'shapesim tags train'")
+        spaces = {name.partition(".")[0] for name in tensors}
+        heads = {
+            space: Head.from_tensors(
+                {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith(f"{space}.")}
+            )
+            for space in spaces
+        }
+        return cls(
+            json.loads(meta["labels"]),
+            heads,
+            json.loads(meta["fingerprints"]),
+            json.loads(meta["exclusive"]),
+            json.loads(meta["info"]),
+        )
+
+
+def targets(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.float32]:
+    """(N, C) which labels each example has: 0 or 1."""
+    column = {label: number for number, label in enumerate(labels)}
+    table = np.zeros((len(examples), len(labels)), np.float32)
+    for row, example in enumerate(examples):
+        table[row, [column[label] for label in example.labels]] = 1
+    return table
+
+
+def learnable(examples: Sequence[Example]) -> tuple[list[Example], list[str]]:
+    """Leaves out labels with a single file, of which nothing can be learnt, and names them.
+
+    Raises:
+        ShapesimError: fewer than two labels are left.
+    """
+    counts = Counter(label for example in examples for label in example.labels)
+    single = sorted(label for label, count in counts.items() if count < 2)
+    if len(counts) - len(single) < 2:
+        raise ShapesimError(
+            "a tagger needs two labels or more, each with two files or more; found "
+            + ", ".join(f"{label} ({count})" for label, count in counts.most_common(10))
+        )
+    kept = [
+        replace(example, labels=tuple(label for label in example.labels if counts[label] > 1))
+        for example in examples
+    ]
+    return [example for example in kept if example.labels], single
+
+
+def fit(
+    features: Features, truth: NDArray[np.float32], labels: list[str], fingerprints: dict[str, str]
+) -> Tagger:
+    """Fits the heads.
+
+    Args:
+        features: of N items.
+        truth: (N, C) 0 or 1.
+        labels: (C,) names.
+        fingerprints: of the embedders, by space.
+    """
+    exclusive = bool((truth.sum(axis=1) == 1).all())
+    heads = {"look": fit_head(features.look, lite0.BLOCKS, truth, exclusive)}
+    if features.shape is not None:
+        stacked = np.hstack([features.look, features.shape])
+        # Shape counts as much as look: as many parts of it as of look.
+        blocks = (*lite0.BLOCKS, features.shape.shape[1])
+        heads["both"] = fit_head(stacked, blocks, truth, exclusive)
+    return Tagger(labels, heads, fingerprints, exclusive)
+
+
+def cross_validate(
+    features: Features, truth: NDArray[np.float32], groups: NDArray[np.int64], folds: int = 10
+) -> NDArray[np.float32]:
+    """(N, C) probabilities of every item by a tagger that has not seen it nor its group.
+
+    Args:
+        features: of N items.
+        truth: (N, C) 0 or 1.
+        groups: (N,) copies of one thing have one number and stay together.
+        folds: into which the items are divided, each label evenly.
+    """
+    fold = _folds(truth, groups, folds)
+    labels = [str(number) for number in range(truth.shape[1])]
+    given = np.zeros_like(truth)
+    for number in range(folds):
+        held = np.flatnonzero(fold == number)
+        if not len(held):
+            continue
+        rest = np.flatnonzero(fold != number)
+        given[held] = fit(features[rest], truth[rest], labels, {}).probabilities(features[held])
+    return given
+
+
+def _folds(truth: NDArray[np.float32], groups: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
+    """(N,) fold of each item: groups of each label are dealt out in a random order."""
+    rng = np.random.default_rng(0)
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    label = truth[first].argmax(axis=1)
+    order = np.lexsort([rng.random(len(first)), label])
+    dealt = np.empty(len(first), np.int64)
+    dealt[order] = np.arange(len(first)) % folds
+    folded: NDArray[np.int64] = dealt[group]
+    return folded
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How well probabilities agree with the truth.
+
+    Attributes:
+        accuracy: share of items whose likeliest label is one of theirs.
+        macro_f1: mean over labels.
+        error: expected calibration error of the likeliest label's probability, in 10 bins.
+        per_label: label, number of items, precision, recall and F1.
+        confusion: (C, C) counts: rows are the true labels, columns the likeliest ones.
+    """
+
+    accuracy: float
+    macro_f1: float
+    error: float
+    per_label: list[tuple[str, int, float, float, float]]
+    confusion: NDArray[np.int64]
+
+
+def score(
+    probabilities: NDArray[np.float32], truth: NDArray[np.float32], labels: Sequence[str]
+) -> Scores:
+    """Compares (N, C) probabilities with the (N, C) truth."""
+    best = probabilities.argmax(axis=1)
+    right = truth[np.arange(len(truth)), best] > 0
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    for row, guess in enumerate(best.tolist()):
+        # An item of several labels counts for the one that was found.
+        actual = guess if right[row] else int(truth[row].argmax())
+        confusion[actual, guess] += 1
+    hits = np.diag(confusion)
+    recalls = hits / np.maximum(confusion.sum(axis=1), 1)
+    precisions = hits / np.maximum(confusion.sum(axis=0), 1)
+    f1 = 2 * precisions * recalls / np.maximum(precisions + recalls, 1e-12)
+    counts = truth.sum(axis=0).astype(int)
+    sure = probabilities.max(axis=1)
+    bins = np.minimum((sure * 10).astype(int), 9)
+    error = sum(
+        abs(right[bins == b].mean() - sure[bins == b].mean()) * (bins == b).mean()
+        for b in np.unique(bins)
+    )
+    rows = [
+        (label, int(counts[n]), float(precisions[n]), float(recalls[n]), float(f1[n]))
+        for n, label in enumerate(labels)
+    ]
+    return Scores(float(right.mean()), float(f1.mean()), float(error), rows, confusion)
+
+
+def check_readable(failures: Sequence[AssetError], examples: Sequence[Example]) -> None:
+    """Whether there is anything to learn from.
+
+    Raises:
+        ShapesimError: no file could be read.
+    """
+    if len(failures) == len(examples):
+        raise ShapesimError(
+            f"none of {len(examples)} files could be read; the first: {failures[0]}"
+        )

@@ -1,0 +1,137 @@
+"""Heads and taggers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shapesim.embedders import lite0
+from shapesim.errors import ShapesimError, TaggerError
+from shapesim.heads import fit_head
+from shapesim.tagging import (
+    Example,
+    Features,
+    Tagger,
+    cross_validate,
+    find_examples,
+    fit,
+    learnable,
+    read_examples,
+    score,
+    targets,
+)
+
+
+def blobs(rows: int, noise: float, seed: int = 0) -> tuple[Features, np.ndarray]:
+    """Three clusters in feature space, and their labels."""
+    centres = np.random.default_rng(42).normal(size=(3, lite0.DIM))
+    rng = np.random.default_rng(seed)
+    labels = np.arange(rows) % 3
+    look = centres[labels] + noise * rng.normal(size=(rows, lite0.DIM))
+    return Features(look.astype(np.float32)), np.eye(3, dtype=np.float32)[labels]
+
+
+def test_what_can_be_told_apart_is() -> None:
+    """Clear clusters are learnt, also by rows that were held back."""
+    features, truth = blobs(60, 2.0)
+    given = cross_validate(features, truth, np.arange(60))
+    assert score(given, truth, "abc").accuracy == 1
+
+
+def test_noise_is_not_learnt() -> None:
+    """Labels without meaning are right by chance only: nothing of a held-back row leaks."""
+    features, truth = blobs(120, 1.0)
+    shuffled = truth[np.random.default_rng(1).permutation(120)]
+    given = cross_validate(features, shuffled, np.arange(120))
+    assert score(given, shuffled, "abc").accuracy < 0.5
+
+
+def test_copies_stay_together() -> None:
+    """Rows of one group are never learnt from while one of them is asked."""
+    rng = np.random.default_rng(0)
+    look = np.repeat(rng.normal(size=(40, lite0.DIM)), 2, axis=0).astype(np.float32)
+    truth = np.eye(2, dtype=np.float32)[np.repeat(rng.integers(0, 2, 40), 2)]
+    apart = score(cross_validate(Features(look), truth, np.arange(80)), truth, "ab").accuracy
+    groups = np.repeat(np.arange(40), 2)
+    together = score(cross_validate(Features(look), truth, groups), truth, "ab").accuracy
+    assert apart > 0.9
+    assert together < 0.75
+
+
+def test_closed_form_agrees_with_leaving_out() -> None:
+    """The probabilities are as sure as they are right: calibrated on what was left out."""
+    features, truth = blobs(150, 14.0)
+    result = score(cross_validate(features, truth, np.arange(150)), truth, "abc")
+    assert 0.5 < result.accuracy < 0.99
+    assert result.error < 0.12
+
+
+def test_several_labels_at_once() -> None:
+    """Each label has a probability of its own."""
+    features, truth = blobs(60, 2.0)
+    truth = truth.copy()
+    truth[:, 1] = np.maximum(truth[:, 1], truth[:, 0])
+    head = fit_head(features.look, lite0.BLOCKS, truth, exclusive=False)
+    given = head.probabilities(features.look, exclusive=False)
+    assert ((given > 0.5) == (truth > 0)).mean() > 0.97
+
+
+def test_scores_of_a_known_table() -> None:
+    """Accuracy, F1 and confusion by hand."""
+    truth = np.eye(2, dtype=np.float32)[[0, 0, 0, 1]]
+    given = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]], np.float32)
+    result = score(given, truth, ["a", "b"])
+    assert result.accuracy == 0.75
+    assert result.confusion.tolist() == [[2, 1], [0, 1]]
+    assert result.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def test_a_tagger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    """Through its file, probabilities stay; a file that is none has a reason."""
+    features, truth = blobs(60, 2.0)
+    tagger = fit(features, truth, ["a", "b", "c"], {"look": "x"})
+    tagger.save(tmp_path / "t.tagger")
+    again = Tagger.load(tmp_path / "t.tagger")
+    assert again.labels == ["a", "b", "c"]
+    assert np.abs(again.probabilities(features) - tagger.probabilities(features)).max() < 0.01
+    with pytest.raises(ShapesimError, match="cannot be written"):
+        tagger.save(tmp_path / "missing" / "t.tagger")
+    (tmp_path / "cut.tagger").write_bytes((tmp_path / "t.tagger").read_bytes()[:1000])
+    for name in ("cut.tagger", "nothing.tagger"):
+        with pytest.raises(TaggerError):
+            Tagger.load(tmp_path / name)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_examples_of_folders_and_tables(tmp_path: Path) -> None:
+    """Folders name labels; a table may give several, and what it names in vain is said."""
+    for name in ("cat/1.png", "cat/deep/2.png", "dog/1.jpg", "dog/notes.txt", "loose.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name) if name.endswith("g") else None
+    found = find_examples(tmp_path)
+    assert [example.labels for example in found.examples] == [("cat",), ("cat",), ("dog",)]
+    (tmp_path / "l.csv").write_text(
+        "path,label\ncat/1.png,cat;furry\ncat/1.png,black\ndog/1.jpg,dog\ngone.png,dog\nloose.png,\n"
+    )
+    table = read_examples(tmp_path / "l.csv", tmp_path)
+    assert table.examples[0].labels == ("black", "cat", "furry")
+    assert len(table.examples) == 2
+    assert "gone.png" in table.warnings[0]
+    assert targets(table.examples, table.labels).tolist() == [[1, 1, 0, 1], [0, 0, 1, 0]]
+
+
+def test_too_little_to_learn_has_a_reason(tmp_path: Path) -> None:
+    """One label, or a second one with a single file; a third one of the kind is left out."""
+    many = [Example(tmp_path, ("a",))] * 3
+    with pytest.raises(ShapesimError, match=r"two labels or more.*a \(3\)"):
+        learnable(many)
+    with pytest.raises(ShapesimError, match=r"b \(1\)"):
+        learnable([*many, Example(tmp_path, ("b",))])
+    kept, single = learnable([*many, *[Example(tmp_path, ("b",))] * 2, Example(tmp_path, ("c",))])
+    assert len(kept) == 5
+    assert single == ["c"]
+    with pytest.raises(ShapesimError, match="no pictures or meshes"):
+        find_examples(tmp_path)
