@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from shapesim.embedders import ShapeEmbedder
+from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
 from shapesim.errors import AssetError
 from shapesim.geometry import same_geometry, signature
 from shapesim.labels import read_labels
@@ -37,14 +37,14 @@ class Task:
     """A file to describe."""
 
     path: Path
-    embedder: ShapeEmbedder
+    embedder: BothEmbedder
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One asset: packed grid, D2 histogram, signature."""
+    """One asset: packed grid and views, D2 histogram, signature."""
 
-    prepared: NDArray[Any]
+    prepared: tuple[Any, ...]
     d2: NDArray[np.float64]
     signature: NDArray[np.float32]
 
@@ -78,10 +78,10 @@ def d2_histogram(mesh: Mesh, pairs: int = 50_000, bins: int = 64) -> NDArray[np.
 
 def filled_cosine(queries: list[Described], gallery: list[Described]) -> NDArray[np.float64]:
     """(Q, N) cosine of occupancy grids, the best of the four quarter turns."""
-    stacked = np.unpackbits(np.stack([item.prepared for item in gallery]), axis=1)
+    stacked = np.unpackbits(np.stack([item.prepared[0] for item in gallery]), axis=1)
     gallery_rows = stacked.astype(np.float32)
     gallery_rows /= np.linalg.norm(gallery_rows, axis=1, keepdims=True)
-    packed = np.unpackbits(np.stack([item.prepared for item in queries]), axis=1)
+    packed = np.unpackbits(np.stack([item.prepared[0] for item in queries]), axis=1)
     size = round(packed.shape[1] ** (1 / 3))
     grids = packed.reshape(-1, size, size, size)
     best = np.full((len(queries), len(gallery)), -1.0)
@@ -98,12 +98,23 @@ def d2_similarity(queries: list[Described], gallery: list[Described]) -> NDArray
     return np.stack([-np.abs(rows - query.d2).sum(axis=1) for query in queries])
 
 
-def network_cosine(
-    embedder: ShapeEmbedder, queries: list[Described], gallery: list[Described]
-) -> NDArray[np.float64]:
-    """(Q, N) cosine of embeddings."""
-    rows = embedder.embed_prepared([item.prepared for item in gallery])
-    return (embedder.embed_prepared([item.prepared for item in queries]) @ rows.T).astype(float)
+def cosines(
+    embedder: BothEmbedder, queries: list[Described], gallery: list[Described]
+) -> dict[str, NDArray[np.float64]]:
+    """(Q, N) cosine of embeddings by shape, by look, and by both with several weights."""
+    rows = embedder.embed_parts([item.prepared for item in gallery])
+    asked = embedder.embed_parts([item.prepared for item in queries])
+    shape, look = ((a @ b.T).astype(np.float64) for a, b in zip(asked, rows, strict=True))
+    names = [part.name for part, _ in embedder.parts]
+    found = {f"shape: {names[0]}": shape, f"look: {names[1]}": look}
+    default = embedder.parts[0][1]
+    for weight in sorted({0.2, 0.3, 0.4, 0.5, 0.6, 0.7, default}):
+        note = ", the default" if weight == default else ""
+        found[f"both, shape weighs {weight}{note}"] = weight * shape + (1 - weight) * look
+    # What each space's cosine spreads over pairs of unlike assets.
+    for name, cosine in (("shape", shape), ("look", look)):
+        print(f"{name}: cosine {cosine.mean():.3f} ± {cosine.std():.3f} over all pairs")
+    return found
 
 
 def scores(
@@ -131,7 +142,7 @@ def distinct(items: list[tuple[str, Described]]) -> list[tuple[str, Described]]:
 
 
 def read_side(
-    store: Path, labels: dict[str, str], prefixes: list[str], embedder: ShapeEmbedder
+    store: Path, labels: dict[str, str], prefixes: list[str], embedder: BothEmbedder
 ) -> list[tuple[str, Described]]:
     """Distinct labelled assets whose path starts with a prefix."""
     names = [name for name in sorted(labels) if name.startswith(tuple(prefixes))]
@@ -149,10 +160,11 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("labels", type=Path)
     parser.add_argument("--weights", default="resnet3d.no-kenney")
+    parser.add_argument("--look", default="lite0.game")
     parser.add_argument("--queries", nargs="+", default=["kenney/"])
     parser.add_argument("--gallery", nargs="+", default=["quaternius/", "quaternius-glb/"])
     options = parser.parse_args()
-    embedder = ShapeEmbedder(options.weights)
+    embedder = BothEmbedder(ShapeEmbedder(options.weights), LookEmbedder(options.look))
     excluded = weights_info(options.weights)["excluded"]
     labels = read_labels(options.labels)
     gallery = read_side(options.store, labels, options.gallery, embedder)
@@ -182,7 +194,7 @@ def main() -> None:
     methods = {
         "D2 shape distribution": d2_similarity(left, right),
         "filled voxels, cosine": filled_cosine(left, right),
-        embedder.name: network_cosine(embedder, left, right),
+        **cosines(embedder, left, right),
     }
     for name, similarity in methods.items():
         first, mean = scores(similarity, query_labels, gallery_labels)

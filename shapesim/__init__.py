@@ -1,4 +1,4 @@
-"""Finds replacements for 3D assets by shape.
+"""Finds replacements for 3D assets by shape and look.
 
     from shapesim import Gallery, ShapeEmbedder, load_mesh
 
@@ -9,41 +9,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shapesim.embedders import ShapeEmbedder
+    from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
     from shapesim.errors import ShapesimError
     from shapesim.gallery import Gallery
+    from shapesim.images import load_image
     from shapesim.indexing import index_stores
     from shapesim.meshes import find_assets, load_mesh
+    from shapesim.rendering import render
     from shapesim.swap import recommend
     from shapesim.types import Asset, Match, Mesh
     from shapesim.voxels import voxel_grid, voxelise
 
 _MODULES = {
     "Asset": "shapesim.types",
+    "BothEmbedder": "shapesim.embedders",
     "Gallery": "shapesim.gallery",
+    "LookEmbedder": "shapesim.embedders",
     "Match": "shapesim.types",
     "Mesh": "shapesim.types",
     "ShapeEmbedder": "shapesim.embedders",
     "ShapesimError": "shapesim.errors",
     "find_assets": "shapesim.meshes",
     "index_stores": "shapesim.indexing",
+    "load_image": "shapesim.images",
     "load_mesh": "shapesim.meshes",
     "recommend": "shapesim.swap",
+    "render": "shapesim.rendering",
     "voxel_grid": "shapesim.voxels",
     "voxelise": "shapesim.voxels",
 }
 
 __all__ = [
     "Asset",
+    "BothEmbedder",
     "Gallery",
+    "LookEmbedder",
     "Match",
     "Mesh",
     "ShapeEmbedder",
     "ShapesimError",
     "find_assets",
     "index_stores",
+    "load_image",
     "load_mesh",
     "recommend",
+    "render",
     "voxel_grid",
     "voxelise",
 ]

@@ -8,6 +8,7 @@
     │   ├── GalleryNotFoundError    there is none here
     │   ├── GalleryBusyError        another process is writing to it
     │   └── EmbedderMismatchError   its vectors were made by other weights
+    ├── TaggerError                 a tagger is missing, damaged or for other weights
     └── WeightsError                weights are missing, damaged or of another architecture
 
 Each message is one line that says what is wrong and what to do next.
@@ -64,6 +65,10 @@ class GalleryBusyError(GalleryError):
 
 class EmbedderMismatchError(GalleryError):
     """The gallery's vectors were made by other weights or preprocessing."""
+
+
+class TaggerError(ShapesimError):
+    """A tagger is missing, damaged, or was made for other weights."""
 
 
 class WeightsError(ShapesimError):

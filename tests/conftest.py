@@ -58,6 +58,8 @@ def _away_from_home(
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    # Shared: what the look embedder makes at its first use.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("SHAPESIM_GALLERY", raising=False)
     monkeypatch.chdir(home)
     yield

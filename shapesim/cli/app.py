@@ -13,7 +13,10 @@ from rich.markup import escape
 from shapesim.cli.console import stderr
 from shapesim.cli.embed import embed
 from shapesim.cli.index import index
+from shapesim.cli.render import render
+from shapesim.cli.search import search
 from shapesim.cli.swap import swap
+from shapesim.cli.tags import tag, tags
 from shapesim.cli.voxelize import voxelize
 from shapesim.errors import ShapesimError
 
@@ -23,8 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (index, swap, embed, voxelize):
+for command in (index, swap, search, tag, render, embed, voxelize):
     app.command()(command)
+app.add_typer(tags, name="tags")
 
 
 def _version(wanted: bool) -> None:
@@ -41,7 +45,7 @@ def shapesim(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Finds replacements for 3D assets by shape.
+    """Finds replacements for 3D assets by shape and look.
 
     Start with [bold]shapesim index STORE[/bold], then [bold]shapesim swap ASSET[/bold].
     """

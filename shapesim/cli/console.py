@@ -34,7 +34,7 @@ stderr = Console(stderr=True)
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
 
 
-Space = Literal["shape"]
+Space = Literal["shape", "look", "both"]
 """What vectors are about."""
 
 GalleryOption = Annotated[
@@ -44,6 +44,29 @@ GalleryOption = Annotated[
         metavar="DIR",
         help="The gallery's folder. Default: $SHAPESIM_GALLERY, or .shapesim in the working folder"
         " or its nearest parent.",
+        show_default=False,
+    ),
+]
+NewSinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Only assets that arrived since: 12h, 7d, 2w, or a date.",
+        show_default=False,
+    ),
+]
+TagOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TAG", help="Only assets with this tag (see 'tags apply').", show_default=False
+    ),
+]
+SheetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sheet",
+        metavar="FILE",
+        help="Draw the queries with their matches beside them, as PNG.",
         show_default=False,
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,9 @@ from shapesim.errors import AssetError, ShapesimError
 
 
 def embed(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Mesh files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Meshes; pictures too, by look.")
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
     space: Annotated[Space, typer.Option(help="What the vectors are about.")] = "shape",
     up: UpOption = None,
@@ -29,26 +31,30 @@ def embed(
 
     Example:
       shapesim embed props/*.fbx --space shape --out vectors.npz
+
+      shapesim embed photos/*.jpg --space look --out vectors.npz
     """
     import numpy as np
 
     from shapesim.embedders import EMBEDDERS
-    from shapesim.reading import ReadAsset, read_assets
+    from shapesim.reading import is_picture, read_items
 
     check_writable(out)
     embedder = EMBEDDERS[space]()
-    found: dict[Path, ReadAsset | AssetError] = {}
+    if space != "look" and any(is_picture(path) for path in files):
+        raise typer.BadParameter(f"a picture has no shape, so not '{space}'; use --space look")
+    found: dict[Path, Any] = {}
     with progress_bar("embedding") as bar:
         bar.update(bar.task_ids[0], total=len(files))
-        for path, result in read_assets(files, embedder, up):
+        for path, result in read_items(files, embedder, up):
             found[path] = result
             bar.advance(bar.task_ids[0])
     report_failures([result for result in found.values() if isinstance(result, AssetError)])
-    good = [path for path in files if isinstance(found[path], ReadAsset)]
+    good = [path for path in files if not isinstance(found[path], AssetError)]
     if not good:
         stderr.print("none of the files could be embedded")
         raise typer.Exit(1)
-    vectors = embedder.embed_prepared([found[path].prepared for path in good])  # type: ignore
+    vectors = embedder.embed_prepared([found[path] for path in good])
     temporary = out.with_name(out.name + ".partial")
     try:
         with temporary.open("wb") as file:

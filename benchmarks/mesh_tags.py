@@ -1,0 +1,86 @@
+"""Tags of meshes: each pack is tagged by a tagger that was trained on all the others.
+
+    python -m benchmarks.mesh_tags STORE LABELS.csv
+
+Macro F1 over the labels; beside it, the label of the nearest neighbour among the other packs in
+either space. Copies of what is tagged (the same geometry) are left out of what is learnt from.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.reporting import print_table
+from shapesim.embedders import BothEmbedder, LookEmbedder
+from shapesim.featuring import see
+from shapesim.tagging import Features, fit, read_examples, score, targets
+
+_LEAST = 4  # files of a label, below which nothing can be said of it
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("store", type=Path)
+    parser.add_argument("labels", type=Path)
+    options = parser.parse_args()
+    examples = {e.path: e for e in read_examples(options.labels, options.store).examples}
+    seen = see(list(examples))
+    packs = np.array([str(path.relative_to(options.store).parent) for path in seen.paths])
+    packs = np.array(["/".join(pack.split("/")[:2]) for pack in packs])
+    given = [examples[path].labels[0] for path in seen.paths]
+    of_label = {
+        label: {pack for pack, other in zip(packs, given, strict=True) if other == label}
+        for label in set(given)
+    }
+    counts = Counter(given)
+    # A label of a single pack cannot be learnt from the others.
+    kept = [
+        n for n, label in enumerate(given) if counts[label] >= _LEAST and len(of_label[label]) > 1
+    ]
+    features, packs = seen.features[np.array(kept)], packs[kept]
+    groups = seen.groups[kept]
+    chosen = [examples[seen.paths[row]] for row in kept]
+    labels = sorted({example.labels[0] for example in chosen})
+    truth = targets(chosen, labels)
+    embedder = BothEmbedder()
+    look = embedder.parts[1][0]
+    assert isinstance(look, LookEmbedder) and features.shape is not None
+    vectors = {"shape": features.shape, "look": np.hstack(look.project(features.look)) / np.sqrt(2)}
+    guesses = {f"nearest neighbour by {space}": np.zeros_like(truth) for space in vectors}
+    guesses |= {"tagger": np.zeros_like(truth)}
+    for pack in np.unique(packs):
+        held = np.flatnonzero(packs == pack)
+        rest = np.flatnonzero((packs != pack) & ~np.isin(groups, groups[held]))
+        for space, unit in vectors.items():
+            nearest = rest[(unit[held] @ unit[rest].T).argmax(axis=1)]
+            guesses[f"nearest neighbour by {space}"][held] = truth[nearest]
+        guesses["tagger"][held] = tagged(features, truth, rest, held)
+    rows = []
+    for name, table in guesses.items():
+        result = score(table, truth, labels)
+        rows.append((name, f"{result.accuracy:.3f}", f"{result.macro_f1:.3f}"))
+    title = f"{len(truth)} assets of {len(labels)} labels in {len(np.unique(packs))} packs"
+    print_table(title, ("method", "accuracy", "macro F1"), rows)
+
+
+def tagged(
+    features: Features,
+    truth: NDArray[np.float32],
+    rest: NDArray[np.int64],
+    held: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """(H, C) probabilities of what is held back."""
+    names = [str(number) for number in range(truth.shape[1])]
+    return fit(features[rest], truth[rest], names, {}).probabilities(features[held])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""``shapesim render``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from shapesim.cli.console import (
+    UpOption,
+    check_writable,
+    progress_bar,
+    report_failures,
+    stderr,
+    stdout,
+)
+from shapesim.errors import AssetError, ShapesimError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FRAMES = 48  # of a turntable
+
+
+def render(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Mesh files, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures.")],
+    views: Annotated[int, typer.Option(min=1, max=360, help="Pictures of each asset.")] = 8,
+    size: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of each side.")] = 512,
+    elevation: Annotated[
+        float, typer.Option(min=-89, max=89, help="Degrees from which to look down.")
+    ] = 20.0,
+    turntable: Annotated[
+        Literal["webp", "gif"] | None,
+        typer.Option(help="An animation of a full turn instead.", show_default=False),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also one picture that shows the first view of every asset.",
+            show_default=False,
+        ),
+    ] = None,
+    background: Annotated[
+        Literal["transparent", "white"], typer.Option(help="Behind the asset.")
+    ] = "transparent",
+    up: UpOption = None,
+) -> None:
+    """Render pictures of assets, on the CPU and without a display.
+
+    Examples:
+      shapesim render chair.fbx --views 8 --out pictures/
+
+      shapesim render chair.fbx --turntable webp --out pictures/
+
+      shapesim render packs/2026-11 --views 1 --out pictures/ --sheet overview.png
+    """
+    from shapesim.meshes import find_assets
+    from shapesim.rendering import on_background
+    from shapesim.showing import (
+        PAPER,
+        RenderTask,
+        contact_sheet,
+        render_files,
+        write_picture,
+        write_turntable,
+    )
+
+    if sheet:
+        check_writable(sheet)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [
+        path
+        for given in files
+        for path in (find_assets(given).files if given.is_dir() else [given])
+    ]
+    if not paths:
+        raise ShapesimError(f"no mesh files below {', '.join(map(str, files))}")
+    names = _names(paths)
+    tasks = [
+        RenderTask(path, _FRAMES if turntable else views, size, elevation, up) for path in paths
+    ]
+    firsts: dict[Path, NDArray[np.uint8]] = {}
+    failures: list[AssetError] = []
+    with progress_bar("rendering") as bar:
+        bar.update(bar.task_ids[0], total=len(tasks))
+        for task, result in render_files(tasks):
+            bar.advance(bar.task_ids[0])
+            if isinstance(result, AssetError):
+                failures.append(result)
+                continue
+            firsts[task.path] = on_background(result[0], PAPER)
+            if turntable:
+                write_turntable(result, out / f"{names[task.path]}.{turntable}")
+                continue
+            pictures = result if background == "transparent" else on_background(result)
+            for number, picture in enumerate(pictures):
+                suffix = f"-{number:0{len(str(views - 1))}}" if views > 1 else ""
+                write_picture(picture, out / f"{names[task.path]}{suffix}.png")
+    report_failures(failures)
+    if not firsts:
+        stderr.print("none of the files could be rendered")
+        raise typer.Exit(1)
+    if sheet:
+        shown = [path for path in paths if path in firsts]
+        captions = [names[path] for path in shown]
+        write_picture(contact_sheet([firsts[path] for path in shown], captions), sheet)
+    stdout.print(f"{len(firsts)} assets rendered to {escape(str(out))}")
+
+
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for each file's pictures: its own, and what tells it from others of that name."""
+    names: dict[Path, str] = {}
+    counts: dict[str, int] = {}
+    for path in paths:
+        counts[path.stem] = number = counts.get(path.stem, 0) + 1
+        names[path] = path.stem if number == 1 else f"{path.stem}~{number}"
+    return names

@@ -1,0 +1,169 @@
+"""How swap and search show what they found."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich import box
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from shapesim.cli.console import progress_bar, report_failures, stderr, stdout
+from shapesim.errors import AssetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shapesim.gallery import Gallery
+    from shapesim.meshes.loading import UpAxis
+    from shapesim.types import Asset, Match
+
+_CELLS = 12  # columns that a thumbnail takes
+_SHEET_SIZE = 224
+
+
+def show(
+    gallery: Gallery,
+    found: Mapping[Path, Sequence[Match]],
+    title: str,
+    as_json: bool,
+    sheet: Path | None,
+    new_since: str | None,
+    up: UpAxis | None = None,
+) -> None:
+    """Prints the matches of every query, as tables or as JSON, and draws the sheet.
+
+    Raises:
+        typer.Exit: there is no match at all.
+    """
+    several_stores = len(gallery.catalogue.stores()) > 1  # an id alone would not tell which
+    for path, matches in found.items():
+        if as_json:
+            entries = [match.to_json(rank) for rank, match in enumerate(matches, 1)]
+            print(json.dumps({"query": str(path), "matches": entries}))
+        elif matches:
+            stdout.print(_table(gallery, f"{title} {escape(str(path))}", matches, several_stores))
+    if not any(found.values()):
+        since = f": nothing has arrived since {new_since}" if new_since else ""
+        stderr.print(f"no match{since}")
+        raise typer.Exit(1)
+    if sheet:
+        _draw(gallery, found, sheet, up)
+
+
+def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_stores: bool) -> Table:
+    pictures = _thumbnails(gallery, matches)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("#", justify="right")
+    if pictures:
+        table.add_column("", width=_CELLS)
+    table.add_column("score", justify="right")
+    table.add_column("asset", overflow="fold")
+    table.add_column("triangles", justify="right")
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("arrived", no_wrap=True)
+    for rank, match in enumerate(matches, 1):
+        name = escape(str(match.asset.path) if several_stores else match.asset.id)
+        if match.is_copy:
+            name += " [green](same geometry)[/green]"
+        if match.variants:
+            name += f" [dim]+{len(match.variants)} variants[/dim]"
+        if match.asset.tags:
+            name += f"\n[dim]{escape(', '.join(match.asset.tags))}[/dim]"
+        table.add_row(
+            str(rank),
+            *([pictures.get(match.asset.path, "")] if pictures else []),
+            f"{match.score:.2f}",
+            name,
+            f"{match.asset.triangles:,}",
+            _size(match.asset),
+            match.asset.arrived_at[:10],
+        )
+    return table
+
+
+def _size(asset: Asset) -> str:
+    """Extents in metres where the file has a unit, else in its own units."""
+    scale, unit = (asset.unit, " m") if asset.unit else (1.0, "")
+    return " × ".join(f"{extent * scale:.3g}" for extent in asset.extents) + unit
+
+
+def _thumbnails(gallery: Gallery, matches: Sequence[Match]) -> dict[Path, RenderableType]:
+    """Small pictures by path, for terminals that show enough colours."""
+    if not stdout.is_terminal or stdout.color_system != "truecolor":
+        return {}
+    from PIL import Image
+    from rich_pixels import Pixels
+
+    ids = {asset.path: id for id, asset in gallery.assets.items()}
+    pictures: dict[Path, RenderableType] = {}
+    for match in matches:
+        stored = gallery.catalogue.thumbnail(ids[match.asset.path])
+        if stored:
+            small = Image.open(io.BytesIO(stored)).convert("RGB").resize((_CELLS, _CELLS))
+            pictures[match.asset.path] = Pixels.from_image(small)
+    return pictures
+
+
+def _draw(
+    gallery: Gallery, found: Mapping[Path, Sequence[Match]], sheet: Path, up: UpAxis | None
+) -> None:
+    """Renders all that the sheet shows anew, larger than the thumbnails."""
+    import numpy as np
+
+    from shapesim.images import SUFFIXES, framed, load_image
+    from shapesim.rendering import on_background
+    from shapesim.showing import (
+        PAPER,
+        RenderTask,
+        SwapRow,
+        render_files,
+        swap_sheet,
+        write_picture,
+    )
+
+    queries = [path for path, matches in found.items() if matches]
+    files = {match.asset.path: None for path in queries for match in found[path]}
+    axes: dict[Path, UpAxis | None] = {**files, **dict.fromkeys(queries, up)}
+    pictures: dict[Path, NDArray[np.uint8]] = {}
+    failures: list[AssetError] = []
+    tasks = []
+    for path, axis in axes.items():
+        if path.suffix.lower() in SUFFIXES:
+            pictures[path] = framed(load_image(path, 2 * _SHEET_SIZE), _SHEET_SIZE)
+        else:
+            tasks.append(RenderTask(path, size=_SHEET_SIZE, up=axis))
+    with progress_bar("drawing") as bar:
+        bar.update(bar.task_ids[0], total=len(tasks))
+        for task, result in render_files(tasks):
+            bar.advance(bar.task_ids[0])
+            if isinstance(result, AssetError):
+                failures.append(result)
+            else:
+                pictures[task.path] = on_background(result[0], PAPER)
+    report_failures(failures)
+    blank = np.full((_SHEET_SIZE, _SHEET_SIZE, 3), 240, np.uint8)
+    rows = [
+        SwapRow(
+            pictures.get(path, blank),
+            path.name,
+            [
+                (
+                    pictures.get(match.asset.path, blank),
+                    match.asset.path.name,
+                    f"{match.score:.2f}{'  same geometry' if match.is_copy else ''}",
+                )
+                for match in found[path]
+            ],
+        )
+        for path in queries
+    ]
+    write_picture(swap_sheet(rows), sheet)
+    stderr.print(f"drawn: {escape(str(sheet))}")

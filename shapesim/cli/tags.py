@@ -1,0 +1,244 @@
+"""``shapesim tags`` and ``shapesim tag``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from shapesim.cli.console import (
+    GalleryOption,
+    JsonOption,
+    UpOption,
+    check_writable,
+    gallery_folder,
+    progress_bar,
+    report_failures,
+    report_lines,
+    stderr,
+    stdout,
+)
+from shapesim.errors import ShapesimError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from shapesim.tagging import Scores, Tagger
+
+tags = typer.Typer(help="Train a tagger, and tag the whole gallery.", no_args_is_help=True)
+
+TaggerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tagger",
+        metavar="FILE",
+        help="From 'shapesim tags train'. Default: the one for game assets that ships.",
+        show_default=False,
+    ),
+]
+
+
+@tags.command()
+def train(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder for each label.")],
+    out: Annotated[Path, typer.Option(metavar="TAGGER", help="The file to write.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Columns path and label instead of folders; several labels of a file on several"
+            " rows or with semicolons between them.",
+            show_default=False,
+        ),
+    ] = None,
+    folds: Annotated[
+        int, typer.Option(min=2, help="Parts of which each is tagged by a tagger of the others.")
+    ] = 10,
+    confusion: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The confusion matrix as a picture. Default: beside the tagger.",
+            show_default=False,
+        ),
+    ] = None,
+    up: UpOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn labels from pictures or meshes, and tell how well they are learnt.
+
+    Examples:
+      shapesim tags train photos/ --out mine.tagger
+
+      shapesim tags train store/ --labels labels.csv --out mine.tagger
+    """
+    from shapesim import featuring, tagging
+    from shapesim.showing import confusion_picture, write_picture
+
+    check_writable(out)
+    if not folder.is_dir():
+        raise ShapesimError(
+            f"{folder}: no such folder; name one that holds a folder for each label"
+        )
+    found = tagging.read_examples(labels, folder) if labels else tagging.find_examples(folder)
+    report_lines(found.warnings, "yellow", "warning")
+    tagging.learnable(found.examples)  # asked before long work
+    labels_of = {example.path: example for example in found.examples}
+    with progress_bar("embedding") as bar:
+        seen = featuring.see(list(labels_of), up, _shown(bar))
+    report_failures(seen.failures)
+    tagging.check_readable(seen.failures, found.examples)
+    read = [labels_of[path] for path in seen.paths]
+    examples, single = tagging.learnable(read)
+    if single:
+        note = f"a single file of {', '.join(single)}; left out"
+        report_lines([note], "yellow", "warning")
+    kept = {example.path for example in examples}
+    seen = seen.of(kept)
+    names = tagging.Examples(examples).labels
+    truth = tagging.targets(examples, names)
+    with stderr.status("cross-validating"):
+        scores = tagging.score(
+            tagging.cross_validate(seen.features, truth, seen.groups, folds), truth, names
+        )
+    tagger = tagging.fit(seen.features, truth, names, featuring.fingerprints())
+    tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
+    tagger.save(out)
+    picture = confusion or out.with_name(f"{out.name}.confusion.png")
+    write_picture(confusion_picture(scores.confusion, names), picture)
+    if as_json:
+        print(json.dumps(_to_json(scores, len(examples), folds, out, picture)))
+    else:
+        _print(scores, len(examples), folds, out, picture)
+
+
+def _shown(bar: Progress) -> Callable[[int, int], None]:
+    return lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)
+
+
+def _to_json(scores: Scores, files: int, folds: int, out: Path, picture: Path) -> dict[str, object]:
+    return {
+        "tagger": str(out),
+        "files": files,
+        "folds": folds,
+        "accuracy": round(scores.accuracy, 4),
+        "macro_f1": round(scores.macro_f1, 4),
+        "calibration_error": round(scores.error, 4),
+        "labels": [
+            {"label": label, "files": count, "precision": p, "recall": r, "f1": f}
+            for label, count, p, r, f in scores.per_label
+        ],
+        "confusion": str(picture),
+    }
+
+
+def _print(scores: Scores, files: int, folds: int, out: Path, picture: Path) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("label")
+    for name in ("files", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for label, count, precision, recall, f1 in scores.per_label:
+        table.add_row(escape(label), str(count), f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}")
+    stdout.print(table)
+    stdout.print(
+        f"[bold]accuracy {scores.accuracy:.1%}[/bold] in {folds}-fold cross-validation over"
+        f" {files} files  (macro F1 {scores.macro_f1:.3f}, calibration error {scores.error:.3f})",
+        highlight=False,
+    )
+    stdout.print(f"tagger: {escape(str(out))}   confusion matrix: {escape(str(picture))}")
+
+
+def tag(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Pictures, meshes, or folders of meshes.")
+    ],
+    tagger: TaggerOption = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Tags shown for each file.")] = 5,
+    up: UpOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what pictures and meshes show.
+
+    Examples:
+      shapesim tag screenshot.png chair.fbx
+
+      shapesim tag photos/*.jpg --tagger mine.tagger --json
+    """
+    from shapesim import featuring
+    from shapesim.meshes import find_assets
+
+    loaded = _load(tagger)
+    paths = [path for f in files for path in (find_assets(f).files if f.is_dir() else [f])]
+    if not paths:
+        raise ShapesimError(f"no mesh files below {', '.join(map(str, files))}")
+    with progress_bar("tagging") as bar:
+        seen = featuring.see(paths, up, _shown(bar))
+    report_failures(seen.failures)
+    if not seen.paths:
+        stderr.print("none of the files could be tagged")
+        raise typer.Exit(1)
+    for path, row in zip(seen.paths, loaded.probabilities(seen.features), strict=True):
+        best = sorted(zip(row.tolist(), loaded.labels, strict=True), reverse=True)
+        if as_json:
+            given = [{"label": label, "probability": round(p, 4)} for p, label in best]
+            print(json.dumps({"path": str(path), "tags": given}))
+        else:
+            line = "  ".join(f"[bold]{escape(label)}[/bold] {p:.0%}" for p, label in best[:k])
+            stdout.print(f"{escape(str(path))}  {line}", highlight=False, soft_wrap=True)
+
+
+def _load(tagger: Path | None) -> Tagger:
+    from shapesim import featuring
+    from shapesim.tagging import DEFAULT, Tagger
+
+    loaded = Tagger.load(tagger or DEFAULT)
+    featuring.check_fits(loaded)
+    return loaded
+
+
+@tags.command()
+def apply(
+    tagger: TaggerOption = None,
+    least: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability from which an asset gets a tag.")
+    ] = 0.3,
+    gallery: GalleryOption = None,
+    up: UpOption = None,
+) -> None:
+    """Tag all assets of the gallery, so that swap and search can be asked for a tag.
+
+    Examples:
+      shapesim tags apply
+
+      shapesim tags apply --tagger mine.tagger --least 0.5
+    """
+    from collections import Counter
+
+    from shapesim import featuring
+    from shapesim.gallery import Gallery
+
+    loaded = _load(tagger)
+    with Gallery(gallery_folder(gallery)) as opened, opened.writing():
+        assets = opened.assets
+        with progress_bar("tagging") as bar:
+            seen = featuring.see([asset.path for asset in assets.values()], up, _shown(bar))
+        report_failures(seen.failures)
+        rows = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
+        given = [
+            (id, label, float(p))
+            for id, asset in assets.items()
+            if asset.path in rows
+            for label, p in zip(loaded.labels, rows[asset.path].tolist(), strict=True)
+            if p >= least
+        ]
+        opened.catalogue.set_tags(given)
+    counts = Counter(label for _, label, _ in given)
+    stdout.print(f"[bold]{len({id for id, _, _ in given})} of {len(assets)} assets tagged[/bold]")
+    shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))
+    stdout.print(shown, highlight=False)

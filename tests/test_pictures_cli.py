@@ -1,0 +1,189 @@
+"""The commands about pictures and tags, as a user has them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shapesim.augmentation import new_picture
+from shapesim.images import load_image
+from shapesim.meshes import load_mesh
+from tests.conftest import SAMPLES
+from tests.test_cli import shapesim
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height."""
+    with Image.open(path) as picture:
+        return picture.size
+
+
+CHAIR = SAMPLES / "game" / "props" / "chair.fbx"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a gallery of a part of the sample store."""
+    folder = tmp_path_factory.mktemp("work")
+    result = shapesim("index", SAMPLES / "store" / "meadow-pack" / "furniture", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_render_writes_views_a_turntable_and_a_sheet(tmp_path: Path) -> None:
+    """Pictures of the size asked for, transparent around the asset; an animation that ends."""
+    result = shapesim(
+        "render", CHAIR, "--views", "2", "--size", "64", "--out", tmp_path / "p",
+        "--sheet", tmp_path / "sheet.png",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    for name in ("chair-0.png", "chair-1.png"):
+        picture = load_image(tmp_path / "p" / name)
+        assert picture.shape == (64, 64, 4)
+        assert 0.05 < (picture[..., 3] > 0).mean() < 0.95
+    assert picture_size(tmp_path / "sheet.png")[1] > 64
+    for kind in ("webp", "gif"):
+        words = ("--turntable", kind, "--size", "48", "--out", tmp_path)
+        assert shapesim("render", CHAIR, *words).returncode == 0
+        with Image.open(tmp_path / f"chair.{kind}") as turntable:
+            assert getattr(turntable, "n_frames", 1) == 48
+
+
+def test_render_names_what_fails(tmp_path: Path) -> None:
+    """A damaged file is named and the others are rendered; alone, the command fails."""
+    (tmp_path / "bad.glb").write_bytes(b"glTF nothing")
+    words = ("--views", "1", "--size", "32", "--out", tmp_path / "p")
+    both = shapesim("render", CHAIR, tmp_path / "bad.glb", *words)
+    assert both.returncode == 0
+    assert "bad.glb" in both.stderr
+    alone = shapesim("render", tmp_path / "bad.glb", *words)
+    assert alone.returncode == 1
+    assert "Traceback" not in alone.stderr
+
+
+def test_search_finds_what_a_picture_shows(work: Path) -> None:
+    """A picture of a chair finds a chair; the lines are as swap's."""
+    chair = SAMPLES / "store" / "meadow-pack" / "furniture" / "chair-slats.fbx"
+    picture, _ = new_picture(load_mesh(chair), np.random.default_rng(3))
+    Image.fromarray(picture).save(work / "shot.jpg")
+    (work / "broken.png").write_bytes(b"\x89PNG")
+    result = shapesim(
+        "search", "shot.jpg", "broken.png", "-k", "3", "--json", "--sheet", "found.png", cwd=work
+    )
+    assert result.returncode == 0, result.stderr
+    assert "broken.png" in result.stderr
+    (line,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert line["query"] == "shot.jpg"
+    assert [match["rank"] for match in line["matches"]] == [1, 2, 3]
+    assert any("chair" in match["path"] for match in line["matches"])
+    assert picture_size(work / "found.png")[0] > 4 * 224
+
+
+@pytest.mark.parametrize("by", ["shape", "look", "both"])
+def test_swap_by_each_space(work: Path, by: str) -> None:
+    """A copy of an asset comes first in every space, with a score of nearly one."""
+    asset = SAMPLES / "store" / "meadow-pack" / "furniture" / "chair-windsor.glb"
+    result = shapesim("swap", asset, "-k", "2", "--by", by, "--json", cwd=work)
+    assert result.returncode == 0, result.stderr
+    first = json.loads(result.stdout)["matches"][0]
+    assert first["copy"]
+    assert first["score"] > 0.99
+
+
+def test_index_by_shape_alone_says_what_look_needs(tmp_path: Path) -> None:
+    """A gallery without look vectors answers by shape, and says how to get the others."""
+    store = SAMPLES / "store" / "harbour-pack" / "tavern"
+    assert shapesim("index", store, "--by", "shape", cwd=tmp_path).returncode == 0
+    assert shapesim("swap", CHAIR, "--by", "shape", "-k", "1", cwd=tmp_path).returncode == 0
+    missing = shapesim("swap", CHAIR, "--by", "look", cwd=tmp_path)
+    assert missing.returncode == 1
+    assert "run 'shapesim index'" in missing.stderr
+    assert shapesim("index", store, cwd=tmp_path).returncode == 0
+    for by in ("shape", "look", "both"):
+        assert shapesim("swap", CHAIR, "--by", by, "-k", "1", cwd=tmp_path).returncode == 0
+
+
+def test_embed_look_and_both(tmp_path: Path) -> None:
+    """Pictures and meshes in one space; a picture has no place in the others."""
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
+    out = tmp_path / "v.npz"
+    assert (
+        shapesim("embed", tmp_path / "a.png", CHAIR, "--space", "look", "--out", out).returncode
+        == 0
+    )
+    with np.load(out) as arrays:
+        assert arrays["paths"].tolist() == [str(tmp_path / "a.png"), str(CHAIR)]
+        assert np.abs(np.linalg.norm(arrays["vectors"], axis=1) - 1).max() < 1e-5
+    assert shapesim("embed", CHAIR, "--space", "both", "--out", out).returncode == 0
+    wrong = shapesim("embed", tmp_path / "a.png", "--space", "both", "--out", out)
+    assert wrong.returncode == 2
+
+
+def test_tags_from_training_to_filter(work: Path) -> None:
+    """Train on pictures, tag files, tag the gallery, and ask swap for a tag."""
+    rng = np.random.default_rng(0)
+    for label, colour in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
+        folder = work / "pictures" / label
+        folder.mkdir(parents=True)
+        for number in range(8):
+            pixels = np.clip(rng.normal(colour, 25, (40, 60, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    (work / "pictures" / "red" / "cut.png").write_bytes(b"\x89PNG")
+    trained = shapesim("tags", "train", "pictures", "--out", "t.tagger", "--json", cwd=work)
+    assert trained.returncode == 0, trained.stderr
+    assert "cut.png" in trained.stderr
+    report = json.loads(trained.stdout)
+    assert report["files"] == 16
+    assert report["accuracy"] > 0.9
+    assert picture_size(work / report["confusion"])[0] > 50
+    tagged = shapesim("tag", "pictures/blue/0.png", "--tagger", "t.tagger", "--json", cwd=work)
+    line = json.loads(tagged.stdout)
+    assert line["path"] == "pictures/blue/0.png"
+    assert line["tags"][0]["label"] == "blue"
+    assert sum(entry["probability"] for entry in line["tags"]) == pytest.approx(1, abs=1e-3)
+    assert shapesim("swap", CHAIR, "--tag", "red", cwd=work).returncode == 1
+    applied = shapesim("tags", "apply", "--tagger", "t.tagger", "--least", "0", cwd=work)
+    assert applied.returncode == 0, applied.stderr
+    found = shapesim("swap", CHAIR, "--tag", "red", "--json", cwd=work)
+    assert all("red" in match["tags"] for match in json.loads(found.stdout)["matches"])
+    unknown = shapesim("swap", CHAIR, "--tag", "green", cwd=work)
+    assert unknown.returncode == 1
+    assert "tags are blue, red" in unknown.stderr
+
+
+def test_tags_train_says_what_is_wrong(tmp_path: Path) -> None:
+    """One folder, one picture in a folder, a table of missing files: one line, and no tagger."""
+    (tmp_path / "p" / "only").mkdir(parents=True)
+    for number in range(2):
+        Image.new("RGB", (8, 8)).save(tmp_path / "p" / "only" / f"{number}.png")
+    with (tmp_path / "l.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), ("gone.png", "a"), ("lost.png", "b")])
+    one = shapesim("tags", "train", tmp_path / "p", "--out", tmp_path / "t.tagger")
+    (tmp_path / "p" / "other").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "p" / "other" / "0.png")
+    single = shapesim("tags", "train", tmp_path / "p", "--out", tmp_path / "t.tagger")
+    table = shapesim(
+        "tags", "train", tmp_path / "p", "--labels", tmp_path / "l.csv",
+        "--out", tmp_path / "t.tagger",
+    )  # fmt: skip
+    for result, reason in (
+        (one, "two labels or more"),
+        (single, "other (1)"),
+        (table, "none of its"),
+    ):
+        assert result.returncode == 1
+        assert reason in result.stderr
+        assert "Traceback" not in result.stderr
+    assert not list(tmp_path.glob("t.tagger*"))
+
+
+def test_the_default_tagger_knows_game_assets() -> None:
+    """A chair of the sample game is a chair, as a mesh."""
+    result = shapesim("tag", CHAIR, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["tags"][0]["label"] == "chair"
