@@ -111,13 +111,24 @@ class _Camera:
         distance = max(high_x + low_x, high_y + low_y) / (2 * t)
         centre = np.array([(high_x - low_x) / 2, (high_y - low_y) / 2, distance])
         self.position = centre @ self.axes
+        # Where in the frame, from -1 to 1, the points lie: left, right, bottom and top.
+        depth = (distance - z) * self.slope
+        across, upright = (x - centre[0]) / depth, (y - centre[1]) / depth
+        self._seen = across.min(), across.max(), upright.min(), upright.max()
 
-    def rays(self, size: int) -> Rays:
-        """(S * S, 3) directions, row by row from the top left, one unit deep each."""
-        steps = ((np.arange(size) + 0.5) / size * 2 - 1) * self.slope
-        right, up, back = self.axes
-        directions = steps[None, :, None] * right - steps[:, None, None] * up - back
-        return np.asarray(directions.reshape(-1, 3), np.float32)
+    def pixels(self, size: int) -> NDArray[np.int64]:
+        """Those of the S * S pixels, row by row from the top left, that may show a point."""
+        left, right, bottom, top = ((np.array(self._seen) + 1) / 2 * size).tolist()
+        columns = np.arange(max(int(left), 0), min(int(right) + 1, size))
+        rows = np.arange(max(int(size - top), 0), min(int(size - bottom) + 1, size))
+        return (rows[:, None] * size + columns).ravel()
+
+    def rays(self, size: int, pixels: NDArray[np.int64]) -> Rays:
+        """(N, 3) directions through pixels, one unit deep each."""
+        steps = (((np.arange(size) + 0.5) / size * 2 - 1) * self.slope).astype(np.float32)
+        right, up, back = self.axes.astype(np.float32)
+        rows, columns = np.divmod(pixels, size)
+        return np.asarray(steps[columns, None] * right - steps[rows, None] * up - back)
 
 
 class _Scene:
@@ -142,21 +153,20 @@ class _Scene:
     def shade(self, camera: _Camera, size: int, light: Light | None) -> NDArray[np.float32]:
         """(S, S, 4) linear light with alpha, multiplied by it."""
         picture = np.zeros((size * size, 4), np.float32)
-        directions = camera.rays(size)
         back, position = camera.axes[2].astype(np.float32), camera.position.astype(np.float32)
-        alive = np.arange(len(directions))
-        origins = np.broadcast_to(position, directions.shape)
+        alive = camera.pixels(size)
+        rays = camera.rays(size, alive)
+        origins = np.broadcast_to(position, (len(alive), 3))
         footprint = np.float32(2 * camera.slope / size)  # of a pixel at depth 1
         for layer in range(_LAYERS):
-            hits = self._embree.run(origins, directions[alive], output=True)
+            hits = self._embree.run(origins, rays, output=True)
             struck = hits["primID"] >= 0
             if not struck.any():
                 break
-            alive, origins = alive[struck], origins[struck]
+            alive, origins, rays = alive[struck], origins[struck], rays[struck]
             faces = hits["primID"][struck]
             u, v, far = (hits[key][struck, None] for key in ("u", "v", "tfar"))
             weights = np.hstack([1 - u - v, u, v])
-            rays = directions[alive]
             points = origins + rays * far
             depths = (position - points) @ back
             colours, alphas = self._textures.sample(faces, weights, depths * footprint)
@@ -170,8 +180,8 @@ class _Scene:
             through = picture[alive, 3] < _OPAQUE
             if not through.any():
                 break
-            alive = alive[through]
-            origins = points[through] + directions[alive] * np.float32(_STEP)
+            alive, rays = alive[through], rays[through]
+            origins = points[through] + rays * np.float32(_STEP)
         return picture.reshape(size, size, 4)
 
     def _normal(self, faces: NDArray[Any], weights: Rays, directions: Rays) -> Rays:

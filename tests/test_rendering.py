@@ -51,7 +51,7 @@ def test_what_is_seen_agrees_with_every_triangle_tried() -> None:
     scale = 2 / np.linalg.norm(high - low)
     triangles = (mesh.triangles - (low + high) / 2) * scale
     camera = _Camera(triangles.reshape(-1, 3), 40.0, 25.0)
-    rays = camera.rays(48).astype(float)
+    rays = camera.rays(48, np.arange(48 * 48)).astype(float)
     hit = np.zeros(len(rays), bool)
     for a, b, c in triangles:
         # Tomas Möller and Ben Trumbore, "Fast, minimum storage ray/triangle intersection" (1997).

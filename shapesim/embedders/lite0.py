@@ -163,10 +163,16 @@ class _Graph:
 
     def moments(self, x: str, name: str, shares: str) -> list[str]:
         """Mean and standard deviation over the foreground."""
-        weighted = self.node("Mul", [x, shares], f"{name}.weighted")
-        squares = self.node("Mul", [weighted, x], f"{name}.squares")
-        mean = self.node("ReduceSum", [weighted, "plane"], f"{name}.mean", keepdims=0)
-        of_square = self.node("ReduceSum", [squares, "plane"], f"{name}.of_square", keepdims=0)
+        rows = self.node("Reshape", [x, "row_shape"], f"{name}.rows")
+        square = self.node("Mul", [rows, rows], f"{name}.square")
+        mean, of_square = (
+            self.node(
+                "Squeeze",
+                [self.node("MatMul", [values, shares], f"{name}.{kind}.sum"), "last_axis"],
+                f"{name}.{kind}",
+            )
+            for kind, values in (("mean", rows), ("of_square", square))
+        )
         mean_square = self.node("Mul", [mean, mean], f"{name}.mean_square")
         variance = self.node("Sub", [of_square, mean_square], f"{name}.variance")
         positive = self.node("Relu", [variance], f"{name}.positive")
@@ -242,6 +248,9 @@ def linear_tensors() -> list[str]:
 def _shares(graph: _Graph, stages: list[str], state: State) -> list[str]:
     """For each tapped stage and the head, how much each place of its plane counts."""
     graph.constant("plane", np.array([2, 3]))
+    graph.constant("row_shape", np.array([0, 0, -1]))
+    graph.constant("column_shape", np.array([0, -1, 1]))
+    graph.constant("last_axis", np.array([2]))
     if "foreground.0.weight" in state:
         graph.foreground(stages[4], stages[6], state)
     else:
@@ -258,7 +267,8 @@ def _shares(graph: _Graph, stages: list[str], state: State) -> list[str]:
     planes = []
     for name, plane in (("fine", fine), ("middle", middle), ("coarse", coarse)):
         total = graph.node("ReduceSum", [plane, "plane"], f"{name}.total", keepdims=1)
-        planes.append(graph.node("Div", [plane, total], f"{name}.shares"))
+        shares = graph.node("Div", [plane, total], f"{name}.plane_shares")
+        planes.append(graph.node("Reshape", [shares, "column_shape"], f"{name}.shares"))
     return [planes[0], planes[1], planes[1], planes[2], planes[2], planes[2]]
 
 
