@@ -1,20 +1,20 @@
 """Pictures of meshes by ray casting on the CPU: no display, no GL.
 
-Embree finds what a ray hits; numpy does the shading. The light hangs at the camera's upper left, so
-that every view shows its asset as a studio would, and corners lie in ambient occlusion.
+Embree finds what a ray hits, ``kernels`` do the shading. The light hangs at the camera's upper
+left, so that every view shows its asset as a studio would, and corners lie in ambient occlusion.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from shapesim import kernels
 from shapesim.meshes.parts import to_srgb
-from shapesim.texturing import Textures, interpolate
+from shapesim.texturing import Textures
 from shapesim.types import Mesh
 
 Rays = NDArray[np.float32]
@@ -26,8 +26,8 @@ _OPAQUE = 0.99
 _CREASE = np.cos(np.radians(45))
 _REACH = 0.35  # of the asset's size: how far a surface darkens another
 _STEP = 2e-4  # by which a ray leaves the surface that it starts from
-_AO_RAYS = 4  # from a pixel
-_BLUR = 8  # pixels, a multiple of the directions' period of 4
+_AO_RAYS = 2  # from a pixel
+_BLUR = 4  # double pixels, a multiple of the directions' period of 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def render(
     Returns:
         (V, S, S, 4) uint8 sRGB with alpha, the colours not multiplied by it.
     """
-    scene = _Scene(mesh)
+    scene, light = _Scene(mesh), light or Light()
     pictures = [
         _downsample(scene.shade(_Camera(scene.points, *camera), size * samples, light), samples)
         for camera in cameras
@@ -125,10 +125,8 @@ class _Camera:
 
     def rays(self, size: int, pixels: NDArray[np.int64]) -> Rays:
         """(N, 3) directions through pixels, one unit deep each."""
-        steps = (((np.arange(size) + 0.5) / size * 2 - 1) * self.slope).astype(np.float32)
-        right, up, back = self.axes.astype(np.float32)
-        rows, columns = np.divmod(pixels, size)
-        return np.asarray(steps[columns, None] * right - steps[rows, None] * up - back)
+        made: Rays = kernels.rays(pixels, size, self.slope, self.axes.astype(np.float32))
+        return made
 
 
 class _Scene:
@@ -150,78 +148,60 @@ class _Scene:
         self._flat, self._normals = _face_and_corner_normals(mesh, triangles)
         self._textures = Textures(mesh, triangles)
 
-    def shade(self, camera: _Camera, size: int, light: Light | None) -> NDArray[np.float32]:
-        """(S, S, 4) linear light with alpha, multiplied by it."""
+    def shade(self, camera: _Camera, size: int, light: Light) -> NDArray[np.float32]:
+        """(S * S, 4) linear light with alpha, multiplied by it."""
         picture = np.zeros((size * size, 4), np.float32)
         back, position = camera.axes[2].astype(np.float32), camera.position.astype(np.float32)
-        alive = camera.pixels(size)
-        rays = camera.rays(size, alive)
-        origins = np.broadcast_to(position, (len(alive), 3))
+        pixels = camera.pixels(size)
+        rays = camera.rays(size, pixels)
+        origins = np.tile(position, (len(pixels), 1))
         footprint = np.float32(2 * camera.slope / size)  # of a pixel at depth 1
+        towards = np.array(light.direction) @ camera.axes
+        lamp = np.array([towards / np.linalg.norm(towards), light.key], np.float32)
+        ambient = np.array([light.ground, light.sky], np.float32)
+        openness = np.ones(((size + 1) // 2, (size + 1) // 2), np.float32)
         for layer in range(_LAYERS):
             hits = self._embree.run(origins, rays, output=True)
-            struck = hits["primID"] >= 0
-            if not struck.any():
+            struck = np.flatnonzero(hits["primID"] >= 0)
+            if not len(struck):
                 break
-            alive, origins, rays = alive[struck], origins[struck], rays[struck]
-            faces = hits["primID"][struck]
-            u, v, far = (hits[key][struck, None] for key in ("u", "v", "tfar"))
-            weights = np.hstack([1 - u - v, u, v])
-            points = origins + rays * far
+            pixels, origins, rays = pixels[struck], origins[struck], rays[struck]
+            faces, u, v, far = (hits[key][struck] for key in ("primID", "u", "v", "tfar"))
+            weights, points, normals = kernels.surface(
+                faces, u, v, far, origins, rays, self._normals, self._flat
+            )
             depths = (position - points) @ back
-            colours, alphas = self._textures.sample(faces, weights, depths * footprint)
-            normals = self._normal(faces, weights, rays)
-            # Occlusion is seen on the outermost surface; behind glass it may be missed.
-            open_sky = self._openness(points, normals, alive, size) if layer == 0 else 1.0
-            lit = colours * _light(normals, camera, light or Light(), open_sky)
-            share = (1 - picture[alive, 3:]) * alphas[:, None]
-            picture[alive, :3] += share * lit
-            picture[alive, 3:] += share
-            through = picture[alive, 3] < _OPAQUE
-            if not through.any():
+            colours = self._textures.sample(faces, weights, depths * footprint)
+            if layer == 0:  # behind glass, occlusion may be missed
+                openness = self._openness(points, normals, pixels, size)
+            kernels.lay(picture, pixels, colours, normals, openness, size, ambient, lamp)
+            through = np.flatnonzero(picture[pixels, 3] < _OPAQUE)
+            if not len(through):
                 break
-            alive, rays = alive[through], rays[through]
+            pixels, rays = pixels[through], rays[through]
             origins = points[through] + rays * np.float32(_STEP)
-        return picture.reshape(size, size, 4)
+        return picture
 
-    def _normal(self, faces: NDArray[Any], weights: Rays, directions: Rays) -> Rays:
-        """(N, 3) unit normals on the viewer's side: meshes of games are seldom closed.
+    def _openness(
+        self, points: Rays, normals: Rays, pixels: NDArray[np.int64], size: int
+    ) -> NDArray[np.float32]:
+        """(S / 2, S / 2) share of the half space above each place from which light comes in.
 
-        The face decides which side that is: near an outline, a smooth normal may point away from
-        the viewer and still be on his side.
+        It changes slowly, so that few rays of every fourth pixel do, in directions that alternate
+        between neighbours, and a mean over all around.
         """
-        normals = interpolate(self._normals, faces, weights)
-        flat = self._flat[faces]
-        away = np.einsum("nd,nd->n", flat, directions) > 0
-        against = np.einsum("nd,nd->n", flat, normals) < 0
-        length = np.sqrt(np.einsum("nd,nd->n", normals, normals)) + np.float32(1e-12)
-        return np.asarray(normals / np.where(away != against, -length, length)[:, None])
-
-    def _openness(self, points: Rays, normals: Rays, pixels: NDArray[Any], size: int) -> Rays:
-        """(N, 1) share of the half space above each point from which light comes in.
-
-        It changes slowly, so that few rays from every fourth pixel do, in directions that
-        alternate between neighbours, and a mean over all around.
-        """
-        row, column = np.divmod(pixels, size)
-        asked = np.flatnonzero((row % 2 == 0) & (column % 2 == 0))
-        phase = (row[asked] // 2 % 2) * 2 + column[asked] // 2 % 2
-        normals = normals[asked]
-        tangents, others = _tangents(normals)
-        starts = points[asked] + normals * np.float32(2 * _STEP)
+        cells, starts, directions = kernels.occlusion_rays(
+            points, normals, pixels, size, _HEMISPHERE, 2 * _STEP
+        )
         reach = np.full(len(starts), _REACH, np.float32)
-        plane = np.zeros((2, size * size), np.float32)
-        for ray in range(_AO_RAYS):
-            x, y, z = _HEMISPHERE[phase + 4 * ray].T[..., None]
-            directions = x * tangents + y * others + z * normals
-            occluders = self._embree.run(starts, directions, reach, query="OCCLUDED")
-            plane[0, pixels[asked]] += (occluders < 0) / np.float32(_AO_RAYS)
-        plane[1, pixels[asked]] = 1
-        smooth, count = uniform_filter(plane.reshape(2, size, size), (0, _BLUR, _BLUR))
-        smooth, count = smooth.ravel()[pixels], count.ravel()[pixels]
+        occluders = self._embree.run(starts, directions, reach, query="OCCLUDED")
+        half = (size + 1) // 2
+        plane = np.zeros((2, half * half), np.float32)
+        plane[0, cells] = (occluders < 0).reshape(-1, _AO_RAYS).mean(axis=1)
+        plane[1, cells] = 1
+        smooth, count = uniform_filter(plane.reshape(2, half, half), (0, _BLUR, _BLUR))
         # Where a surface is narrower than the gaps between the rays, it is seen as open.
-        mean: Rays = np.divide(smooth, count, where=count > 1e-6, out=np.ones_like(count))
-        return mean[:, None]
+        return np.divide(smooth, count, where=count > 1e-6, out=np.ones_like(count))
 
 
 def _hemisphere(count: int) -> Rays:
@@ -240,32 +220,6 @@ def _hemisphere(count: int) -> Rays:
 
 
 _HEMISPHERE = _hemisphere(4 * _AO_RAYS)
-
-
-def _tangents(normals: Rays) -> tuple[Rays, Rays]:
-    """Two unit vectors square to each normal and to each other.
-
-    Tom Duff et al., "Building an Orthonormal Basis, Revisited", JCGT 6 (2017).
-    """
-    x, y, z = normals.T
-    sign = np.copysign(np.float32(1), z)
-    a = -1 / (sign + z)
-    b = x * y * a
-    one = np.stack([1 + sign * x * x * a, sign * b, -sign * x], axis=1)
-    other = np.stack([b, sign + y * y * a, -y], axis=1)
-    return one, other
-
-
-def _light(normals: Rays, camera: _Camera, light: Light, open_sky: Rays | float) -> Rays:
-    """(N, 3) light that arrives: hemisphere light that corners keep out, and a soft key light."""
-    direction = np.array(light.direction) @ camera.axes
-    direction = (direction / np.linalg.norm(direction)).astype(np.float32)
-    sky, ground, lamp = (np.array(c, np.float32) for c in (light.sky, light.ground, light.key))
-    up = (normals[:, 1:2] + 1) / 2
-    ambient = (ground + up * (sky - ground)) * open_sky
-    # Wrapped around the edge, as from a large lamp.
-    key = np.clip((normals @ direction + 0.25) / 1.25, 0, 1)[:, None]
-    return np.asarray(ambient + key * lamp, np.float32)
 
 
 def _face_and_corner_normals(mesh: Mesh, triangles: NDArray[np.float64]) -> tuple[Rays, Rays]:
@@ -297,15 +251,8 @@ _SRGB = (to_srgb(np.arange(4096) / 4095) * 255).round().astype(np.uint8)
 
 
 def _downsample(light: NDArray[np.float32], samples: int) -> NDArray[np.uint8]:
-    """(S n, S n, 4) light, multiplied by alpha, to (S, S, 4) uint8 sRGB."""
-    size = len(light) // samples
+    """(S n * S n, 4) light, multiplied by alpha, to (S, S, 4) uint8 sRGB."""
+    size = round(len(light) ** 0.5) // samples
     if samples > 1:
-        light = light.reshape(size, samples, size, samples, 4).mean(axis=(1, 3))
-    picture = np.zeros((size * size, 4), np.uint8)
-    light = light.reshape(-1, 4)
-    seen = np.flatnonzero(light[:, 3])
-    alpha = light[seen, 3:]
-    levels = np.clip(light[seen, :3] / alpha * 4095, 0, 4095).astype(np.int64)
-    picture[seen, :3] = _SRGB[levels]
-    picture[seen, 3:] = (np.minimum(alpha, 1) * 255).round()
-    return picture.reshape(size, size, 4)
+        light = light.reshape(size, samples, size, samples, 4).mean(axis=(1, 3)).reshape(-1, 4)
+    return np.asarray(kernels.encode(light, _SRGB)).reshape(size, size, 4)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim import kernels
 from shapesim.errors import AssetError
 from shapesim.images import load_image
 from shapesim.meshes.parts import to_linear
@@ -45,8 +46,8 @@ class Textures:
 
     def sample(
         self, faces: NDArray[Any], weights: NDArray[np.float32], footprint: NDArray[Any]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Colours (N, 3), linear, and alphas (N,) at points of the surface.
+    ) -> NDArray[np.float32]:
+        """(N, 4) colours, linear, and alphas at points of the surface.
 
         Args:
             faces: (N,) rows of the mesh's faces.
@@ -54,33 +55,23 @@ class Textures:
             footprint: (N,) length that one pixel covers there.
         """
         materials = self._materials[faces]
-        colours = self._colours[materials]
+        colours: NDArray[np.float32] = self._colours[materials]
         if self._vertex_colours is not None:
-            colours *= interpolate(self._vertex_colours, faces, weights)
+            colours *= kernels.interpolate(self._vertex_colours, faces, weights)
+        if self._uvs is None or not any(self._levels):
+            return colours
+        uvs = kernels.interpolate(self._uvs, faces, weights)
+        known = np.isfinite(uvs).all(axis=1)
         for material, levels in enumerate(self._levels):
             if not levels:
                 continue
-            rows = np.flatnonzero(materials == material)
-            uvs = interpolate(self._uvs, faces[rows], weights[rows])  # type: ignore[arg-type]
-            known = np.isfinite(uvs).all(axis=1)
-            rows, uvs = rows[known], uvs[known]
+            rows = np.flatnonzero((materials == material) & known)
             # The coarseness at which one pixel of the picture sees about one of the texture.
             texels = footprint[rows] * self._density[faces[rows]] * len(levels[0])
             level = np.clip(np.log2(np.maximum(texels, 1e-6)), 0, len(levels) - 1).round()
             for number, picture in enumerate(levels):
-                at = level == number
-                colours[rows[at]] *= _bilinear(picture, uvs[at])
-        return colours[:, :3], colours[:, 3]
-
-
-def interpolate(
-    corners: NDArray[np.float32], faces: NDArray[Any], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """(N, D) values at points of the surface, from those at the corners, (F, 3, D)."""
-    values: NDArray[np.float32] = corners[faces, 0] * weights[:, :1]
-    for corner in (1, 2):
-        values += corners[faces, corner] * weights[:, corner, None]
-    return values
+                kernels.tint(colours, rows[level == number], uvs, picture)
+        return colours
 
 
 def _vertex_colours(mesh: Mesh) -> NDArray[np.float32] | None:
@@ -123,16 +114,3 @@ def _density(uvs: NDArray[np.float32], triangles: NDArray[np.float64]) -> NDArra
     areas = np.linalg.norm(crosses, axis=1)
     density = np.sqrt(np.nan_to_num(flat) / np.maximum(areas, 1e-12))
     return np.asarray(density, np.float32)
-
-
-def _bilinear(picture: NDArray[np.float32], uvs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, 4) colours at (N, 2) coordinates, which count from the lower left and repeat."""
-    height, width = picture.shape[:2]
-    x = uvs[:, 0] % 1 * width - 0.5
-    y = (1 - uvs[:, 1]) % 1 * height - 0.5
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    fx, fy = (x - left)[:, None], (y - top)[:, None]
-    columns, rows = (left % width, (left + 1) % width), (top % height, (top + 1) % height)
-    upper = picture[rows[0], columns[0]] * (1 - fx) + picture[rows[0], columns[1]] * fx
-    lower = picture[rows[1], columns[0]] * (1 - fx) + picture[rows[1], columns[1]] * fx
-    return np.asarray(upper * (1 - fy) + lower * fy)
