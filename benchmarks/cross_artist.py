@@ -104,7 +104,9 @@ def cosines(
     """(Q, N) cosine of embeddings by shape, by look, and by both with several weights."""
     rows = embedder.embed_parts([item.prepared for item in gallery])
     asked = embedder.embed_parts([item.prepared for item in queries])
-    shape, look = ((a @ b.T).astype(np.float64) for a, b in zip(asked, rows, strict=True))
+    shape, look = (
+        (a.vectors @ b.vectors.T).astype(np.float64) for a, b in zip(asked, rows, strict=True)
+    )
     names = [part.name for part, _ in embedder.parts]
     found = {f"shape: {names[0]}": shape, f"look: {names[1]}": look}
     default = embedder.parts[0][1]

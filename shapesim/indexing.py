@@ -13,7 +13,7 @@ from pathlib import Path
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileRecord, FileState
+from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
 from shapesim.reading import ReadAsset, ReadTask, asset_files, read_asset
@@ -248,22 +248,27 @@ def _write(
     began = time.perf_counter()
     read = [result for _, result in batch if isinstance(result, ReadAsset)]
     changed = [asset for asset in read if asset.prepared is not None]
-    vectors = embedder.embed_parts([asset.prepared for asset in changed])
+    parts = embedder.embed_parts([asset.prepared for asset in changed])
     embedded = time.perf_counter()
     rows = {id(asset): row for row, asset in enumerate(changed)}
-    records: list[tuple[FileRecord, dict[str, tuple[str, bytes]]]] = []
+    records: list[tuple[FileRecord, list[VectorRecord]]] = []
     touched: list[tuple[int, int, int]] = []
     for entry, result in batch:
         if isinstance(result, UnreachableFileError):
             continue
         if isinstance(result, AssetError):
-            records.append((_record(entry, error=result), {}))
+            records.append((_record(entry, error=result), []))
         elif id(result) in rows:
             row = rows[id(result)]
-            spaces = {
-                part.space: (part.fingerprint, of_part[row].tobytes())
-                for (part, _), of_part in zip(embedder.parts, vectors, strict=True)
-            }
+            spaces = [
+                VectorRecord(
+                    part.space,
+                    part.fingerprint,
+                    embedded.vectors[row],
+                    embedded.views[row] if embedded.views else None,
+                )
+                for (part, _), embedded in zip(embedder.parts, parts, strict=True)
+            ]
             records.append((_record(entry, result, arrivals), spaces))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
         elif entry.before:

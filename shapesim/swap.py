@@ -15,6 +15,8 @@ from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
 from shapesim.types import Asset, Match
 
+_SHORTLIST = 200  # assets whose single views are compared with a picture
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -23,10 +25,12 @@ class Query:
     Attributes:
         vector: (D,) unit length.
         signature: what ``shapesim.geometry.signature`` gave; None of a picture.
+        view: (I,) unit length, to be compared with single views; None of an asset.
     """
 
     vector: NDArray[np.float32]
     signature: NDArray[np.float32] | None = None
+    view: NDArray[np.float32] | None = None
 
 
 def recommend(
@@ -78,15 +82,22 @@ def recommend(
     vectors = np.stack([query.vector for query in queries])
     results: list[list[Match]] = [[] for _ in queries]
     # Variants fold into one match, so more neighbours may be needed than matches are wanted.
-    reach, open_queries = 4 * k, list(range(len(queries)))
+    # A picture shows its asset from one side, which has to be found among those that come near.
+    least = _SHORTLIST if any(query.view is not None for query in queries) else 0
+    reach, open_queries = max(4 * k, least), list(range(len(queries)))
     while open_queries:
         mask = None if among.all() else among
         found, distances = gallery.search(embedder, vectors[open_queries], reach, mask)
         for query, row, far in zip(open_queries, found, distances, strict=True):
+            view, scores = queries[query].view, 1 - far
+            if view is not None:
+                scores = (scores + gallery.nearest_views(embedder, row, view)) / 2
+                order = np.argsort(-scores, kind="stable")
+                row, scores = row[order], scores[order]  # noqa: PLW2901
             near = [gallery.assets[id] for id in row.tolist()]
             leaders = _distinct(near, k)
             results[query] = [
-                _match(queries[query], near[leader], float(far[leader]), allowed, signatures)
+                _match(queries[query], near[leader], float(scores[leader]), allowed, signatures)
                 for leader in leaders
             ]
         if reach >= len(allowed):
@@ -114,7 +125,7 @@ def _distinct(assets: Sequence[Asset], k: int) -> list[int]:
 def _match(
     query: Query,
     asset: Asset,
-    distance: float,
+    score: float,
     others: Sequence[Asset],
     signatures: NDArray[np.float32],
 ) -> Match:
@@ -122,7 +133,7 @@ def _match(
     rows = np.flatnonzero(same_geometry(signatures, asset.signature)).tolist()
     return Match(
         asset=asset,
-        score=1 - distance,
+        score=score,
         is_copy=query.signature is not None
         and bool(same_geometry(query.signature, asset.signature)),
         variants=tuple(others[row] for row in rows if others[row].path != asset.path),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from shapesim.embedders import ShapeEmbedder
-from shapesim.errors import GalleryNotFoundError
+from shapesim.errors import GalleryError, GalleryNotFoundError
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileRecord
+from shapesim.gallery.catalogue import FileRecord, VectorRecord
+from shapesim.swap import Query, recommend
 from tests.test_indexes import unit_rows
 
 
@@ -29,7 +32,7 @@ def fill(
                 arrived_at="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
                 signature=np.zeros(13, np.float32),
             ),
-            {embedder.space: (embedder.fingerprint, vector.tobytes())},
+            [VectorRecord(embedder.space, embedder.fingerprint, vector)],
         )
         for row, vector in enumerate(vectors)
     )  # fmt: skip
@@ -103,3 +106,49 @@ def test_no_gallery_says_how_to_make_one(tmp_path: Path) -> None:
     """The message names the command."""
     with pytest.raises(GalleryNotFoundError, match="shapesim index"):
         Gallery(tmp_path)
+
+
+def test_a_gallery_of_the_first_version_is_brought_up_to_date(
+    tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """Its vectors stay; before, opening it tells what to run."""
+    with Gallery(tmp_path, create=True) as gallery:
+        fill(gallery, embedder, unit_rows(3, embedder.dim, 1), 0)
+    with closing(sqlite3.connect(tmp_path / "gallery.sqlite")) as db, db:
+        db.execute("ALTER TABLE vectors DROP COLUMN views")
+        db.execute("DROP TABLE thumbnails")
+        db.execute("DROP TABLE tags")
+        db.execute("PRAGMA user_version = 1")
+    with pytest.raises(GalleryError, match="run 'shapesim index'"):
+        Gallery(tmp_path)
+    with Gallery(tmp_path, create=True) as gallery:
+        assert len(gallery.vectors(embedder)[0]) == 3
+        assert gallery.nearest_views(embedder, np.array([1, 2]), np.ones(4, np.float32)).max() == -1
+        fill(gallery, embedder, unit_rows(1, embedder.dim, 2), 3)
+        assert len(gallery.assets) == 4
+
+
+def test_a_picture_is_compared_with_single_views(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """Among assets that come near alike, the one of which a view agrees is first."""
+    views = unit_rows(12, 8, 3).reshape(4, 3, 8)
+    vectors = np.repeat(unit_rows(1, embedder.dim, 1), 4, axis=0)
+    with Gallery(tmp_path, create=True) as gallery:
+        store, _ = gallery.catalogue.add_store(tmp_path)
+        for row in range(4):
+            record = FileRecord(
+                store=store, path=f"{row}.obj", size=1, mtime=1, sha256="", reader="",
+                arrived_at="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
+                signature=np.full(13, row, np.float32),
+            )  # fmt: skip
+            stored = views[row].astype(np.float16)
+            vector = VectorRecord(embedder.space, embedder.fingerprint, vectors[row], stored)
+            gallery.catalogue.write([(record, [vector])])
+        gallery.refresh()
+        for row in range(4):
+            query = Query(vectors[0], view=views[row, 1])
+            (matches,) = recommend(gallery, embedder, [query], k=4)
+            assert matches[0].asset.id == f"{row}.obj"
+            assert abs(matches[0].score - 1) < 1e-2
+            best = (views @ views[row, 1]).max(axis=1)
+            expected = [f"{other}.obj" for other in np.argsort(-best)]
+            assert [match.asset.id for match in matches] == expected

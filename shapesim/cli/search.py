@@ -57,7 +57,8 @@ def search(
         report_failures([error for error in read.values() if isinstance(error, AssetError)])
         if not good:
             raise typer.Exit(1)
-        queries = [Query(vector) for vector in embedder.embed_shown(list(good.values()))]
+        asked = zip(*embedder.embed_shown(list(good.values())), strict=True)
+        queries = [Query(vector, view=view) for vector, view in asked]
         results = recommend(opened, embedder, queries, k, since, tag)
         matches = dict(zip(good, results, strict=True))
         show(opened, matches, "Looks like", as_json, sheet, new_since)

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.types import Embeddings, Image, Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Embedded items of one space.
+
+    Attributes:
+        vectors: (N, D) unit rows.
+        views: of each item (V, I) unit rows, float16, of its single views; None where the embedder
+            does not look from several sides.
+    """
+
+    vectors: Embeddings
+    views: list[NDArray[np.float16]] | None = None
 
 
 class Embedder(ABC):
@@ -57,9 +72,9 @@ class Embedder(ABC):
         """The embedders whose vectors a gallery keeps, and the weight of each one's similarity."""
         return ((self, 1.0),)
 
-    def embed_parts(self, prepared: Sequence[Any]) -> list[Embeddings]:
-        """Any number of prepared items to the (N, D) unit rows of each of the parts."""
-        return [self.embed_prepared(prepared)]
+    def embed_parts(self, prepared: Sequence[Any]) -> list[Embedded]:
+        """Any number of prepared items by each of the parts."""
+        return [Embedded(self.embed_prepared(prepared))]
 
     def embed_prepared(self, prepared: Sequence[Any]) -> Embeddings:
         """Any number of prepared items to (N, D) unit rows."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shapesim.embedders.base import Embedder
+from shapesim.embedders.base import Embedded, Embedder
 from shapesim.embedders.look import LookEmbedder
 from shapesim.embedders.shape import ShapeEmbedder
 from shapesim.types import Embeddings, Image, Mesh
@@ -58,16 +58,17 @@ class BothEmbedder(Embedder):
         """See ``Embedder``."""
         return self._look.thumbnail(prepared[1])
 
-    def embed_parts(self, prepared: Sequence[tuple[Any, ...]]) -> list[Embeddings]:
+    def embed_parts(self, prepared: Sequence[tuple[Any, ...]]) -> list[Embedded]:
         """See ``Embedder``."""
         return [
-            part.embed_prepared([item[number] for item in prepared])
+            embedded
             for number, (part, _) in enumerate(self.parts)
+            for embedded in part.embed_parts([item[number] for item in prepared])
         ]
 
     def embed_batch(self, prepared: Sequence[tuple[Any, ...]]) -> Embeddings:
         """See ``Embedder``."""
-        return fuse(self.embed_parts(prepared), self)
+        return fuse([part.vectors for part in self.embed_parts(prepared)], self)
 
     def load(self) -> None:
         """See ``Embedder``."""

@@ -14,20 +14,26 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from shapesim.embedders import lite0
-from shapesim.embedders.base import Embedder, normalised
+from shapesim.embedders.base import Embedded, Embedder, normalised
 from shapesim.errors import WeightsError
 from shapesim.images import cut_out, framed
 from shapesim.rendering import on_background, render, ring
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "ring-1"
+_PREPROCESSING = "rings-2"
 # How much of a cosine is about the kind: between assets, and between a picture and an asset. The
 # rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
 _KIND_OF_ASSETS = 0.8
 _KIND_OF_PICTURES = 0.35
 _WEIGHTS = Path(__file__).parent / "weights"
-_VIEWS = 8
+CAMERAS = tuple(
+    (azimuth + turn, elevation)
+    for elevation, turn in ((20.0, 0), (5.0, 30), (48.0, 60))
+    for azimuth, _ in ring(4)
+)
+"""Azimuths and elevations from which a mesh is looked at: people take pictures from above, too."""
+
 _PICTURES = 32  # at a time: enough for all cores, and little memory
 
 
@@ -64,7 +70,7 @@ class LookEmbedder(Embedder):
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(P, 224, 224, 3) uint8: a mesh's views on white, or a picture in a square."""
         if isinstance(item, Mesh):
-            return on_background(render(item, ring(_VIEWS), lite0.SIZE))
+            return on_background(render(item, list(CAMERAS), lite0.SIZE))
         return framed(item, lite0.SIZE)[None]
 
     def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
@@ -74,18 +80,34 @@ class LookEmbedder(Embedder):
 
     def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
         """See ``Embedder``."""
-        features = self.features(np.concatenate(prepared))
-        starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
-        return self._join(
-            [np.add.reduceat(part, starts) for part in self.project(features)], _KIND_OF_ASSETS
-        )
+        return self._embed(prepared).vectors
 
-    def embed_shown(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
-        """(1, 224, 224, 3) pictures as queries, to (N, D) unit rows: of what they show."""
+    def embed_parts(self, prepared: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
+        """See ``Embedder``; a view's vector tells which one it is."""
+        batches = [
+            self._embed(prepared[start : start + self.batch_size])
+            for start in range(0, len(prepared), self.batch_size)
+        ]
+        vectors = [np.zeros((0, self.dim), np.float32), *(batch.vectors for batch in batches)]
+        return [Embedded(np.concatenate(vectors), [v for b in batches for v in b.views or ()])]
+
+    def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
+        parts = self.project(self.features(np.concatenate(prepared)))
+        starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
+        vectors = self._join([np.add.reduceat(part, starts) for part in parts], _KIND_OF_ASSETS)
+        return Embedded(vectors, np.split(parts[1].astype(np.float16), starts[1:]))
+
+    def embed_shown(self, prepared: Sequence[NDArray[np.uint8]]) -> tuple[Embeddings, Embeddings]:
+        """(1, 224, 224, 3) pictures as queries: of what they show.
+
+        Returns:
+            (N, D) unit rows to compare with assets, and (N, I) to compare with single views.
+        """
         pictures = np.concatenate(prepared)
         planes = self.foreground(pictures)
         shown = [cut_out(*pair) for pair in zip(pictures, planes, strict=True)]
-        return self.as_queries(self.features(np.stack(shown)))
+        features = self.features(np.stack(shown))
+        return self.as_queries(features), self.project(features)[1]
 
     def as_queries(self, features: NDArray[np.float32]) -> Embeddings:
         """(N, ``lite0.DIM``) features of pictures to (N, D) unit rows that ask which one it is."""

@@ -20,7 +20,7 @@ from shapesim.errors import GalleryError
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import Asset, Embeddings
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE gallery (
     id TEXT NOT NULL  -- random: a graph belongs to one gallery
@@ -51,8 +51,9 @@ CREATE TABLE vectors (
     PRIMARY KEY (file, space)
 ) WITHOUT ROWID;
 """
-# Version 2 added what a gallery of version 1 can do without.
-_ADDED = """
+# What later versions added to galleries, which can do without it until they are indexed again.
+_ADDED = {
+    2: """
 CREATE TABLE thumbnails (
     file INTEGER PRIMARY KEY REFERENCES files(id) ON DELETE CASCADE,
     picture BLOB NOT NULL  -- WebP
@@ -63,7 +64,9 @@ CREATE TABLE tags (
     probability REAL NOT NULL,
     PRIMARY KEY (file, label)
 ) WITHOUT ROWID;
-"""
+""",
+    3: "ALTER TABLE vectors ADD COLUMN views BLOB",  # float16, those of single views
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,23 @@ class FileRecord:
     thumbnail: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class VectorRecord:
+    """What is written of an asset's embedding.
+
+    Attributes:
+        space: of the embedder.
+        fingerprint: of the embedder.
+        vector: (D,) float32.
+        views: (V, I) float16 of its single views, if the embedder has them.
+    """
+
+    space: str
+    fingerprint: str
+    vector: NDArray[np.float32]
+    views: NDArray[np.float16] | None = None
+
+
 class Catalogue:
     """Reads and writes the file.
 
@@ -130,7 +150,8 @@ class Catalogue:
             if version == 0:
                 raise GalleryError(f"{path}: holds nothing yet; run 'shapesim index STORE'")
             if version != _SCHEMA_VERSION:
-                advice = "run 'shapesim index'" if version == 1 else "delete it and index again"
+                is_older = version < _SCHEMA_VERSION
+                advice = "run 'shapesim index'" if is_older else "delete it and index again"
                 raise GalleryError(f"{path}: made by another version of shapesim; {advice}")
 
     def _create(self) -> None:
@@ -141,10 +162,11 @@ class Catalogue:
             for statement in _SCHEMA.split(";\n"):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO gallery VALUES (?)", (secrets.token_hex(16),))
-        if version < _SCHEMA_VERSION:
-            for statement in _ADDED.split(";\n"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        for number, added in _ADDED.items():
+            if version < number:
+                for statement in added.split(";\n"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {number}")
         self._db.execute("COMMIT")
 
     def close(self) -> None:
@@ -216,8 +238,8 @@ class Catalogue:
             found[roots[store] / str(path)] = FileState(store, *state, known)  # type: ignore
         return found
 
-    def write(self, records: Iterable[tuple[FileRecord, dict[str, tuple[str, bytes]]]]) -> None:
-        """Writes files with their vectors (space to fingerprint and float32 bytes), all or none.
+    def write(self, records: Iterable[tuple[FileRecord, list[VectorRecord]]]) -> None:
+        """Writes files with their vectors, all or none.
 
         Vectors of other spaces stay with a file whose content has not changed.
         """
@@ -244,8 +266,18 @@ class Catalogue:
                 )
                 db.execute("DELETE FROM files WHERE id = ?", (record.replaces,))
                 db.executemany(
-                    "REPLACE INTO vectors (file, space, fingerprint, vector) VALUES (?, ?, ?, ?)",
-                    [(new, space, *vector) for space, vector in vectors.items()],
+                    "REPLACE INTO vectors (file, space, fingerprint, vector, views)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (
+                            new,
+                            v.space,
+                            v.fingerprint,
+                            v.vector.tobytes(),
+                            None if v.views is None else v.views.tobytes(),
+                        )
+                        for v in vectors
+                    ],
                 )
                 if record.thumbnail:
                     db.execute("INSERT INTO thumbnails VALUES (?, ?)", (new, record.thumbnail))
@@ -317,6 +349,16 @@ class Catalogue:
         ids = np.array([row[0] for row in rows], dtype=np.int64)
         stacked = np.frombuffer(b"".join(bytes(row[1]) for row in rows), np.float32)  # type: ignore
         return ids, stacked.reshape(len(rows), -1 if rows else 0)
+
+    def views(self, ids: Sequence[int], space: str) -> Iterator[tuple[int, NDArray[np.float16]]]:
+        """The (V * I,) numbers of single views of those of the assets that have them."""
+        for id in ids:
+            rows = self._rows(
+                "SELECT views FROM vectors WHERE file = ? AND space = ? AND views IS NOT NULL",
+                (id, space),
+            )
+            for (views,) in rows:
+                yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
 
     def stale_stores(self, space: str, fingerprint: str) -> set[int]:
         """Ids of stores with assets that have no vector of this fingerprint."""

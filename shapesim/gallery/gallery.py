@@ -185,6 +185,25 @@ class Gallery:
         rows, distances = ExactIndex(stored).query(vectors, k)
         return ids[rows], distances
 
+    def nearest_views(
+        self, embedder: Embedder, ids: NDArray[np.int64], vector: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """How near each asset's nearest single view is to a picture.
+
+        Args:
+            embedder: that made the views' vectors.
+            ids: (M,) of the assets.
+            vector: (I,) unit length.
+
+        Returns:
+            (M,) cosines.
+        """
+        found = {
+            id: (views.reshape(-1, len(vector)).astype(np.float32) @ vector).max()
+            for id, views in self.catalogue.views(ids.tolist(), embedder.space)
+        }
+        return np.array([found.get(id, -1.0) for id in ids.tolist()], np.float32)
+
 
 def default_folder() -> Path | None:
     """The gallery that the environment names, or else the one located from the working folder."""
