@@ -63,34 +63,27 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     options = parser.parse_args()
     query = sample(options.store, 1)[0]
-    with tempfile.TemporaryDirectory() as folder:
-        gallery = ["--gallery", folder]
-        helped = run("--help")
-        first = run("index", options.store, *gallery, "--json")
-        again = run("index", options.store, *gallery, "--json")
-        swapped = run("swap", query, *gallery, "--json")
-    report = json.loads(first[2])
-    rows = [
-        ["shapesim --help", f"{helped[0]:.2f} s", ""],
-        [
-            f"index, {report['assets']} assets, {len(report['failed'])} failed",
-            f"{first[0]:.1f} s",
-            f"{report['assets'] / first[0]:.0f} assets/s, {first[1]:.2f} GB in all processes",
-        ],
-        ["index again, nothing changed", f"{again[0]:.2f} s", ""],
-        ["swap, cold", f"{swapped[0]:.2f} s", ""],
-    ]
+    rows = [["shapesim --help", f"{run('--help')[0]:.2f} s", ""]]
+    shares: list[list[str]] = []
+    for space in ("shape", "both"):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = ["--gallery", folder, "--by", space, "--json"]
+            seconds, memory, output = run("index", options.store, *asked)
+            again = run("index", options.store, *asked)
+            swapped = run("swap", query, *asked)
+        report = json.loads(output)
+        count, failed = report["assets"], len(report["failed"])
+        rate = f"{count / seconds:.1f} assets/s, {memory:.2f} GB in all processes"
+        rows += [
+            [f"index --by {space}, {count} assets, {failed} failed", f"{seconds:.1f} s", rate],
+            ["  again, nothing changed", f"{again[0]:.2f} s", ""],
+            [f"swap --by {space}, cold", f"{swapped[0]:.2f} s", ""],
+        ]
+        work = report["seconds"]
+        total = sum(work.values())
+        shares.append([space, *(f"{part:.0f} s ({part / total:.0%})" for part in work.values())])
     print_table("Whole processes", ["command", "time", ""], rows)
-    total = sum(report["seconds"].values())
-    shares = [
-        [step, f"{seconds:.1f} s", f"{seconds / total:.0%}"]
-        for step, seconds in report["seconds"].items()
-    ]
-    print_table(
-        "Work while indexing: load and voxelise summed over workers",
-        ["step", "time", "share"],
-        shares,
-    )
+    print_table("Work while indexing, summed over workers", ["by", *work], shares)
 
 
 if __name__ == "__main__":
