@@ -7,6 +7,7 @@ left, so that every view shows its asset as a studio would, and corners lie in a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,8 @@ def render(
     Returns:
         (V, S, S, 4) uint8 sRGB with alpha, the colours not multiplied by it.
     """
-    scene, light = _Scene(mesh), light or Light()
+    # Pictures for the eye, which are finer, show what too few rays leave uneven.
+    scene, light = _Scene(mesh, _AO_RAYS * samples**2), light or Light()
     pictures = [
         _downsample(scene.shade(_Camera(scene.points, *camera), size * samples, light), samples)
         for camera in cameras
@@ -132,7 +134,7 @@ class _Camera:
 class _Scene:
     """A mesh scaled to the unit sphere's size, ready for rays."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, occlusion_rays: int) -> None:
         from embreex.mesh_construction import TriangleMesh
         from embreex.rtcore_scene import EmbreeScene
 
@@ -142,6 +144,7 @@ class _Scene:
         self._middle = (low + high) / 2
         self.points = (corners - self._middle) * self._scale
         triangles = (mesh.triangles - self._middle) * self._scale
+        self._hemisphere = _hemisphere(4 * occlusion_rays)
         self._embree = EmbreeScene()
         TriangleMesh(self._embree, triangles.astype(np.float32))
         self._faces = mesh.faces
@@ -191,19 +194,20 @@ class _Scene:
         between neighbours, and a mean over all around.
         """
         cells, starts, directions = kernels.occlusion_rays(
-            points, normals, pixels, size, _HEMISPHERE, 2 * _STEP
+            points, normals, pixels, size, self._hemisphere, 2 * _STEP
         )
         reach = np.full(len(starts), _REACH, np.float32)
         occluders = self._embree.run(starts, directions, reach, query="OCCLUDED")
         half = (size + 1) // 2
         plane = np.zeros((2, half * half), np.float32)
-        plane[0, cells] = (occluders < 0).reshape(-1, _AO_RAYS).mean(axis=1)
+        plane[0, cells] = (occluders < 0).reshape(len(cells), -1).mean(axis=1)
         plane[1, cells] = 1
         smooth, count = uniform_filter(plane.reshape(2, half, half), (0, _BLUR, _BLUR))
         # Where a surface is narrower than the gaps between the rays, it is seen as open.
         return np.divide(smooth, count, where=count > 1e-6, out=np.ones_like(count))
 
 
+@cache
 def _hemisphere(count: int) -> Rays:
     """(count, 3) directions around z, cosine-weighted, from Hammersley points.
 
@@ -217,9 +221,6 @@ def _hemisphere(count: int) -> Rays:
     return np.stack(
         [radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1 - square)], axis=1
     ).astype(np.float32)
-
-
-_HEMISPHERE = _hemisphere(4 * _AO_RAYS)
 
 
 def _face_and_corner_normals(mesh: Mesh, triangles: NDArray[np.float64]) -> tuple[Rays, Rays]:
