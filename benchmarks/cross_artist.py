@@ -110,7 +110,7 @@ def cosines(
     names = [part.name for part, _ in embedder.parts]
     found = {f"shape: {names[0]}": shape, f"look: {names[1]}": look}
     default = embedder.parts[0][1]
-    for weight in sorted({0.2, 0.3, 0.4, 0.5, 0.6, 0.7, default}):
+    for weight in sorted({0.2, 0.3, 0.5, 0.6, 0.7, default}):
         note = ", the default" if weight == default else ""
         found[f"both, shape weighs {weight}{note}"] = weight * shape + (1 - weight) * look
     # What each space's cosine spreads over pairs of unlike assets.

@@ -17,7 +17,6 @@ from shapesim.embedders import lite0
 from shapesim.embedders.base import Embedded, Embedder, normalised
 from shapesim.errors import WeightsError
 from shapesim.images import cut_out, framed
-from shapesim.rendering import on_background, render, ring
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
@@ -28,9 +27,9 @@ _KIND_OF_ASSETS = 0.8
 _KIND_OF_PICTURES = 0.35
 _WEIGHTS = Path(__file__).parent / "weights"
 CAMERAS = tuple(
-    (azimuth + turn, elevation)
-    for elevation, turn in ((20.0, 0), (5.0, 30), (48.0, 60))
-    for azimuth, _ in ring(4)
+    (float(first + quarter), elevation)
+    for first, elevation in ((-35, 20.0), (-5, 5.0), (25, 48.0))
+    for quarter in (0, 90, 180, 270)
 )
 """Azimuths and elevations from which a mesh is looked at: people take pictures from above, too."""
 
@@ -70,6 +69,8 @@ class LookEmbedder(Embedder):
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(P, 224, 224, 3) uint8: a mesh's views on white, or a picture in a square."""
         if isinstance(item, Mesh):
+            from shapesim.rendering import on_background, render  # in workers: takes a while
+
             return on_background(render(item, list(CAMERAS), lite0.SIZE))
         return framed(item, lite0.SIZE)[None]
 
