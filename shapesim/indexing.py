@@ -264,10 +264,10 @@ def _write(
                 VectorRecord(
                     part.space,
                     part.fingerprint,
-                    embedded.vectors[row],
-                    embedded.views[row] if embedded.views else None,
+                    made.vectors[row],
+                    made.views[row] if made.views else None,
                 )
-                for (part, _), embedded in zip(embedder.parts, parts, strict=True)
+                for (part, _), made in zip(embedder.parts, parts, strict=True)
             ]
             records.append((_record(entry, result, arrivals), spaces))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]

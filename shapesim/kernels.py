@@ -5,6 +5,8 @@ Everything is float32 in C order. Compiled at the first use on a machine, and ca
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -12,7 +14,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Wholes = NDArray[np.int64]
 
-_compiled = njit(cache=True, error_model="numpy")
+
+def _compiled(function: Any) -> Any:
+    """The function in machine code, cached where there is a place to write to."""
+    try:
+        return njit(cache=True, error_model="numpy")(function)
+    except RuntimeError:  # neither beside this file nor in the user's cache
+        return njit(error_model="numpy")(function)
 
 
 @_compiled
@@ -96,28 +104,25 @@ def tint(colours: Floats, rows: Wholes, uvs: Floats, picture: Floats) -> None:
 
 @_compiled
 def occlusion_rays(
-    points: Floats, normals: Floats, pixels: Wholes, size: int, hemisphere: Floats, step: float
-) -> tuple[Wholes, Floats, Floats]:
-    """Rays by which every fourth pixel asks what is around its surface.
+    points: Floats, normals: Floats, quarters: Wholes, hemisphere: Floats, step: float
+) -> tuple[Floats, Floats]:
+    """Rays by which places of the surface ask what is around them.
 
-    Neighbours take alternating quarters of the hemisphere's directions, (4 R, 3) around z.
+    Args:
+        points: (N, 3) the places.
+        normals: (N, 3) unit normals of them.
+        quarters: (N,) which quarter of the directions each takes, 0 to 3.
+        hemisphere: (4 R, 3) directions around z.
+        step: from the surface, at which rays start.
 
     Returns:
-        (M,) cells of a plane half as fine as the picture; (R M, 3) starts and directions, those of
-        a cell together. The bases are those of Tom Duff et al., "Building an Orthonormal Basis,
-        Revisited", JCGT 6 (2017).
+        (N R, 3) starts and directions, those of a place together. The bases are those of Tom Duff
+        et al., "Building an Orthonormal Basis, Revisited", JCGT 6 (2017).
     """
-    count, half = len(hemisphere) // 4, (size + 1) // 2
-    cells = np.empty(len(pixels), np.int64)
-    starts = np.empty((len(pixels) * count, 3), np.float32)
-    directions = np.empty((len(pixels) * count, 3), np.float32)
-    number = 0
-    for n in range(len(pixels)):
-        row, column = divmod(pixels[n], size)
-        if row % 2 or column % 2:
-            continue
-        row, column = row // 2, column // 2
-        cells[number] = row * half + column
+    count = len(hemisphere) // 4
+    starts = np.empty((len(points) * count, 3), np.float32)
+    directions = np.empty((len(points) * count, 3), np.float32)
+    for n in range(len(points)):
         x, y, z = normals[n]
         sign = np.copysign(np.float32(1), z)
         a = np.float32(-1 / (sign + z))
@@ -125,14 +130,13 @@ def occlusion_rays(
         one = (np.float32(1 + sign * x * x * a), sign * b, -sign * x)
         other = (b, np.float32(sign + y * y * a), -y)
         for ray in range(count):
-            way = hemisphere[row % 2 * 2 + column % 2 + 4 * ray]
+            way = hemisphere[quarters[n] + 4 * ray]
             for k in range(3):
-                starts[number * count + ray, k] = points[n, k] + normals[n, k] * step
-                directions[number * count + ray, k] = (
+                starts[n * count + ray, k] = points[n, k] + normals[n, k] * step
+                directions[n * count + ray, k] = (
                     way[0] * one[k] + way[1] * other[k] + way[2] * normals[n, k]
                 )
-        number += 1
-    return cells[:number], starts[: number * count], directions[: number * count]
+    return starts, directions
 
 
 @_compiled
@@ -150,7 +154,7 @@ def lay(
         pixels: (N,) of the surfaces.
         colours: (N, 4) of them.
         normals: (N, 3) of them.
-        openness: (S / 2, S / 2) share of the hemisphere light that arrives.
+        openness: (⌈S / 2⌉, ⌈S / 2⌉) share of the hemisphere light that arrives.
         size: S.
         ambient: (2, 3) colours from below and from above.
         lamp: (2, 3) direction to the key light, and its colour.
@@ -185,6 +189,7 @@ def encode(light: Floats, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if alpha > 0:
             for k in range(3):
                 level = light[n, k] / alpha * (len(levels) - 1)
-                out[n, k] = levels[int(min(max(level, 0), len(levels) - 1))]
+                # Nothing that is not a number may become an address.
+                out[n, k] = levels[int(min(level, len(levels) - 1)) if level > 0 else 0]
             out[n, 3] = np.uint8(round(min(alpha, 1) * 255))
     return out

@@ -27,7 +27,8 @@ _OPAQUE = 0.99
 _CREASE = np.cos(np.radians(45))
 _REACH = 0.35  # of the asset's size: how far a surface darkens another
 _STEP = 2e-4  # by which a ray leaves the surface that it starts from
-_AO_RAYS = 2  # from a pixel
+_AO_RAYS = 2  # of a pixel that asks, for each sample of a pixel
+_RAYS_AT_ONCE = 2**19  # that look for occluders: bounds the memory
 _BLUR = 4  # double pixels, a multiple of the directions' period of 2
 
 
@@ -147,7 +148,6 @@ class _Scene:
         self._hemisphere = _hemisphere(4 * occlusion_rays)
         self._embree = EmbreeScene()
         TriangleMesh(self._embree, triangles.astype(np.float32))
-        self._faces = mesh.faces
         self._flat, self._normals = _face_and_corner_normals(mesh, triangles)
         self._textures = Textures(mesh, triangles)
 
@@ -188,21 +188,29 @@ class _Scene:
     def _openness(
         self, points: Rays, normals: Rays, pixels: NDArray[np.int64], size: int
     ) -> NDArray[np.float32]:
-        """(S / 2, S / 2) share of the half space above each place from which light comes in.
+        """(⌈S / 2⌉, ⌈S / 2⌉) share of the half space above each place from which light comes in.
 
         It changes slowly, so that few rays of every fourth pixel do, in directions that alternate
         between neighbours, and a mean over all around.
         """
-        cells, starts, directions = kernels.occlusion_rays(
-            points, normals, pixels, size, self._hemisphere, 2 * _STEP
-        )
-        reach = np.full(len(starts), _REACH, np.float32)
-        occluders = self._embree.run(starts, directions, reach, query="OCCLUDED")
-        half = (size + 1) // 2
-        plane = np.zeros((2, half * half), np.float32)
-        plane[0, cells] = (occluders < 0).reshape(len(cells), -1).mean(axis=1)
-        plane[1, cells] = 1
-        smooth, count = uniform_filter(plane.reshape(2, half, half), (0, _BLUR, _BLUR))
+        rows, columns = np.divmod(pixels, size)
+        asking = np.flatnonzero((rows % 2 == 0) & (columns % 2 == 0))
+        rows, columns = rows[asking] // 2, columns[asking] // 2
+        half, rays = (size + 1) // 2, len(self._hemisphere) // 4
+        plane = np.zeros((2, half, half), np.float32)
+        plane[1, rows, columns] = 1
+        block = _RAYS_AT_ONCE // rays
+        for start in range(0, len(asking), block):
+            row, column = rows[start : start + block], columns[start : start + block]
+            at = asking[start : start + block]
+            quarters = row % 2 * 2 + column % 2
+            starts, directions = kernels.occlusion_rays(
+                points[at], normals[at], quarters, self._hemisphere, 2 * _STEP
+            )
+            reach = np.full(len(starts), _REACH, np.float32)
+            occluders = self._embree.run(starts, directions, reach, query="OCCLUDED")
+            plane[0, row, column] = (occluders < 0).reshape(-1, rays).mean(axis=1)
+        smooth, count = uniform_filter(plane, (0, _BLUR, _BLUR))
         # Where a surface is narrower than the gaps between the rays, it is seen as open.
         return np.divide(smooth, count, where=count > 1e-6, out=np.ones_like(count))
 
@@ -215,7 +223,7 @@ def _hemisphere(count: int) -> Rays:
     sections 7.4 and 13.6.
     """
     bits = (count - 1).bit_length()
-    mirrored = [int(f"{number:0{bits}b}"[::-1], 2) / count for number in range(count)]
+    mirrored = [int(f"{number:0{bits}b}"[::-1], 2) / 2**bits for number in range(count)]
     angle, square = 2 * np.pi * np.array(mirrored), (np.arange(count) + 0.5) / count
     radius = np.sqrt(square)
     return np.stack(

@@ -91,7 +91,8 @@ def recommend(
         for query, row, far in zip(open_queries, found, distances, strict=True):
             view, scores = queries[query].view, 1 - far
             if view is not None:
-                scores = (scores + gallery.nearest_views(embedder, row, view)) / 2
+                nearest = gallery.nearest_views(embedder, row, view)
+                scores = (scores + np.where(np.isnan(nearest), scores, nearest)) / 2
                 order = np.argsort(-scores, kind="stable")
                 row, scores = row[order], scores[order]  # noqa: PLW2901
             near = [gallery.assets[id] for id in row.tolist()]

@@ -31,7 +31,8 @@ class Textures:
 
     def __init__(self, mesh: Mesh, triangles: NDArray[np.float64]) -> None:
         self._materials = mesh.face_materials
-        self._colours = np.array([material.colour for material in mesh.materials], np.float32)
+        colours = np.array([material.colour for material in mesh.materials], np.float32)
+        self._colours = np.clip(np.nan_to_num(colours), 0, 1)  # files say anything
         if not (self._colours[:, 3] > 0.05).any():  # nothing would be seen at all
             self._colours[:, 3] = 1
         self._vertex_colours = _vertex_colours(mesh)

@@ -118,7 +118,8 @@ class Match:
 
     Attributes:
         asset: the asset.
-        score: cosine similarity of the embeddings, -1 to 1.
+        score: cosine similarity of the embeddings, -1 to 1; of a picture, the mean of that and the
+            cosine to the asset's nearest single view.
         is_copy: the same geometry as the query itself.
         variants: other assets of the same geometry, folded into this match.
     """

@@ -123,7 +123,12 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         Gallery(tmp_path)
     with Gallery(tmp_path, create=True) as gallery:
         assert len(gallery.vectors(embedder)[0]) == 3
-        assert gallery.nearest_views(embedder, np.array([1, 2]), np.ones(4, np.float32)).max() == -1
+        view = np.ones(4, np.float32)
+        assert np.isnan(gallery.nearest_views(embedder, np.array([1, 2]), view)).all()
+        query = gallery.vectors(embedder)[1][2]
+        (matches,) = recommend(gallery, embedder, [Query(query, view=view)], k=1)
+        assert matches[0].asset.id == "00002.obj"
+        assert abs(matches[0].score - 1) < 1e-5
         fill(gallery, embedder, unit_rows(1, embedder.dim, 2), 3)
         assert len(gallery.assets) == 4
 

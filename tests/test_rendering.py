@@ -10,6 +10,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from shapesim import rendering
 from shapesim.meshes import load_mesh
 from shapesim.rendering import _Camera, on_background, render, ring
 from shapesim.types import Material, Mesh
@@ -156,6 +157,28 @@ def test_a_corner_is_darker_than_the_open() -> None:
     ]
     picture = render(as_mesh(joined([floor, *walls])), [(0.0, 89.0)], 120)[0]
     assert picture[60, 60, :3].mean() < picture[60, 20, :3].mean() - 15
+
+
+def test_what_is_thinner_than_a_pixel_and_colours_that_are_no_numbers() -> None:
+    """A wire may meet no pixel that asks for occlusion; a broken colour is one of the others."""
+    for turn in range(8):
+        wire = trimesh.creation.box((0.001, 4.0, 0.001)).apply_translation((turn / 99, 0, 0))
+        pole = trimesh.creation.box((0.002, 0.002, 4.0))
+        for mesh in (as_mesh(wire), as_mesh(pole)):
+            assert render(mesh, ring(2), 31 + turn).shape == (2, 31 + turn, 31 + turn, 4)
+    nan, inf = float("nan"), float("inf")
+    picture = render(quad(materials=(Material(colour=(nan, inf, -2, 1)),)), FRONT, 16)[0]
+    assert picture[8, 8, 3] == 255
+    assert picture[8, 8, 1] > 150
+    assert picture[8, 8, 2] == 0
+
+
+def test_few_rays_at_once_see_what_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large pictures ask for occlusion block by block."""
+    mesh = as_mesh(lopsided())
+    whole = render(mesh, FRONT, 64)
+    monkeypatch.setattr(rendering, "_RAYS_AT_ONCE", 37)
+    np.testing.assert_array_equal(render(mesh, FRONT, 64), whole)
 
 
 def test_smooth_where_flat_and_hard_at_edges() -> None:

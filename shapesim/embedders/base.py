@@ -30,7 +30,7 @@ class Embedded:
 class Embedder(ABC):
     """Turns items into unit vectors of one space, in two steps.
 
-    ``prepare`` is plain numpy and runs beside the file reader in a worker process; the network
+    ``prepare`` needs no network and runs beside the file reader in a worker process; the network
     runs once for a whole batch, in the main process. An embedder can be pickled and holds no
     network until it first embeds.
 

@@ -350,12 +350,15 @@ class Catalogue:
         stacked = np.frombuffer(b"".join(bytes(row[1]) for row in rows), np.float32)  # type: ignore
         return ids, stacked.reshape(len(rows), -1 if rows else 0)
 
-    def views(self, ids: Sequence[int], space: str) -> Iterator[tuple[int, NDArray[np.float16]]]:
+    def views(
+        self, ids: Sequence[int], space: str, fingerprint: str
+    ) -> Iterator[tuple[int, NDArray[np.float16]]]:
         """The (V * I,) numbers of single views of those of the assets that have them."""
         for id in ids:
             rows = self._rows(
-                "SELECT views FROM vectors WHERE file = ? AND space = ? AND views IS NOT NULL",
-                (id, space),
+                "SELECT views FROM vectors WHERE file = ? AND space = ? AND fingerprint = ?"
+                " AND views IS NOT NULL",
+                (id, space, fingerprint),
             )
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]

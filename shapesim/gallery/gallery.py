@@ -196,13 +196,15 @@ class Gallery:
             vector: (I,) unit length.
 
         Returns:
-            (M,) cosines.
+            (M,) cosines, NaN of assets without views.
         """
         found = {
             id: (views.reshape(-1, len(vector)).astype(np.float32) @ vector).max()
-            for id, views in self.catalogue.views(ids.tolist(), embedder.space)
+            for id, views in self.catalogue.views(
+                ids.tolist(), embedder.space, embedder.fingerprint
+            )
         }
-        return np.array([found.get(id, -1.0) for id in ids.tolist()], np.float32)
+        return np.array([found.get(id, np.nan) for id in ids.tolist()], np.float32)
 
 
 def default_folder() -> Path | None:
