@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import same_geometry, signature
 from shapesim.labels import label_from_name
@@ -28,6 +30,15 @@ class _Task:
     turns: int
     resolution: int
     up: UpAxis | None
+    teacher: Embedder | None
+
+
+@dataclass(slots=True)
+class _Entry:
+    task: _Task
+    grids: NDArray[np.uint8]
+    signature: NDArray[np.float32]
+    vector: NDArray[np.float32] | None = None
 
 
 def voxelize(
@@ -37,6 +48,7 @@ def voxelize(
     turns: int = 6,
     resolution: int = 32,
     up: UpAxis | None = None,
+    teacher: Embedder | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[int, list[AssetError]]:
     """Writes the grids of all meshes below the roots, each geometry once.
@@ -45,12 +57,14 @@ def voxelize(
         roots: folders of meshes.
         out: the ``.npz`` file: ``grids`` (N, turns, R * R * R / 8) uint8 as numpy.packbits packs
             them, the asset turned about up by 90° / turns between them; ``paths`` (N,) str;
-            ``labels`` (N,) str, empty where unknown; ``resolution`` R.
+            ``labels`` (N,) str, empty where unknown; ``resolution`` R; ``teacher`` (N, D) float32,
+            if there is one.
         labels: by path under the root; where a path has none, a label of any other that the file's
             name contains. None takes the name of the top folder under the root.
         turns: orientations within a quarter turn; whole quarter turns are exact on the grid.
         resolution: R.
         up: the up axis of all files; None for what each file says.
+        teacher: makes vectors of the meshes that a network can learn to predict.
         progress: called with the number of files done and in all.
 
     Returns:
@@ -62,32 +76,42 @@ def voxelize(
         for path in find_assets(root).files:
             name = path.relative_to(root).as_posix()
             label = _label(name, labels, vocabulary)
-            tasks.append(_Task(path, name, label, turns, resolution, up))
+            tasks.append(_Task(path, name, label, turns, resolution, up, teacher))
     if not tasks:
         raise ShapesimError(f"no mesh files below {', '.join(map(str, roots))}")
 
-    done: dict[str, tuple[_Task, NDArray[np.uint8], NDArray[np.float32]]] = {}
+    entries: list[_Entry] = []
     failures: list[AssetError] = []
+    batch: list[tuple[_Entry, Any]] = []
     for count, (task, result) in enumerate(map_isolated(_read, tasks, lambda task: task.path), 1):
         if isinstance(result, AssetError):
             failures.append(result)
         else:
-            done[str(task.path)] = (task, *result)
+            grids, shape, prepared = result
+            entries.append(_Entry(task, grids, shape))
+            batch += [(entries[-1], prepared)] if teacher else []
+        if teacher and (len(batch) == teacher.batch_size or count == len(tasks)):
+            vectors = teacher.embed_prepared([prepared for _, prepared in batch])
+            for (entry, _), vector in zip(batch, vectors, strict=True):
+                entry.vector = vector
+            batch.clear()
         progress(count, len(tasks))
-    if not done:
+    if not entries:
         raise ShapesimError(f"none of {len(tasks)} files could be read; the first: {failures[0]}")
     # Sorted, so that the file does not depend on which worker was faster; a labelled file first,
     # so that of two copies the labelled one stays.
-    entries = [done[key] for key in sorted(done, key=lambda key: (not done[key][0].label, key))]
-    entries = [entries[row] for row in _first_of_each([entry[2] for entry in entries])]
+    entries.sort(key=lambda entry: (not entry.task.label, str(entry.task.path)))
+    entries = [entries[row] for row in _first_of_each([entry.signature for entry in entries])]
+    arrays: dict[str, Any] = {
+        "grids": np.stack([entry.grids for entry in entries]),
+        "paths": np.array([entry.task.id for entry in entries]),
+        "labels": np.array([entry.task.label for entry in entries]),
+        "resolution": np.array(resolution),
+    }
+    if teacher:
+        arrays["teacher"] = np.array([entry.vector for entry in entries], np.float32)
     temporary = out.with_suffix(".partial.npz")
-    np.savez_compressed(
-        temporary,
-        grids=np.stack([grids for _, grids, _ in entries]),
-        paths=np.array([task.id for task, _, _ in entries]),
-        labels=np.array([task.label for task, _, _ in entries]),
-        resolution=np.array(resolution),
-    )
+    np.savez_compressed(temporary, **arrays)
     os.replace(temporary, out)
     return len(entries), failures
 
@@ -98,11 +122,11 @@ def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str])
     return labels.get(name) or label_from_name(Path(name), vocabulary)
 
 
-def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32], Any]:
     mesh = load_mesh(task.path, task.up)
     yaws = [math.pi / 2 * turn / task.turns for turn in range(task.turns)]
     grids = [np.packbits(voxelise(mesh, task.resolution, yaw)) for yaw in yaws]
-    return np.stack(grids), signature(mesh)
+    return np.stack(grids), signature(mesh), task.teacher.prepare(mesh) if task.teacher else None
 
 
 def _first_of_each(signatures: list[NDArray[np.float32]]) -> list[int]:

@@ -24,15 +24,25 @@ def voxelize(
     ] = None,
     turns: Annotated[int, typer.Option(min=1, help="Orientations in a quarter turn.")] = 6,
     up: UpOption = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="Also write how each mesh looks to look weights such as lite0.game, from which "
+            "training learns what names do not tell.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write occupancy grids, to train a network on.
 
     Example:
-      shapesim voxelize store/ --labels labels.csv --out grids.npz
+      shapesim voxelize store/ --labels labels.csv --teacher lite0.game --out grids.npz
 
       python -m voxel_models.train grids.npz --out resnet3d.mine.safetensors
     """
     from shapesim import voxelizing
+    from shapesim.embedders import LookEmbedder
     from shapesim.labels import read_labels
 
     check_writable(out)
@@ -42,6 +52,9 @@ def voxelize(
         def show(done: int, total: int) -> None:
             bar.update(bar.task_ids[0], completed=done, total=total)
 
-        written, failures = voxelizing.voxelize(folders, out, known, turns, up=up, progress=show)
+        look = LookEmbedder(teacher) if teacher else None
+        written, failures = voxelizing.voxelize(
+            folders, out, known, turns, up=up, teacher=look, progress=show
+        )
     report_failures(failures)
     stdout.print(f"{written} geometries in {escape(str(out))}")
