@@ -5,21 +5,44 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.embedders import Embedder
+from shapesim.embedders import Embedder, LookEmbedder, lite0
+from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import same_geometry, signature
 from shapesim.labels import label_from_name
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
+from shapesim.types import Image, Material, Mesh
 from shapesim.voxels import voxelise
 from shapesim.workers import map_isolated
+
+
+class Teacher(LookEmbedder):
+    """Looks at meshes for a network that sees only their shape: every other view is bare of colour.
+
+    Across artists, views without colours find the like better than coloured ones, and both together
+    better than either (macro P@1 0.38, 0.34 and 0.40 of Kenney's assets among Quaternius').
+    """
+
+    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+        """See ``Embedder``."""
+        from shapesim.rendering import on_background, render  # in workers: takes a while
+
+        if not isinstance(item, Mesh):
+            raise TypeError("a teacher looks at meshes")
+        of_one = np.zeros(len(item.faces), np.int64)
+        bare = replace(item, materials=(Material(),), face_materials=of_one, uvs=None, colours=None)
+        coloured = render(item, list(CAMERAS[::2]), lite0.SIZE)
+        return on_background(
+            np.concatenate([coloured, render(bare, list(CAMERAS[1::2]), lite0.SIZE)])
+        )
 
 
 @dataclass(frozen=True, slots=True)
