@@ -6,6 +6,7 @@ a worker that can be replaced: a crash or a time-out costs that one file.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +46,14 @@ def map_isolated(
     workers = max(1, min(os.cpu_count() or 1, len(tasks)))
     # spawn everywhere: the same on Windows and macOS, and safe beside the threads of torch.
     context = multiprocessing.get_context("spawn")
-    pool: Any = ProcessPool(max_workers=workers, max_tasks=_TASKS_PER_WORKER, context=context)
+    pool: Any = ProcessPool(
+        max_workers=workers,
+        max_tasks=_TASKS_PER_WORKER,
+        # What is wrong with a file comes back with its result; parsers that log it say it twice.
+        initializer=logging.disable,
+        initargs=[logging.CRITICAL],
+        context=context,
+    )
     waiting = iter(tasks)
     running: dict[Any, Task] = {}
     try:

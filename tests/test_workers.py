@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -38,3 +39,17 @@ def test_a_crash_a_hang_and_a_failure_cost_one_file_each() -> None:
     assert "longer than 3 s" in reasons["hang"]
     assert reasons["fail"] == "is bad"
     assert results["c19"] == "C19"
+
+
+def grumble(name: str) -> str:
+    """Runs in a worker."""
+    logging.getLogger("parser").error("a missing picture", exc_info=ValueError(name))
+    return name
+
+
+def test_what_parsers_log_does_not_reach_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A result carries its own warnings."""
+    assert dict(map_isolated(grumble, ["a"], Path)) == {"a": "a"}
+    assert "missing" not in capfd.readouterr().err
