@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,16 @@ class Mesh:
         """(3,) float64 size of the axis-aligned bounding box, in the file's unit."""
         size: NDArray[np.float64] = np.ptp(self.corners, axis=0)
         return size
+
+    def without_colours(self) -> Mesh:
+        """The same surface, all of one plain material."""
+        return replace(
+            self,
+            materials=(Material(),),
+            face_materials=np.zeros(len(self.faces), np.int64),
+            uvs=None,
+            colours=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

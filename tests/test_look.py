@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from shapesim.augmentation import new_picture
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
 from shapesim.errors import WeightsError
 from shapesim.meshes import load_mesh
+from shapesim.types import Material
 from tests.conftest import SAMPLES, as_mesh, lopsided
 
 
@@ -82,6 +85,25 @@ def test_vectors_are_unit_and_do_not_depend_on_the_batch(look: LookEmbedder) -> 
     assert np.abs(np.linalg.norm(together, axis=1) - 1).max() < 1e-5
     assert np.abs(together[0] - together[2]).max() < 1e-5
     assert np.abs(look.embed(items[1:2])[0] - together[1]).max() < 1e-4
+
+
+def test_half_of_the_views_that_tell_the_kind_are_without_colours(look: LookEmbedder) -> None:
+    """A painted copy differs in the coloured views only, and single views are the coloured ones."""
+    mesh = as_mesh(lopsided())
+    painted = replace(mesh, materials=(Material(colour=(0.8, 0.05, 0.1, 1.0)),))
+    plain, red = look.prepare(mesh), look.prepare(painted)
+    assert plain.shape == (18, lite0.SIZE, lite0.SIZE, 3)
+    assert (plain[:12] != red[:12]).any(axis=(1, 2, 3)).all()
+    np.testing.assert_array_equal(plain[12:], red[12:])
+    (embedded,) = look.embed_parts([red, pictures(1)])
+    assert embedded.views is not None
+    assert [len(views) for views in embedded.views] == [12, 1]
+    kind, which = look.project(look.features(red))
+    expected = [np.concatenate([kind[:12:2], kind[12:]]).sum(axis=0), which[:12].sum(axis=0)]
+    parts = np.split(embedded.vectors[0], [kind.shape[1]])
+    for part, wanted in zip(parts, expected, strict=True):
+        cosine = part @ wanted / np.linalg.norm(part) / np.linalg.norm(wanted)
+        assert cosine == pytest.approx(1, abs=1e-3)
 
 
 def test_a_picture_lands_at_its_asset(look: LookEmbedder) -> None:

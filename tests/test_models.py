@@ -15,6 +15,7 @@ import torch
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import WeightsError as EmbedderWeightsError
 from tests.conftest import as_mesh, lopsided, yawed
+from tests.test_indexes import unit_rows
 from voxel_models import WeightsError, create_model, list_models, weights_info
 from voxel_models.data import read_grids, sampling_weights
 from voxel_models.inference import fold_norms
@@ -137,6 +138,25 @@ def test_training_data_is_cleaned_and_levelled(tmp_path: Path) -> None:
     assert len(read_grids([tmp_path / "grids.npz"], exclude=["a/"]).labels) == 4
 
 
+def test_vectors_of_a_teacher_are_read_with_the_grids(tmp_path: Path) -> None:
+    """Grids without are left to learn by themselves; two kinds of teachers do not mix."""
+    write_grids(tmp_path / "plain.npz")
+    with np.load(tmp_path / "plain.npz") as plain:
+        arrays = dict(plain)
+    rows = unit_rows(10, 7, 0)
+    np.savez(tmp_path / "taught.npz", **arrays, teacher=rows)
+    np.savez(tmp_path / "other.npz", **arrays, teacher=rows[:, :5])
+    assert read_grids([tmp_path / "plain.npz"]).teacher is None
+    both = read_grids([tmp_path / "taught.npz", tmp_path / "plain.npz"])
+    assert both.teacher is not None
+    np.testing.assert_array_equal(both.teacher[:9], rows[:9])
+    assert not both.teacher[9:].any()
+    with pytest.raises(ValueError, match="different teachers"):
+        read_grids([tmp_path / "taught.npz", tmp_path / "other.npz"])
+    model = train(both, Recipe(steps=2, batch=4), tmp_path / "checkpoint")
+    assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+
+
 def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run stopped after a checkpoint ends with the weights of an unbroken run."""
     monkeypatch.setattr("voxel_models.train._CHECKPOINT_STEPS", 2)
@@ -158,6 +178,9 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
     # The report comes before the checkpoint: nothing was written, so the run starts anew; then
     # it stops behind its first checkpoint and goes on from there.
     assert not (tmp_path / "broken").exists()
+    (tmp_path / "damaged").write_bytes(b"not a checkpoint")
+    with pytest.raises(WeightsError, match="delete it"):
+        train(data, recipe, tmp_path / "damaged")
     reports: list[int] = []
 
     def stop_later(step: int, *_: object) -> None:

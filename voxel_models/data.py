@@ -22,6 +22,8 @@ class GridData:
         sources: (N,) int64, equal for assets of one source.
         classes: names.
         resolution: R.
+        teacher: (N, D) float32 unit vectors of another network to learn from, zeros where there is
+            none; None without a teacher.
     """
 
     packed: NDArray[np.uint8]
@@ -29,6 +31,7 @@ class GridData:
     sources: NDArray[np.int64]
     classes: tuple[str, ...]
     resolution: int
+    teacher: NDArray[np.float32] | None = None
 
 
 def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
@@ -41,9 +44,9 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
         exclude: assets whose path starts with one of these are left out.
 
     Raises:
-        ValueError: no grids, or files of different resolution or number of orientations.
+        ValueError: no grids, or files of different resolution, number of orientations, or teacher.
     """
-    packed, names, sources, resolutions = [], [], [], set()
+    packed, names, sources, teachers, resolutions = [], [], [], [], set()
     for index, file in enumerate(files):
         with np.load(file, allow_pickle=False) as data:
             keep = ~np.array([str(path).startswith(tuple(exclude)) for path in data["paths"]])
@@ -52,6 +55,8 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
             names.append(data["labels"][keep])
             tops = [f"{index}/{str(path).partition('/')[0]}" for path in data["paths"][keep]]
             sources.append(np.array(tops))
+            vectors = data["teacher"] if "teacher" in data else np.zeros((len(keep), 0), np.float32)
+            teachers.append(vectors[keep])
             resolutions.add((int(data["resolution"]), data["grids"].shape[1]))
     if len(resolutions) != 1:
         raise ValueError(f"grids of different resolution and turns: {sorted(resolutions)}")
@@ -65,7 +70,20 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
         sources=np.unique(np.concatenate(sources), return_inverse=True)[1],
         classes=classes,
         resolution=resolutions.pop()[0],
+        teacher=_joined(teachers),
     )
+
+
+def _joined(teachers: Sequence[NDArray[np.float32]]) -> NDArray[np.float32] | None:
+    """Vectors of all files, zeros for those of a file without."""
+    dims = {rows.shape[1] for rows in teachers if rows.shape[1]}
+    if len(dims) > 1:
+        raise ValueError(f"vectors of different teachers: {sorted(dims)} numbers")
+    if not dims:
+        return None
+    dim = dims.pop()
+    full = [rows if rows.shape[1] else np.zeros((len(rows), dim), np.float32) for rows in teachers]
+    return np.concatenate(full)
 
 
 def sampling_weights(data: GridData) -> NDArray[np.float64]:
@@ -93,7 +111,11 @@ def unpack(packed: NDArray[np.uint8], resolution: int) -> NDArray[np.bool_]:
 
 
 def draw_view(
-    orientations: NDArray[np.uint8], resolution: int, rng: np.random.Generator, strength: float
+    orientations: NDArray[np.uint8],
+    resolution: int,
+    rng: np.random.Generator,
+    strength: float,
+    stretch: float = 0.2,
 ) -> NDArray[np.bool_]:
     """A random view of one asset, turned to any yaw and varied.
 
@@ -101,7 +123,8 @@ def draw_view(
         orientations: (T, R³ / 8) packed grids of the asset.
         resolution: R.
         rng: source of randomness.
-        strength: 0 only turns; 1 also stretches, cuts, thickens and shifts.
+        strength: 0 only turns; 1 also scales, cuts, thickens and shifts.
+        stretch: by how much one axis may be scaled down against another, 0 to 1.
 
     Returns:
         (R, R, R) bool.
@@ -111,7 +134,7 @@ def draw_view(
     if rng.random() < 0.5 * strength:
         grid = grid[::-1]
     if rng.random() < 0.8 * strength:
-        grid = _stretched(grid, rng)
+        grid = _scaled(grid, rng, stretch)
     if rng.random() < 0.3 * strength:
         grid = _without_a_part(grid, rng)
     if rng.random() < 0.2 * strength:
@@ -119,20 +142,20 @@ def draw_view(
     return grid
 
 
-def _stretched(grid: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Scaled by its own factor and shifted along each axis, by nearest neighbour."""
+def _scaled(grid: NDArray[np.bool_], rng: np.random.Generator, stretch: float) -> NDArray[np.bool_]:
+    """Scaled, by its own factor and shifted along each axis, by nearest neighbour."""
     size = len(grid)
     common = rng.uniform(0.85, 1.0)
     rows = []
     for _ in range(3):
-        factor = common * rng.uniform(0.8, 1.0)
+        factor = common * rng.uniform(1 - stretch, 1.0)
         places = (np.arange(size) + 0.5 - size / 2 + rng.uniform(-1, 1)) / factor + size / 2
         rows.append(np.floor(places).astype(np.int64))
     inside = [(row >= 0) & (row < size) for row in rows]
     clipped = [row.clip(0, size - 1) for row in rows]
     mask = inside[0][:, None, None] & inside[1][:, None] & inside[2]
-    stretched: NDArray[np.bool_] = grid[np.ix_(*clipped)] & mask
-    return stretched if stretched.any() else grid  # a thin sheet can fall between the cells
+    scaled: NDArray[np.bool_] = grid[np.ix_(*clipped)] & mask
+    return scaled if scaled.any() else grid  # a thin sheet can fall between the cells
 
 
 def _without_a_part(grid: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -152,3 +175,31 @@ def _thickened(grid: NDArray[np.bool_]) -> NDArray[np.bool_]:
         for step in (1, -1):
             thick |= np.roll(grid, step, axis)
     return thick
+
+
+def seen_from_one_side(
+    grid: NDArray[np.bool_], direction: int, slope: float = 0.5
+) -> NDArray[np.bool_]:
+    """What a depth camera leaves possible: all cells that it did not see to be empty.
+
+    Parallel rays come from one of the four sides, slanting down. The cells in front of the first
+    filled one on a ray are seen to be empty; that one and all behind it may be filled.
+
+    Args:
+        grid: (R, R, R) bool, y up.
+        direction: quarter turns of the camera about up.
+        slope: of the rays, in cells down for each cell forward, 0 to 1.
+
+    Returns:
+        (R, R, R) bool.
+    """
+    size = len(grid)
+    turned = np.rot90(grid, direction, axes=(0, 2))
+    # Slanting rays run straight once every slice is moved up by what they have come down.
+    falls = np.round(np.arange(size) * slope).astype(int).tolist()
+    tall = np.zeros((size, 2 * size, size), bool)
+    for along, fall in enumerate(falls):
+        tall[along, fall : fall + size] = turned[along]
+    hidden = np.logical_or.accumulate(tall, axis=0)
+    back = np.stack([hidden[along, fall : fall + size] for along, fall in enumerate(falls)])
+    return np.rot90(back, -direction, axes=(0, 2))

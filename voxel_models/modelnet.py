@@ -77,29 +77,3 @@ def as_grid_data(split: Split) -> GridData:
         classes=CLASSES,
         resolution=RESOLUTION,
     )
-
-
-def seen_from_one_side(grid: NDArray[np.bool_], direction: int, slope: float) -> NDArray[np.bool_]:
-    """What a depth camera leaves possible: all cells that it did not see to be empty.
-
-    Parallel rays come from one of the four sides, slanting down. In front of the first filled cell
-    a ray has shown its cells to be empty; that cell and all behind it may be filled.
-
-    Args:
-        grid: (R, R, R) bool, y up.
-        direction: quarter turns of the camera about up.
-        slope: of the rays, in cells down for each cell forward.
-
-    Returns:
-        (R, R, R) bool.
-    """
-    size = len(grid)
-    turned = np.rot90(grid, direction, axes=(0, 2))
-    # Slanting rays run straight once every slice is moved up by what they have come down.
-    tall = np.zeros((size, 2 * size, size), bool)
-    falls = np.round(np.arange(size) * slope).astype(int) % (size + 1)
-    for along, fall in enumerate(falls):
-        tall[along, fall : fall + size] = turned[along]
-    hidden = np.logical_or.accumulate(tall, axis=0)
-    back = np.stack([hidden[along, fall : fall + size] for along, fall in enumerate(falls)], axis=0)
-    return np.rot90(back, -direction, axes=(0, 2))

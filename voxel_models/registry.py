@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,8 @@ def weights_info(name: str) -> dict[str, Any]:
     """What a weights file says of itself; reads only its header and needs no torch.
 
     Returns:
-        ``architecture``, ``resolution``, ``dim``, ``data``, ``licence``, ``seed``, ``steps``.
+        ``architecture``, ``resolution``, ``dim``, ``parameters``, ``classes`` by name, ``data``,
+        ``licence``, ``seed``, ``steps`` and what else ``voxel_models.train`` noted.
 
     Raises:
         WeightsError: the file is missing or no safetensors file made by ``voxel_models.train``.
@@ -67,7 +69,9 @@ def weights_info(name: str) -> dict[str, Any]:
                 raise ValueError("no safetensors header")
             header = json.loads(file.read(length))
         info = json.loads(header["__metadata__"]["voxel_models"])
-        end = max(entry["data_offsets"][1] for key, entry in header.items() if key[0] != "_")
+        tensors = [entry for key, entry in header.items() if key[0] != "_"]
+        info["parameters"] = sum(math.prod(entry["shape"]) for entry in tensors)
+        end = max(entry["data_offsets"][1] for entry in tensors)
         if path.stat().st_size != 8 + length + end:
             raise ValueError("the file is cut off")
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
@@ -93,7 +97,8 @@ def create_model(name: str, pretrained: bool = False, **options: Any) -> nn.Modu
     from safetensors.torch import load_file
 
     info = weights_info(name)
-    model = _build(info["architecture"], resolution=info["resolution"], dim=info["dim"])
+    size = {key: info[key] for key in ("resolution", "dim")}
+    model = _build(info["architecture"], **size, classes=len(info["classes"]))
     try:
         state: dict[str, Tensor] = load_file(weights_path(name))
         model.load_state_dict(state)

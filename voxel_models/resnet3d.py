@@ -44,11 +44,16 @@ class ResNet3d(nn.Module):
     Args:
         resolution: R, a multiple of 8.
         dim: D, length of the embedding.
+        classes: C, number of classes of which ``centres`` holds a vector each.
         widths: channels at a half, a quarter and an eighth of the resolution.
     """
 
     def __init__(
-        self, resolution: int = 32, dim: int = 192, widths: tuple[int, int, int] = (16, 48, 128)
+        self,
+        resolution: int = 32,
+        dim: int = 192,
+        classes: int = 0,
+        widths: tuple[int, int, int] = (16, 48, 128),
     ) -> None:
         super().__init__()
         self.resolution, self.dim = resolution, dim
@@ -62,8 +67,9 @@ class ResNet3d(nn.Module):
             ResidualBlock(eighth, eighth),
         )
         levels = resolution // 8
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(2 * eighth * levels, dim)
+        self.centres = nn.Parameter(torch.randn(classes, dim))
 
     def forward(self, occupancy: Tensor) -> Tensor:
         """Embeds grids.

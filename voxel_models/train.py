@@ -1,39 +1,42 @@
 """Trains a network to embed shapes: ``python -m voxel_models.train --help``.
 
-Three terms, each on two random views of every asset in the batch:
-
-- what is labelled is classified by cosine to a centre for each class (Zhai and Wu,
-  "Classification is a Strong Baseline for Deep Metric Learning", BMVC 2019);
-- every asset, labelled or not, finds its own other view among all views (Chen et al., "A Simple
-  Framework for Contrastive Learning of Visual Representations", ICML 2020), where views of the
-  same class do not count as wrong;
-- two views that differ by a turn alone embed alike.
+What it is trained for stands in ``voxel_models.losses``. The weights that come out are a running
+mean of those of the last steps, which answer better than the last ones.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import math
 import os
+import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from voxel_models.data import UNLABELLED, GridData, draw_view, read_grids, sampling_weights
-from voxel_models.registry import create_model, pick_device
+from voxel_models.data import (
+    UNLABELLED,
+    GridData,
+    draw_view,
+    read_grids,
+    sampling_weights,
+    seen_from_one_side,
+)
+from voxel_models.losses import TERMS, losses
+from voxel_models.registry import WeightsError, create_model, pick_device
 
-_TEMPERATURE_CLASS = 0.06
-_TEMPERATURE_VIEW = 0.1
-_WEIGHT_VIEW = 0.5
-_WEIGHT_TURN = 4.0
 _CHECKPOINT_STEPS = 100
+_WARM_UP_STEPS = 100
+_KEPT = 0.997  # of the running mean, each step
 # bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
 # smaller than 4³ (torch 2.13), as it is when the input is smaller than 32³.
 _HALF_FROM = 32
@@ -41,13 +44,29 @@ _HALF_FROM = 32
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what a run learns, besides its data."""
+    """Everything that decides what a run learns, besides its data.
+
+    Attributes:
+        architecture: of the network.
+        steps: of a batch each.
+        batch: assets in it, each seen twice.
+        rate: the highest learning rate.
+        seed: of everything random.
+        strengths: of what varies the first and the second view of an asset, 0 to 1.
+        turn: weight of the term that makes both views embed alike.
+        stretch: by how much a view may be scaled down along one axis against another.
+        one_view: share of views that are what a depth camera sees from one side.
+    """
 
     architecture: str = "resnet3d"
     steps: int = 1500
-    batch: int = 64
+    batch: int = 80
     rate: float = 2e-3
     seed: int = 0
+    strengths: tuple[float, float] = (0.0, 1.0)
+    turn: float = TERMS["turn"]
+    stretch: float = 0.2
+    one_view: float = 0.0
 
 
 def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = "") -> nn.Module:
@@ -61,108 +80,128 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
 
     Raises:
         FloatingPointError: the loss is no number; the last checkpoint stays.
+        WeightsError: the weights to begin with, or the checkpoint, are damaged or do not fit.
     """
     torch.manual_seed(recipe.seed)
     device = pick_device()
-    model = create_model(recipe.architecture, resolution=data.resolution).to(device)
+    classes = len(data.classes)
+    model = create_model(recipe.architecture, resolution=data.resolution, classes=classes)
     if start_from:
-        model.load_state_dict(create_model(start_from, pretrained=True).state_dict())
-    dim = int(model.dim)  # type: ignore[arg-type]
-    centres = nn.Parameter(torch.randn(len(data.classes), dim, device=device))
-    optimiser = torch.optim.AdamW([*model.parameters(), centres], recipe.rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate, recipe.steps, pct_start=0.1
-    )
-    start = 0
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        centres.data.copy_(state["centres"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        start = int(state["step"])
-        print(f"goes on from step {start}", flush=True)
+        _begin_with(model, start_from)
+    model.to(device)
+    mean = copy.deepcopy(model)
+    teacher = None if data.teacher is None else torch.from_numpy(data.teacher)
+    head = nn.Linear(int(model.dim), 1 if teacher is None else teacher.shape[1])  # type: ignore
+    head.to(device)
+    parameters = [*model.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(parameters, recipe.rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step, recipe.steps))
+    parts = {
+        "model": model, "mean": mean, "head": head, "optimiser": optimiser, "schedule": schedule
+    }  # fmt: skip
+    start = _resumed(parts, checkpoint, device)
 
-    weights = sampling_weights(data)
-    began, sums = time.monotonic(), np.zeros(4)
+    sampling = sampling_weights(data)
+    weights = torch.tensor(list((TERMS | {"turn": recipe.turn}).values()), device=device)
+    began, sums = time.monotonic(), np.zeros(len(TERMS) + 1)
     model.train()
     # The next batch is drawn while the network works on this one.
     with ThreadPoolExecutor(1) as pool:
-        upcoming = pool.submit(_draw_batch, data, weights, recipe, start)
+        upcoming = pool.submit(_draw_batch, data, sampling, recipe, start)
         for step in range(start, recipe.steps):
-            grids, labels = upcoming.result()
-            upcoming = pool.submit(_draw_batch, data, weights, recipe, step + 1)
+            grids, rows = upcoming.result()
+            upcoming = pool.submit(_draw_batch, data, sampling, recipe, step + 1)
             torch.manual_seed(recipe.seed + step)  # dropout: a resumed run is the unbroken one
             with torch.autocast(device.type, torch.bfloat16, enabled=data.resolution >= _HALF_FROM):
                 embeddings = model(torch.from_numpy(grids).to(device).float())
-            terms = _losses(embeddings.float(), labels.to(device), centres)
-            loss = terms[0] + _WEIGHT_VIEW * terms[1] + _WEIGHT_TURN * terms[2]
+            labels = torch.from_numpy(data.labels[rows]).to(device)
+            vectors = None if teacher is None else teacher[rows].to(device)
+            terms = losses(embeddings.float(), labels, model.centres, vectors, head)  # type: ignore
+            loss = (terms * weights).sum()
             if not torch.isfinite(loss):
                 raise FloatingPointError(
                     f"the loss is {loss.item()} at step {step}; the last checkpoint is {checkpoint}"
                 )
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             schedule.step()
-            sums += [term.item() for term in (*terms, loss)]
+            _follow(mean, model, step)
+            sums += [loss.item(), *terms.tolist()]
             if (step + 1) % _CHECKPOINT_STEPS == 0:
                 _report(step + 1, recipe.steps, sums / _CHECKPOINT_STEPS, began, start)
                 sums[:] = 0
-                _save_checkpoint(
-                    checkpoint,
-                    {
-                        "model": model.state_dict(),
-                        "centres": centres.data,
-                        "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(),
-                        "step": step + 1,
-                    },
-                )
-    return model.eval()
+                state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}  # type: ignore[attr-defined]
+                _save_checkpoint(checkpoint, state | {"step": step + 1})
+    return mean.eval()
+
+
+def _pace(step: int, steps: int) -> float:
+    """Share of the highest learning rate: rising at first, then along a cosine down to 0."""
+    return min(1, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+
+
+def _begin_with(model: nn.Module, name: str) -> None:
+    """Takes over the network of other weights; the centres belong to their classes."""
+    state = create_model(name, pretrained=True).state_dict()
+    state["centres"] = model.state_dict()["centres"]
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{name}: cannot be started from ({reason})") from error
+
+
+def _resumed(parts: dict[str, Any], checkpoint: Path, device: torch.device) -> int:
+    """Brings all parts to where the checkpoint stands, and returns its step."""
+    if not checkpoint.is_file():
+        return 0
+    try:
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (KeyError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{checkpoint}: of another run, or damaged; delete it") from error
+    print(f"goes on from step {state['step']}", flush=True)
+    return int(state["step"])
+
+
+def _follow(mean: nn.Module, model: nn.Module, step: int) -> None:
+    """Moves a running mean of weights towards them, fast at first."""
+    fresh = 1 - min(_KEPT, (step + 1) / (step + 11))
+    with torch.no_grad():
+        states = mean.state_dict().values(), model.state_dict().values()
+        for kept, now in zip(*states, strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(now, fresh)
+            else:
+                kept.copy_(now)
 
 
 def _draw_batch(
     data: GridData, weights: NDArray[np.float64], recipe: Recipe, step: int
-) -> tuple[NDArray[np.bool_], Tensor]:
-    """(3 B, R, R, R): B assets turned, again turned otherwise, and again turned and varied."""
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """(2 B, R, R, R): two views of B assets, first one of each; and (B,) rows of the data."""
     rng = np.random.default_rng((recipe.seed, step))
     rows = rng.choice(len(weights), recipe.batch, replace=len(weights) < recipe.batch, p=weights)
-    views = [
-        draw_view(data.packed[row], data.resolution, rng, strength)
-        for strength in (0.0, 0.0, 1.0)
-        for row in rows
-    ]
-    return np.stack(views), torch.from_numpy(data.labels[rows])
-
-
-def _losses(embeddings: Tensor, labels: Tensor, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Classification, view and turn terms of (3 B, D) embeddings with (B,) labels."""
-    plain, turned, varied = embeddings.chunk(3)
-    known = labels != UNLABELLED
-    by_class = embeddings.new_zeros(())
-    if known.any():
-        chosen = torch.cat([plain[known], varied[known]])
-        logits = chosen @ F.normalize(centres, dim=1).T / _TEMPERATURE_CLASS
-        by_class = F.cross_entropy(logits, labels[known].repeat(2), label_smoothing=0.05)
-    similar = plain @ varied.T / _TEMPERATURE_VIEW
-    same_class = (labels[:, None] == labels) & known[:, None]
-    same_class.fill_diagonal_(False)
-    similar = similar.masked_fill(same_class, -torch.inf)
-    own = torch.arange(len(labels), device=labels.device)
-    by_view = (F.cross_entropy(similar, own) + F.cross_entropy(similar.T, own)) / 2
-    by_turn = (1 - (plain * turned).sum(dim=1)).mean()
-    return by_class, by_view, by_turn
+    views = []
+    for strength in recipe.strengths:
+        for row in rows:
+            view = draw_view(data.packed[row], data.resolution, rng, strength, recipe.stretch)
+            if rng.random() < recipe.one_view:
+                view = seen_from_one_side(view, int(rng.integers(4)), rng.uniform(0.3, 0.7))
+            views.append(view)
+    return np.stack(views), rows
 
 
 def _report(step: int, steps: int, means: NDArray[np.float64], began: float, start: int) -> None:
     seconds = time.monotonic() - began
     left = seconds / (step - start) * (steps - step)
-    by_class, by_view, by_turn, loss = means
+    terms = "  ".join(f"{name} {mean:.3f}" for name, mean in zip(TERMS, means[1:], strict=True))
     print(
-        f"step {step}/{steps}  loss {loss:.3f}  class {by_class:.3f}  view {by_view:.3f}  "
-        f"turn {by_turn:.4f}  {seconds / 60:.1f} min, {left / 60:.1f} left",
+        f"step {step}/{steps}  loss {means[0]:.3f}  {terms}  "
+        f"{seconds / 60:.1f} min, {left / 60:.1f} left",
         flush=True,
     )
 
@@ -184,6 +223,21 @@ def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
     os.replace(temporary, path)
 
 
+def save_trained(
+    model: nn.Module, path: Path, data: GridData, recipe: Recipe, /, **about: object
+) -> None:
+    """Writes weights with what they were trained on and how."""
+    info = asdict(recipe) | {
+        "resolution": data.resolution,
+        "dim": int(model.dim),  # type: ignore[arg-type]
+        "assets": len(data.labels),
+        "labelled": int((data.labels != UNLABELLED).sum()),
+        "classes": list(data.classes),
+    }
+    save_weights(model, path, info | about)
+    path.with_suffix(".checkpoint").unlink(missing_ok=True)
+
+
 def main() -> None:
     """The command line."""
     defaults = Recipe()
@@ -202,28 +256,43 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--rate", type=float, default=defaults.rate)
     parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument(
+        "--strengths", nargs=2, type=float, default=defaults.strengths,
+        help="of what varies the two views of an asset; 0 0 to learn about turns alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--turn", type=float, default=defaults.turn, help="how much agreement of views counts"
+    )
     options = parser.parse_args()
     try:
         data = read_grids(options.grids, options.exclude)
     except (OSError, ValueError, KeyError) as error:
         parser.exit(1, f"{error}; make grids by 'shapesim voxelize'\n")
-    recipe = Recipe(options.architecture, options.steps, options.batch, options.rate, options.seed)
+    recipe = Recipe(
+        options.architecture,
+        options.steps,
+        options.batch,
+        options.rate,
+        options.seed,
+        tuple(options.strengths),
+        options.turn,
+    )
     assets, labelled = len(data.labels), int((data.labels != UNLABELLED).sum())
     print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
-    model = train(data, recipe, options.out.with_suffix(".checkpoint"), options.start_from)
-    info = asdict(recipe) | {
-        "resolution": data.resolution,
-        "dim": int(model.dim),  # type: ignore[arg-type]
-        "data": [file.stem for file in options.grids],
-        "excluded": options.exclude,
-        "start_from": Path(options.start_from).name.removesuffix(".safetensors"),
-        "assets": assets,
-        "labelled": labelled,
-        "classes": len(data.classes),
-        "licence": options.licence,
-    }
-    save_weights(model, options.out, info)
-    options.out.with_suffix(".checkpoint").unlink(missing_ok=True)
+    try:
+        model = train(data, recipe, options.out.with_suffix(".checkpoint"), options.start_from)
+    except (WeightsError, FloatingPointError) as error:
+        parser.exit(1, f"{error}\n")
+    save_trained(
+        model,
+        options.out,
+        data,
+        recipe,
+        data=[file.stem for file in options.grids],
+        excluded=options.exclude,
+        start_from=Path(options.start_from).name.removesuffix(".safetensors"),
+        licence=options.licence,
+    )
     print(f"wrote {options.out}")
 
 

@@ -42,6 +42,7 @@ def voxelize(
       python -m voxel_models.train grids.npz --out resnet3d.mine.safetensors
     """
     from shapesim import voxelizing
+    from shapesim.embedders import LookEmbedder
     from shapesim.labels import read_labels
 
     check_writable(out)
@@ -51,7 +52,7 @@ def voxelize(
         def show(done: int, total: int) -> None:
             bar.update(bar.task_ids[0], completed=done, total=total)
 
-        look = voxelizing.Teacher(teacher) if teacher else None
+        look = LookEmbedder(teacher) if teacher else None
         written, failures = voxelizing.voxelize(
             folders, out, known, turns, up=up, teacher=look, progress=show
         )

@@ -20,7 +20,7 @@ from shapesim.images import cut_out, framed
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "rings-2"
+_PREPROCESSING = "rings-3"
 # How much of a cosine is about the kind: between assets, and between a picture and an asset. The
 # rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
 _KIND_OF_ASSETS = 0.8
@@ -32,6 +32,7 @@ CAMERAS = tuple(
     for quarter in (0, 90, 180, 270)
 )
 """Azimuths and elevations from which a mesh is looked at: people take pictures from above, too."""
+_BARE = CAMERAS[1::2]  # from which it is looked at without its colours as well
 
 _PICTURES = 32  # at a time: enough for all cores, and little memory
 
@@ -41,10 +42,11 @@ class LookEmbedder(Embedder):
 
     A vector is the mean over the pictures of an item: the views around a mesh, or the one picture
     that is given. It has two parts. One tells what kind of thing it is: the network's last layer
-    (see ``lite0``), its main directions half whitened. The other tells which one it is: a
-    projection of all depths, trained so that views of one asset agree and a picture taken elsewhere
-    lands near its asset. Assets are compared mostly by the first, pictures with assets mostly by
-    the second.
+    (see ``lite0``), its main directions half whitened. Half of the views that count for it are
+    without colours, of which artists choose others for the same kind of thing. The other part tells
+    which one it is: a projection of all depths, trained so that views of one asset agree and a
+    picture taken elsewhere lands near its asset. Assets are compared mostly by the first, pictures
+    with assets mostly by the second.
 
     Args:
         weights: a name of weights that ship, or a path to a ``.safetensors`` file.
@@ -67,11 +69,13 @@ class LookEmbedder(Embedder):
         self.fingerprint = digest.hexdigest()[:16]
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
-        """(P, 224, 224, 3) uint8: a mesh's views on white, or a picture in a square."""
+        """(P, 224, 224, 3) uint8: a mesh's views on white, bare ones last, or a squared picture."""
         if isinstance(item, Mesh):
             from shapesim.rendering import on_background, render  # in workers: takes a while
 
-            return on_background(render(item, list(CAMERAS), lite0.SIZE))
+            coloured = render(item, list(CAMERAS), lite0.SIZE)
+            bare = render(item.without_colours(), list(_BARE), lite0.SIZE)
+            return on_background(np.concatenate([coloured, bare]))
         return framed(item, lite0.SIZE)[None]
 
     def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
@@ -93,10 +97,17 @@ class LookEmbedder(Embedder):
         return [Embedded(np.concatenate(vectors), [v for b in batches for v in b.views or ()])]
 
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
-        parts = self.project(self.features(np.concatenate(prepared)))
+        kind, which = self.project(self.features(np.concatenate(prepared)))
         starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
-        vectors = self._join([np.add.reduceat(part, starts) for part in parts], _KIND_OF_ASSETS)
-        return Embedded(vectors, np.split(parts[1].astype(np.float16), starts[1:]))
+        place = np.arange(len(kind)) - np.repeat(starts, [len(pictures) for pictures in prepared])
+        # A view without colours stands in for every other one, and shows no particular asset.
+        coloured = place < len(CAMERAS)
+        counted = ~coloured | (place % 2 == 0)
+        parts = [np.add.reduceat(kind * counted[:, None], starts),
+                 np.add.reduceat(which * coloured[:, None], starts)]  # fmt: skip
+        views = np.split(which.astype(np.float16), starts[1:])
+        vectors = self._join(parts, _KIND_OF_ASSETS)
+        return Embedded(vectors, [rows[: len(CAMERAS)] for rows in views])
 
     def embed_shown(self, prepared: Sequence[NDArray[np.uint8]]) -> tuple[Embeddings, Embeddings]:
         """(1, 224, 224, 3) pictures as queries: of what they show.

@@ -1,0 +1,134 @@
+"""The networks' benchmarks, and what they are measured on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from voxel_models import create_model
+from voxel_models.bench import embed, mean_average_precision, modelnet10
+from voxel_models.data import seen_from_one_side
+from voxel_models.losses import TERMS, losses
+from voxel_models.modelnet import RESOLUTION, read_modelnet10
+
+
+def write_modelnet(path: Path) -> None:
+    """Four training grids, one of them empty, and three to test, one of them known."""
+    rng = np.random.default_rng(0)
+    grids = np.zeros((7, 30, 30, 30), np.int32)
+    for row in range(7):
+        low, high = np.sort(rng.integers(3, 27, (2, 3)), axis=0)
+        grids[row, low[0] : high[0] + 1, low[1] : high[1] + 1, low[2] : high[2] + 1] = 1
+    grids[3] = 0
+    grids[6] = grids[0]
+    grids[4] = 0
+    grids[4, 10, 12, 5:20] = 1  # a pole
+    labels = np.array([0, 1, 0, 1, 0, 1, 0])
+    np.savez(path, X_train=grids[:4], y_train=labels[:4], X_test=grids[4:], y_test=labels[4:])
+
+
+def test_modelnet_stands_upright_and_leaks_are_known(tmp_path: Path) -> None:
+    """Z becomes y without mirroring, empty grids leave training, a copy in the test is marked."""
+    write_modelnet(tmp_path / "m.npz")
+    split = read_modelnet10(tmp_path / "m.npz")
+    assert len(split.train) == len(split.train_labels) == 3
+    assert split.leaked.tolist() == [False, False, True]
+    assert split.test.shape == (3, RESOLUTION, RESOLUTION, RESOLUTION)
+    x, y, z = np.nonzero(split.test[0])
+    assert set(x.tolist()) == {11}
+    assert sorted(y.tolist()) == list(range(6, 21))
+    assert set(z.tolist()) == {RESOLUTION - 1 - 13}  # (x, y, z) turns to (x, z, -y)
+
+
+def blob(seed: int) -> NDArray[np.bool_]:
+    """Random cells."""
+    return np.random.default_rng(seed).random((10, 10, 10)) > 0.97
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+def test_one_side_shows_what_rays_reach(slope: float) -> None:
+    """A cell is known to be empty just where no filled one is before it on its ray."""
+    grid = blob(1)
+    seen = seen_from_one_side(grid, 0, slope)
+    for x, y, z in np.ndindex(grid.shape):
+        height = y + round(x * slope)
+        ray = [(before, height - round(before * slope)) for before in range(x + 1)]
+        blocked = any(grid[at, level, z] for at, level in ray if 0 <= level < 10)
+        assert seen[x, y, z] == blocked
+    assert (seen_from_one_side(grid, 2, slope) >= grid).all()
+    turned = np.rot90(seen_from_one_side(np.rot90(grid, 1, axes=(0, 2)), 0, slope), -1, axes=(0, 2))
+    np.testing.assert_array_equal(turned, seen_from_one_side(grid, 1, slope))
+
+
+def test_mean_average_precision_by_hand() -> None:
+    """Of each query: the precision at each right one, averaged; never the query itself."""
+    angles = np.array([0.0, 0.1, 0.3, 1.0])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    labels = np.array([0, 1, 0, 1])
+    # Orders of 0: 1 2 3, of 1: 0 2 3, of 2: 1 0 3, of 3: 2 1 0.
+    expected = (1 / 2 + 1 / 3 + 1 / 2 + 1 / 2) / 4
+    assert mean_average_precision(vectors, labels) == pytest.approx(expected)
+
+
+def test_turns_and_mirror_images_of_a_grid_embed_alike() -> None:
+    """The benchmark's vector is the mean over all of them."""
+    model = create_model("resnet3d", resolution=16, dim=8).eval()
+    grid = np.random.default_rng(0).random((1, 16, 16, 16)) > 0.7
+    alike = [grid, np.rot90(grid, 1, axes=(1, 3)), grid[:, ::-1]]
+    vectors = embed(model, np.concatenate(alike)).numpy()
+    np.testing.assert_allclose(vectors @ vectors.T, 1, atol=1e-3)
+
+
+def test_figures_of_a_benchmark_are_shares(tmp_path: Path) -> None:
+    """With a network that knows nothing, and with one view."""
+    write_modelnet(tmp_path / "m.npz")
+    split = read_modelnet10(tmp_path / "m.npz")
+    model = create_model("resnet3d", classes=10).eval()
+    for one_view in (False, True):
+        with np.errstate(invalid="ignore"):
+            figures = modelnet10(model, split, one_view)
+        assert set(figures) == {
+            "accuracy", "map", "accuracy_without_leaked", "map_without_leaked"
+        }  # fmt: skip
+        assert 0 <= figures["accuracy"] <= 1
+
+
+def test_a_pupil_that_equals_its_teacher_has_nothing_to_learn() -> None:
+    """Both of the teacher's terms are 0 then, and more otherwise; assets without count not."""
+    vectors = torch.nn.functional.normalize(torch.randn(6, 5), dim=1)
+    labels = torch.full((6,), -1)
+    centres = torch.zeros(0, 5)
+    same = losses(vectors.repeat(2, 1), labels, centres, vectors, torch.nn.Identity())
+    named = dict(zip(TERMS, same.tolist(), strict=True))
+    assert named["class"] == 0
+    assert named["turn"] == pytest.approx(0, abs=1e-5)
+    assert named["teacher"] == pytest.approx(0, abs=1e-5)
+    assert named["neighbours"] == pytest.approx(0, abs=1e-5)
+    other = losses(vectors.flip(0).repeat(2, 1), labels, centres, vectors, torch.nn.Identity())
+    assert (other[3:] > 0.1).all()
+    few = vectors.clone()
+    few[:3] = 0
+    part = losses(vectors.repeat(2, 1), labels, centres, few, torch.nn.Identity())
+    assert part[3:].abs().max() < 1e-5
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
+    """A file that is no ModelNet, and weights that are not there."""
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    write_modelnet(tmp_path / "m.npz")
+    for words in (("other.npz",), ("m.npz", "--weights", "resnet3d.nothing")):
+        command = [sys.executable, "-m", "voxel_models.bench", "modelnet10", "--json", "--data"]
+        run = subprocess.run(
+            [*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 1
+        assert "Traceback" not in run.stderr
+        assert ("not ModelNet10" in run.stderr) or ("no weights" in run.stderr)
+        assert not run.stdout or json.loads(run.stdout)

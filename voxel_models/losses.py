@@ -1,0 +1,80 @@
+"""What a network is trained for, each term on two views of every asset in a batch.
+
+- class: what is labelled lies near a centre for each class (Zhai and Wu, "Classification is a
+  Strong Baseline for Deep Metric Learning", BMVC 2019);
+- view: every asset finds its own other view among all views (Chen et al., "A Simple Framework for
+  Contrastive Learning of Visual Representations", ICML 2020), where views of the same class do not
+  count as wrong;
+- turn: both views of an asset embed alike;
+- teacher: a linear map of the embedding predicts a teacher's vector of the asset, and neighbours
+  in the batch are the teacher's neighbours (Park et al., "Relational Knowledge Distillation",
+  CVPR 2019).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from voxel_models.data import UNLABELLED
+
+TERMS = {"class": 1.0, "view": 0.5, "turn": 2.0, "teacher": 4.0, "neighbours": 1.0}
+"""Names of the terms and their weights."""
+
+_TEMPERATURE_CLASS = 0.06
+_TEMPERATURE = 0.1
+
+
+def losses(
+    embeddings: Tensor, labels: Tensor, centres: Tensor, teacher: Tensor | None, head: nn.Module
+) -> Tensor:
+    """The terms, not weighted.
+
+    Args:
+        embeddings: (2 B, D) unit rows, first one view of each asset, then another.
+        labels: (B,) classes, or ``UNLABELLED``.
+        centres: (C, D) one for each class.
+        teacher: (B, T) unit rows of the teacher, zeros where it has none.
+        head: D to T numbers.
+
+    Returns:
+        (5,) in the order of ``TERMS``.
+    """
+    first, second = embeddings.chunk(2)
+    zero = embeddings.new_zeros(())
+    known = labels != UNLABELLED
+    by_class = zero
+    if known.any():
+        chosen = torch.cat([first[known], second[known]])
+        logits = chosen @ F.normalize(centres, dim=1).T / _TEMPERATURE_CLASS
+        by_class = F.cross_entropy(logits, labels[known].repeat(2), label_smoothing=0.05)
+
+    similar = first @ second.T / _TEMPERATURE
+    same_class = (labels[:, None] == labels) & known[:, None]
+    same_class.fill_diagonal_(False)
+    similar = similar.masked_fill(same_class, -torch.inf)
+    own = torch.arange(len(labels), device=labels.device)
+    by_view = (F.cross_entropy(similar, own) + F.cross_entropy(similar.T, own)) / 2
+    by_turn = (1 - (first * second).sum(dim=1)).mean()
+
+    by_teacher = by_neighbours = zero
+    taught = zero > 0 if teacher is None else teacher.any(dim=1)
+    if teacher is not None and taught.sum() > 1:
+        teacher = teacher[taught]
+        first, second = first[taught], second[taught]
+        predicted = F.normalize(head(torch.cat([first, second])), dim=1)
+        by_teacher = (1 - (predicted * teacher.repeat(2, 1)).sum(dim=1)).mean()
+        near = _neighbours(teacher).exp()
+        for view in (first, second):
+            by_neighbours = by_neighbours + F.kl_div(
+                _neighbours(view), near, reduction="batchmean"
+            ) / 2  # fmt: skip
+    return torch.stack([by_class, by_view, by_turn, by_teacher, by_neighbours])
+
+
+def _neighbours(vectors: Tensor) -> Tensor:
+    """(B, B) log share of each other row in what is near to a row; none for itself."""
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    similar = (vectors @ vectors.T / _TEMPERATURE).masked_fill(itself, -1e3)
+    return similar.log_softmax(dim=1)
