@@ -130,6 +130,41 @@ def signature(mesh: Mesh) -> NDArray[np.float32]:
     )
 
 
+def moments(mesh: Mesh) -> NDArray[np.float64]:
+    """Moments of the surface that stay when it is moved, scaled, turned in any way or mirrored.
+
+    Returns:
+        (9,) float64, dimensionless: the eigenvalues of the second moments and of those weighted by
+        the squared distance, the fourth moment, and two lengths of the third.
+    """
+    triangles = mesh.triangles
+    sides = triangles[:, 1:] - triangles[:, :1]
+    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    areas /= areas.sum()
+    middle = areas @ triangles.mean(axis=1)
+    second, outer, third, fourth = np.zeros((3, 3)), np.zeros((3, 3)), np.zeros(3), 0.0
+    for start in range(0, len(areas), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        weights = (areas[chunk, None] * _WEIGHTS).ravel()
+        points = (np.einsum("qc,fcd->fqd", _POINTS, triangles[chunk]) - middle).reshape(-1, 3)
+        squares = (points**2).sum(axis=1)
+        second += (points * weights[:, None]).T @ points
+        outer += (points * (weights * squares)[:, None]).T @ points
+        third += (weights * squares) @ points
+        fourth += float(weights @ squares**2)
+    size = np.sqrt(np.trace(second))
+    second, outer, third = second / size**2, outer / size**4, third / size**3
+    return np.array(
+        [
+            *np.linalg.eigvalsh(second),
+            *np.linalg.eigvalsh(outer),
+            fourth / size**4,
+            np.linalg.norm(third),
+            np.sqrt(max(float(third @ second @ third), 0.0)),
+        ]
+    )
+
+
 def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(a[0] * b[1] - a[1] * b[0])
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
+from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
-from shapesim.reading import ReadAsset, ReadTask, asset_files, read_asset
+from shapesim.reading import READER, ReadAsset, ReadTask, asset_files, read_asset
 from shapesim.workers import map_isolated
 
 _BATCH = 64
@@ -125,8 +124,10 @@ def _update(
     known = gallery.catalogue.files()
     pending: dict[Path, _Pending] = {}
     removed: dict[Path, FileState] = {}
-    for store in stores:
+    surveys = [
         _survey(gallery, store.resolve(), embedder, up, known, pending, removed, report)
+        for store in stores
+    ]
     # A file that moved within its store arrived when it first came.
     arrivals = {state.sha256: state.arrived_at for state in removed.values()}
     tasks = [
@@ -143,6 +144,8 @@ def _update(
         progress(count, len(tasks), len(report.failures))
     _write(gallery, batch, embedder, arrivals, report)
     gallery.catalogue.remove(state.id for state in removed.values())
+    for id, listings in surveys:
+        gallery.catalogue.set_listings(id, listings)
     report.removed = len(removed)
     report.failures.sort(key=lambda failure: failure.path)
     return report
@@ -157,12 +160,23 @@ def _survey(
     pending: dict[Path, _Pending],
     removed: dict[Path, FileState],
     report: IndexReport,
-) -> None:
-    """Sorts the files of a store into those to read, those to forget, and the others."""
+) -> tuple[int, dict[str, Listing]]:
+    """Sorts the files of a store into those to read, those to forget, and the others.
+
+    Returns:
+        The store's id, and what it says of its assets, by path.
+    """
     found = find_assets(store)
     report.repeats += len(found.repeats)
     report.warnings += [f"{path}: {reason}" for path, reason in found.unreadable]
-    dates = _catalogued_arrivals(store, report)
+    listings, problems = read_listings(store)
+    report.warnings += problems
+    names = {path.relative_to(store).as_posix() for path in found.files}
+    report.warnings += [
+        f"{store}: its catalogue lists {path}, which is not there"
+        for path in listings
+        if path not in names
+    ]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     id, axis = gallery.catalogue.add_store(store, up)
     redated: list[tuple[int, str]] = []
@@ -174,7 +188,8 @@ def _survey(
         except OSError as error:
             report.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
             continue
-        date = dates.get(name) or (before.arrived_at if before else "")
+        listing = listings.get(name)
+        date = (listing and listing.arrived_at) or (before.arrived_at if before else "")
         if before and date != before.arrived_at:
             redated.append((before.id, date))
         if before and _is_current(before, size, mtime, embedder, _reader(axis)):
@@ -193,6 +208,7 @@ def _survey(
         gone = state.store == id or not path.exists()
         if path.is_relative_to(store) and path not in present and gone and not hidden:
             removed[path] = state
+    return id, listings
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -203,7 +219,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _reader(up: UpAxis | None) -> str:
     """What reads a file, and how: what another reader found is not trusted."""
-    return f"{version('shapesim')} {up or 'auto'}"
+    return f"reader {READER} {up or 'auto'}"
 
 
 def _is_current(state: FileState, size: int, mtime: int, embedder: Embedder, reader: str) -> bool:
@@ -307,30 +323,5 @@ def _record(
         unit=asset.unit if asset else None,
         signature=asset.signature if asset else None,
         thumbnail=asset.thumbnail if asset else None,
+        traits=asset.traits if asset else None,
     )
-
-
-def _catalogued_arrivals(store: Path, report: IndexReport) -> dict[str, str]:
-    """Arrival times by path that a ``catalog.csv`` in the store's root names."""
-    path = store / "catalog.csv"
-    if not path.is_file():
-        return {}
-    dates: dict[str, str] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, csv.Error) as error:
-        report.warnings.append(f"{path}: cannot be read ({error}); left out")
-        return {}
-    for row in rows:
-        name, date = row.get("path"), row.get("arrived_at")
-        if not name or not date:
-            continue
-        try:
-            moment = datetime.fromisoformat(date)
-            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-        except (ValueError, OverflowError):
-            report.warnings.append(f"{path}: '{date}' of {name} is no ISO date; left out")
-            continue
-        dates[name] = moment.isoformat(timespec="seconds")
-    return dates

@@ -24,8 +24,12 @@ from shapesim.images import SUFFIXES as PICTURES
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
-from shapesim.types import Image
+from shapesim.traits import traits_of
+from shapesim.types import Image, Traits
 from shapesim.workers import map_isolated
+
+READER = 2
+"""Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory
 _LARGEST_PICTURE = 512  # pixels of a side: more is not seen
@@ -42,6 +46,7 @@ class ReadAsset:
     signature: NDArray[np.float32] | None = None
     prepared: Any = None
     thumbnail: bytes | None = None
+    traits: Traits | None = None
     warnings: tuple[str, ...] = ()
     seconds: tuple[float, float] = (0.0, 0.0)
 
@@ -81,6 +86,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         signature=signature(mesh),
         prepared=prepared,
         thumbnail=_thumbnail(task.embedder.thumbnail(prepared)),
+        traits=traits_of(mesh, task.path),
         warnings=mesh.warnings,
         seconds=(loaded - began, time.perf_counter() - loaded),
     )

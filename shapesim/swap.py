@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import Embedder
-from shapesim.errors import GalleryError, ShapesimError
+from shapesim.errors import AssetError, GalleryError, ShapesimError
+from shapesim.fitting import Surface, fit
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
-from shapesim.types import Asset, Match
+from shapesim.meshes import load_mesh
+from shapesim.meshes.loading import UpAxis
+from shapesim.traits import compare, traits_of
+from shapesim.types import Asset, Match, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
+_FIT_WEIGHT = 0.1  # of the IoU after the fit, beside the score
+_UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +41,69 @@ class Query:
     view: NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What an asset must be like to be recommended.
+
+    Attributes:
+        new_since: arrived at this time or later.
+        tag: has this tag.
+        max_triangles: has no more triangles.
+        formats: its file's suffix is one of these, without the dot; empty for any.
+        licence: its store's catalogue gives this licence, however written.
+        max_price: its store's catalogue gives no higher price.
+        store: lies below this folder.
+        needs: has all of these: rig, animations, textures, uvs, normals, watertight.
+    """
+
+    new_since: datetime | None = None
+    tag: str | None = None
+    max_triangles: int | None = None
+    formats: tuple[str, ...] = ()
+    licence: str | None = None
+    max_price: float | None = None
+    store: Path | None = None
+    needs: tuple[str, ...] = ()
+
+    def allow(self, asset: Asset) -> bool:
+        """Whether an asset is like that; what is not known of it counts as not."""
+        listing = asset.listing
+        return (
+            (self.new_since is None or datetime.fromisoformat(asset.arrived_at) >= self.new_since)
+            and (self.tag is None or self.tag in asset.tags)
+            and (self.max_triangles is None or asset.triangles <= self.max_triangles)
+            and (not self.formats or asset.path.suffix[1:].lower() in self.formats)
+            and (
+                self.licence is None
+                or (listing.licence or "").casefold() == self.licence.casefold()
+            )
+            and (
+                self.max_price is None
+                or (listing.price is not None and listing.price <= self.max_price)
+            )
+            and (self.store is None or asset.path.is_relative_to(self.store))
+            and all(asset.traits is not None and _has(asset.traits, need) for need in self.needs)
+        )
+
+
+def _has(traits: Traits, need: str) -> bool:
+    having = {
+        "rig": traits.joints > 0,
+        "animations": bool(traits.animations),
+        "textures": traits.texture_pixels > 0,
+        "uvs": traits.uvs,
+        "normals": traits.normals,
+        "watertight": traits.watertight,
+    }
+    return having[need]
+
+
 def recommend(
     gallery: Gallery,
     embedder: Embedder,
     queries: Sequence[Query],
     k: int = 10,
-    new_since: datetime | None = None,
-    tag: str | None = None,
+    filters: Filters = Filters(),
 ) -> list[list[Match]]:
     """The best matches of every query, best first, each geometry once.
 
@@ -48,8 +112,7 @@ def recommend(
         embedder: that made the queries' vectors.
         queries: what to replace.
         k: matches for each query.
-        new_since: only assets that arrived at this time or later.
-        tag: only assets with this tag.
+        filters: what they must be like.
 
     Raises:
         GalleryError: the gallery is empty.
@@ -60,15 +123,9 @@ def recommend(
         raise GalleryError(f"{gallery.folder}: holds no assets; run 'shapesim index STORE'")
     ids, _ = gallery.vectors(embedder)
     assets = [gallery.assets[id] for id in ids.tolist()]
-    among = np.array(
-        [
-            (new_since is None or _arrived(asset) >= new_since)
-            and (tag is None or tag in asset.tags)
-            for asset in assets
-        ],
-        dtype=bool,
-    )
+    among = np.array([filters.allow(asset) for asset in assets], dtype=bool)
     allowed = [asset for asset, one in zip(assets, among.tolist(), strict=True) if one]
+    tag = filters.tag
     if tag is not None and not any(tag in asset.tags for asset in assets):
         known = sorted({label for asset in assets for label in asset.tags})
         raise ShapesimError(
@@ -108,10 +165,6 @@ def recommend(
     return results
 
 
-def _arrived(asset: Asset) -> datetime:
-    return datetime.fromisoformat(asset.arrived_at)
-
-
 def _distinct(assets: Sequence[Asset], k: int) -> list[int]:
     """The first k rows that are not the same geometry as an earlier one."""
     rows: list[int] = []
@@ -139,3 +192,86 @@ def _match(
         and bool(same_geometry(query.signature, asset.signature)),
         variants=tuple(others[row] for row in rows if others[row].path != asset.path),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How an asset may be changed to stand in the query's place.
+
+    Attributes:
+        mirror: it may be mirrored.
+        stretch: every axis may have a scale of its own.
+        any_up: it may be laid on any side.
+    """
+
+    mirror: bool = False
+    stretch: bool = False
+    any_up: bool = False
+
+
+class Replaced:
+    """The asset to replace, loaded to fit others in its place.
+
+    Args:
+        path: its file.
+        up: its up axis; None for what the file says.
+
+    Raises:
+        AssetError: the file cannot be used.
+    """
+
+    def __init__(self, path: Path, up: UpAxis | None = None) -> None:
+        self.mesh = load_mesh(path, up)
+        self.surface = Surface(self.mesh)
+        self.traits = traits_of(self.mesh, path)
+
+    def fitted(
+        self, matches: Sequence[Match], options: FitOptions = FitOptions()
+    ) -> tuple[list[Match], list[AssetError]]:
+        """The matches with what it would be to use each, and why some files are of no use now."""
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(lambda match: self._fitted(match, options), matches))
+        return (
+            [
+                match if isinstance(swap, AssetError) else replace(match, swap=swap)
+                for match, swap in zip(matches, found, strict=True)
+            ],
+            [swap for swap in found if isinstance(swap, AssetError)],
+        )
+
+    def _fitted(self, match: Match, options: FitOptions) -> Swap | AssetError:
+        asset = match.asset
+        try:
+            mesh = load_mesh(asset.path, asset.up)
+        except AssetError as error:
+            return error
+        found = fit(self.surface, Surface(mesh), options.mirror, options.stretch, options.any_up)
+        gains, losses = compare(self.traits, asset.traits or traits_of(mesh, asset.path))
+        return Swap(
+            fit=found,
+            transform=np.linalg.inv(self.mesh.upright) @ found.transform @ mesh.upright,
+            gains=tuple(gains),
+            losses=tuple(losses),
+            warning=_uneven(found.proportions),
+        )
+
+
+def rank_score(match: Match) -> float:
+    """What matches are ordered by: mostly by how alike they are, a little by how they fit."""
+    return match.score + (_FIT_WEIGHT * match.swap.fit.iou if match.swap else 0.0)
+
+
+def _uneven(proportions: NDArray[np.float64]) -> str:
+    """In words, where an asset is longer along one axis and shorter along another."""
+    if proportions.max() <= _UNEVEN * proportions.min():
+        return ""
+    words = []
+    for axis, more, less in (
+        (0, "wider", "narrower"),
+        (1, "taller", "lower"),
+        (2, "deeper", "flatter"),
+    ):
+        ratio = float(proportions[axis])
+        if not 1 / 1.1 < ratio < 1.1:
+            words.append(f"{more} ×{ratio:.2g}" if ratio > 1 else f"{less} ×{ratio:.2g}")
+    return "other proportions: " + ", ".join(words)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shapesim.listings import Listing
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -54,6 +56,8 @@ class Mesh:
             where a part has none; None without any.
         unit: metres per unit of length, None where the file does not say.
         upright: (4, 4) transform from the file's coordinates to this frame.
+        joints: of its rig, 0 without one.
+        animations: their names.
         warnings: what the file names but does not have, a line each.
     """
 
@@ -66,6 +70,8 @@ class Mesh:
     colours: NDArray[np.uint8] | None = None
     unit: float | None = None
     upright: Matrix4 = field(default_factory=lambda: np.eye(4))
+    joints: int = 0
+    animations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -98,6 +104,35 @@ class Mesh:
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What a game pays for an asset and gets with it.
+
+    Attributes:
+        triangles: number of triangles.
+        vertices: number of vertices that they use.
+        materials: number of materials.
+        texture_pixels: of all base colour textures.
+        watertight: whether every edge belongs to two triangles.
+        uvs: whether it has texture coordinates.
+        normals: whether the file has normals.
+        joints: of its rig, 0 without one.
+        animations: their names.
+        bytes: size of the file.
+    """
+
+    triangles: int
+    vertices: int
+    materials: int
+    texture_pixels: int
+    watertight: bool
+    uvs: bool
+    normals: bool
+    joints: int
+    animations: tuple[str, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """One mesh file of a store, as the gallery knows it.
 
@@ -109,7 +144,10 @@ class Asset:
         unit: metres per unit, None where the file does not say.
         arrived_at: ISO 8601 time in UTC at which the store first had it.
         signature: what ``shapesim.geometry.signature`` gave.
-        tags: labels with their probabilities, best first.
+        tags: labels with their probabilities, best first; 1 for those that its store gives.
+        traits: what it brings; None of one indexed before traits were recorded.
+        listing: what its store says of it.
+        up: the up axis that its store's files are said to have; None for what each file says.
     """
 
     path: Path
@@ -120,6 +158,54 @@ class Asset:
     arrived_at: str
     signature: NDArray[np.float32]
     tags: dict[str, float] = field(default_factory=dict)
+    traits: Traits | None = None
+    listing: Listing = field(default_factory=Listing)
+    up: Literal["y", "z"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How an asset stands in another's place.
+
+    Attributes:
+        transform: (4, 4) from the asset's coordinates to the query's, both y up in file units.
+        iou: intersection over union of both as voxels after the fit, 0 to 1.
+        proportions: (3,) size after the fit over the query's size, along the query's axes.
+    """
+
+    transform: Matrix4
+    iou: float
+    proportions: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What happens where an asset replaces the query.
+
+    Attributes:
+        fit: how it stands in the query's place.
+        transform: (4, 4) from the asset file's own coordinates to the query file's own.
+        gains: what is better than it was, a few words each.
+        losses: what is worse.
+        warning: where the shapes agree but their proportions do not; else empty.
+    """
+
+    fit: Fit
+    transform: Matrix4
+    gains: tuple[str, ...]
+    losses: tuple[str, ...]
+    warning: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``swap --json`` adds to a match."""
+        return {
+            "iou": round(self.fit.iou, 4),
+            "transform": self.transform.tolist(),
+            "proportions": [round(float(ratio), 4) for ratio in self.fit.proportions],
+            "gains": list(self.gains),
+            "losses": list(self.losses),
+            "warning": self.warning,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +218,19 @@ class Match:
             cosine to the asset's nearest single view.
         is_copy: the same geometry as the query itself.
         variants: other assets of the same geometry, folded into this match.
+        swap: what it would be to use it; None of a picture's match, or unasked.
     """
 
     asset: Asset
     score: float
     is_copy: bool
     variants: tuple[Asset, ...] = ()
+    swap: Swap | None = None
 
     def to_json(self, rank: int) -> dict[str, Any]:
         """One entry of ``swap --json``."""
+        swap = self.swap.to_json() if self.swap else {}
+        listing = self.asset.listing.to_json()
         return {
             "rank": rank,
             "path": str(self.asset.path),
@@ -153,4 +243,6 @@ class Match:
             "copy": self.is_copy,
             "tags": list(self.asset.tags),
             "variants": [str(v.path) for v in self.variants],
+            **({"listing": listing} if listing else {}),
+            **swap,
         }

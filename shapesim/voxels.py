@@ -48,7 +48,17 @@ def voxelise(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Voxe
     Returns:
         (R, R, R) bool, [x, y, z].
     """
-    to_grid = grid_transform(mesh, resolution, yaw)
+    return occupancy(mesh, grid_transform(mesh, resolution, yaw), resolution)
+
+
+def occupancy(mesh: Mesh, to_grid: Matrix4, resolution: int) -> Voxels:
+    """(R, R, R) cells of a mesh's surface and of what it encloses.
+
+    Args:
+        mesh: the mesh.
+        to_grid: (4, 4) to grid coordinates, in which it keeps clear of the outermost cells.
+        resolution: R.
+    """
     vertices = mesh.vertices @ to_grid[:3, :3].T + to_grid[:3, 3]
     surface = np.zeros((resolution,) * 3, dtype=bool)
     for start in range(0, len(mesh.faces), _FACES):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import WeightsError as EmbedderWeightsError
@@ -23,7 +24,7 @@ from voxel_models.registry import ARCHITECTURES, weights_path
 from voxel_models.train import Recipe, save_weights, train
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", sorted(set(ARCHITECTURES) - {"completer3d"}))
 @pytest.mark.parametrize("resolution", [24, 32])
 def test_a_network_gives_unit_vectors(name: str, resolution: int) -> None:
     """Of the dimension it names, for each resolution."""
@@ -45,7 +46,8 @@ def test_shipped_weights_load_and_describe_themselves(name: str) -> None:
     """Header and network agree, and a model card lies beside."""
     info = weights_info(name)
     model = create_model(name, pretrained=True)
-    assert (info["dim"], info["resolution"]) == (model.dim, model.resolution)
+    assert info["resolution"] == model.resolution
+    assert info.get("dim") == getattr(model, "dim", None)
     assert "unknown" not in info["licence"]
     assert weights_path(name).with_suffix(".md").is_file()
 
@@ -159,7 +161,7 @@ def test_vectors_of_a_teacher_are_read_with_the_grids(tmp_path: Path) -> None:
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run stopped after a checkpoint ends with the weights of an unbroken run."""
-    monkeypatch.setattr("voxel_models.train._CHECKPOINT_STEPS", 2)
+    monkeypatch.setattr("voxel_models.loop._CHECKPOINT_STEPS", 2)
     write_grids(tmp_path / "grids.npz")
     data = read_grids([tmp_path / "grids.npz"])
     recipe = Recipe(steps=4, batch=4)
@@ -172,7 +174,7 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
         raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("voxel_models.train._report", stop)
+        patch.setattr("voxel_models.loop._report", stop)
         with pytest.raises(StoppedError):
             train(data, recipe, tmp_path / "broken")
     # The report comes before the checkpoint: nothing was written, so the run starts anew; then
@@ -189,11 +191,13 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
             raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("voxel_models.train._report", stop_later)
+        patch.setattr("voxel_models.loop._report", stop_later)
         with pytest.raises(StoppedError):
             train(data, recipe, tmp_path / "broken")
     resumed = train(data, recipe, tmp_path / "broken")
     assert reports == [2, 4]
+    with Image.open(tmp_path / "broken.curves.png") as curves:
+        assert len(set(curves.convert("P").tobytes())) > 3  # lines, not only a frame
     for key, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value, rtol=1e-3, atol=1e-4)
 

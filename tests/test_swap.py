@@ -14,7 +14,7 @@ from shapesim.gallery import Gallery
 from shapesim.geometry import signature
 from shapesim.indexing import index_stores
 from shapesim.meshes import SUFFIXES, find_assets, load_mesh
-from shapesim.swap import Query, recommend
+from shapesim.swap import Filters, Query, recommend
 from shapesim.types import Match
 from tests.conftest import SAMPLES
 
@@ -82,11 +82,11 @@ def test_colour_variants_are_one_match(gallery: Gallery, embedder: ShapeEmbedder
 def test_only_new_arrivals_are_shown(gallery: Gallery, embedder: ShapeEmbedder) -> None:
     """new_since leaves the pack that arrived later."""
     since = datetime(2026, 11, 1, tzinfo=UTC)
-    matches = swap(gallery, "game/props/chair.fbx", embedder, k=50, new_since=since)
+    matches = swap(gallery, "game/props/chair.fbx", embedder, k=50, filters=Filters(since))
     assert matches
     assert all(match.asset.id.startswith("meadow-pack/") for match in matches)
     nothing = swap(
-        gallery, "game/props/chair.fbx", embedder, new_since=datetime(2030, 1, 1, tzinfo=UTC)
+        gallery, "game/props/chair.fbx", embedder, filters=Filters(datetime(2030, 1, 1, tzinfo=UTC))
     )
     assert nothing == []
 

@@ -12,7 +12,7 @@ def main() -> None:
         info = weights_info(name)
         size = f"{info['resolution']}³"
         print(
-            f"{name:28}{size:>6}{info['dim']:>8}{info['parameters']:>12,}{info['assets']:>8,}"
+            f"{name:28}{size:>6}{info.get('dim', size):>8}{info['parameters']:>12,}{info['assets']:>8,}"
             f"  {info['licence']}"
         )
 

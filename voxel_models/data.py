@@ -110,46 +110,78 @@ def unpack(packed: NDArray[np.uint8], resolution: int) -> NDArray[np.bool_]:
     return bits.reshape(*packed.shape[:-1], *(resolution,) * 3).astype(bool)
 
 
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """In what the views of an asset differ.
+
+    Attributes:
+        turned: whether by any yaw; where all data stands alike, that tells something.
+        mirrored: chance to be a mirror image.
+        scaled: chance to be scaled and shifted.
+        cut: chance to lack a part.
+        thickened: chance to be thicker by a cell all around.
+        scale: range of the factor that all axes share.
+        stretch: range of each axis' own factor.
+        shift: most cells along each axis.
+    """
+
+    turned: bool = True
+    mirrored: float = 0.5
+    scaled: float = 0.8
+    cut: float = 0.3
+    thickened: float = 0.2
+    scale: tuple[float, float] = (0.85, 1.0)
+    stretch: tuple[float, float] = (0.8, 1.0)
+    shift: float = 1.0
+
+
+VARIATION = Variation()
+"""Which keeps an asset recognisable."""
+
+
 def draw_view(
     orientations: NDArray[np.uint8],
     resolution: int,
     rng: np.random.Generator,
     strength: float,
-    stretch: float = 0.2,
+    variation: Variation = VARIATION,
 ) -> NDArray[np.bool_]:
-    """A random view of one asset, turned to any yaw and varied.
+    """A random view of one asset.
 
     Args:
         orientations: (T, R³ / 8) packed grids of the asset.
         resolution: R.
         rng: source of randomness.
-        strength: 0 only turns; 1 also scales, cuts, thickens and shifts.
-        stretch: by how much one axis may be scaled down against another, 0 to 1.
+        strength: 0 only turns; 1 also varies in all else by the chances that there are.
+        variation: in what.
 
     Returns:
         (R, R, R) bool.
     """
     grid = unpack(orientations[rng.integers(len(orientations))], resolution)
-    grid = np.rot90(grid, int(rng.integers(4)), axes=(0, 2))
-    if rng.random() < 0.5 * strength:
+    if variation.turned:
+        grid = np.rot90(grid, int(rng.integers(4)), axes=(0, 2))
+    if rng.random() < variation.mirrored * strength:
         grid = grid[::-1]
-    if rng.random() < 0.8 * strength:
-        grid = _scaled(grid, rng, stretch)
-    if rng.random() < 0.3 * strength:
+    if rng.random() < variation.scaled * strength:
+        grid = _scaled(grid, rng, variation)
+    if rng.random() < variation.cut * strength:
         grid = _without_a_part(grid, rng)
-    if rng.random() < 0.2 * strength:
+    if rng.random() < variation.thickened * strength:
         grid = _thickened(grid)
     return grid
 
 
-def _scaled(grid: NDArray[np.bool_], rng: np.random.Generator, stretch: float) -> NDArray[np.bool_]:
+def _scaled(
+    grid: NDArray[np.bool_], rng: np.random.Generator, variation: Variation
+) -> NDArray[np.bool_]:
     """Scaled, by its own factor and shifted along each axis, by nearest neighbour."""
     size = len(grid)
-    common = rng.uniform(0.85, 1.0)
+    common, shift = rng.uniform(*variation.scale), variation.shift
     rows = []
     for _ in range(3):
-        factor = common * rng.uniform(1 - stretch, 1.0)
-        places = (np.arange(size) + 0.5 - size / 2 + rng.uniform(-1, 1)) / factor + size / 2
+        factor = common * rng.uniform(*variation.stretch)
+        places = (np.arange(size) + 0.5 - size / 2 + rng.uniform(-shift, shift)) / factor + size / 2
         rows.append(np.floor(places).astype(np.int64))
     inside = [(row >= 0) & (row < size) for row in rows]
     clipped = [row.clip(0, size - 1) for row in rows]
@@ -182,9 +214,6 @@ def seen_from_one_side(
 ) -> NDArray[np.bool_]:
     """What a depth camera leaves possible: all cells that it did not see to be empty.
 
-    Parallel rays come from one of the four sides, slanting down. The cells in front of the first
-    filled one on a ray are seen to be empty; that one and all behind it may be filled.
-
     Args:
         grid: (R, R, R) bool, y up.
         direction: quarter turns of the camera about up.
@@ -192,6 +221,24 @@ def seen_from_one_side(
 
     Returns:
         (R, R, R) bool.
+    """
+    return _from_one_side(grid, direction, slope)[1]
+
+
+def surface_from_one_side(
+    grid: NDArray[np.bool_], direction: int, slope: float = 0.5
+) -> NDArray[np.bool_]:
+    """The filled cells that a depth camera sees; arguments as of ``seen_from_one_side``."""
+    return _from_one_side(grid, direction, slope)[0]
+
+
+def _from_one_side(
+    grid: NDArray[np.bool_], direction: int, slope: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The cells that stop a ray, and with them all behind.
+
+    Parallel rays come from one of the four sides, slanting down. The cells in front of the first
+    filled one on a ray are seen to be empty; that one and all behind it may be filled.
     """
     size = len(grid)
     turned = np.rot90(grid, direction, axes=(0, 2))
@@ -201,5 +248,13 @@ def seen_from_one_side(
     for along, fall in enumerate(falls):
         tall[along, fall : fall + size] = turned[along]
     hidden = np.logical_or.accumulate(tall, axis=0)
-    back = np.stack([hidden[along, fall : fall + size] for along, fall in enumerate(falls)])
-    return np.rot90(back, -direction, axes=(0, 2))
+    first = hidden.copy()
+    first[1:] &= ~hidden[:-1]
+    return tuple(  # type: ignore[return-value]
+        np.rot90(
+            np.stack([cells[along, fall : fall + size] for along, fall in enumerate(falls)]),
+            -direction,
+            axes=(0, 2),
+        )
+        for cells in (first, hidden)
+    )

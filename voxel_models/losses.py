@@ -22,7 +22,7 @@ from voxel_models.data import UNLABELLED
 TERMS = {"class": 1.0, "view": 0.5, "turn": 2.0, "teacher": 4.0, "neighbours": 1.0}
 """Names of the terms and their weights."""
 
-_TEMPERATURE_CLASS = 0.06
+CLASS_TEMPERATURE = 0.06
 _TEMPERATURE = 0.1
 
 
@@ -47,7 +47,7 @@ def losses(
     by_class = zero
     if known.any():
         chosen = torch.cat([first[known], second[known]])
-        logits = chosen @ F.normalize(centres, dim=1).T / _TEMPERATURE_CLASS
+        logits = chosen @ F.normalize(centres, dim=1).T / CLASS_TEMPERATURE
         by_class = F.cross_entropy(logits, labels[known].repeat(2), label_smoothing=0.05)
 
     similar = first @ second.T / _TEMPERATURE

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-ARCHITECTURES = {"resnet3d": "voxel_models.resnet3d:ResNet3d"}
+ARCHITECTURES = {
+    "resnet3d": "voxel_models.resnet3d:ResNet3d",
+    "posed3d": "voxel_models.resnet3d:PosedResNet3d",
+    "completer3d": "voxel_models.completer3d:Completer3d",
+}
 """Name to the class that builds it, imported when it is asked for."""
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -97,8 +101,10 @@ def create_model(name: str, pretrained: bool = False, **options: Any) -> nn.Modu
     from safetensors.torch import load_file
 
     info = weights_info(name)
-    size = {key: info[key] for key in ("resolution", "dim")}
-    model = _build(info["architecture"], **size, classes=len(info["classes"]))
+    options = {key: info[key] for key in ("resolution", "dim") if key in info}
+    if info["classes"]:
+        options["classes"] = len(info["classes"])
+    model = _build(info["architecture"], **options)
     try:
         state: dict[str, Tensor] = load_file(weights_path(name))
         model.load_state_dict(state)

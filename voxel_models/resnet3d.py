@@ -80,10 +80,8 @@ class ResNet3d(nn.Module):
         Returns:
             (B, D) float, unit rows.
         """
-        filled = occupancy[:, None] > 0.5
-        surface = filled & ~_eroded(filled)
         # Channels last, because a CPU's convolutions are fastest so.
-        x = torch.cat([filled, surface], dim=1).to(self.head.weight.dtype)
+        x = filled_and_surface(occupancy).to(self.head.weight.dtype)
         x = x.contiguous(memory_format=torch.channels_last_3d)
         x = F.relu(self.stem_norm(self.stem(x)))
         x = self.stages(x)
@@ -99,3 +97,70 @@ def _eroded(filled: Tensor) -> Tensor:
     inside = filled & padded[:, :, low, inner, inner] & padded[:, :, high, inner, inner]
     inside &= padded[:, :, inner, low, inner] & padded[:, :, inner, high, inner]
     return inside & padded[:, :, inner, inner, low] & padded[:, :, inner, inner, high]
+
+
+class PosedResNet3d(nn.Module):
+    """Occupancy of shapes that all stand the same way to a unit embedding.
+
+    Where data comes in one pose, which side a feature is on tells much (N. Sedaghat et al.,
+    "Orientation-boosted Voxel Nets for 3D Object Recognition", BMVC 2017); so nothing is pooled.
+    The first layer folds 2³ cells into channels, which keeps every cell at an eighth of the cost.
+
+    Args:
+        resolution: R, a multiple of 8.
+        dim: D, length of the embedding.
+        classes: C, number of classes of which ``centres`` holds a vector each.
+        widths: channels at a half, a quarter and an eighth of the resolution.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 32,
+        dim: int = 192,
+        classes: int = 0,
+        widths: tuple[int, int, int] = (24, 64, 128),
+    ) -> None:
+        super().__init__()
+        self.resolution, self.dim = resolution, dim
+        half, quarter, eighth = widths
+        self.stem = nn.Conv3d(16, half, 3, padding=1, bias=False)
+        self.stem_norm = nn.BatchNorm3d(half)
+        self.stages = nn.Sequential(
+            ResidualBlock(half, half),
+            ResidualBlock(half, quarter, stride=2),
+            ResidualBlock(quarter, quarter),
+            ResidualBlock(quarter, eighth, stride=2),
+            ResidualBlock(eighth, eighth),
+        )
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Linear(eighth * (resolution // 8) ** 3, dim)
+        self.centres = nn.Parameter(torch.randn(classes, dim))
+
+    def forward(self, occupancy: Tensor) -> Tensor:
+        """Embeds grids.
+
+        Args:
+            occupancy: (B, R, R, R) float, 1 where filled, [x, y, z] with y up.
+
+        Returns:
+            (B, D) float, unit rows.
+        """
+        x = folded(filled_and_surface(occupancy)).to(self.head.weight.dtype)
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        x = F.relu(self.stem_norm(self.stem(x)))
+        x = self.stages(x).flatten(1)
+        return F.normalize(self.head(self.dropout(x)), dim=1)
+
+
+def filled_and_surface(occupancy: Tensor) -> Tensor:
+    """(B, R, R, R) to (B, 2, R, R, R) bool."""
+    filled = occupancy[:, None] > 0.5
+    return torch.cat([filled, filled & ~_eroded(filled)], dim=1)
+
+
+def folded(x: Tensor) -> Tensor:
+    """(B, C, R, R, R) to (B, 8 C, R / 2, R / 2, R / 2)."""
+    batch, channels, size = x.shape[:3]
+    half = size // 2
+    x = x.view(batch, channels, half, 2, half, 2, half, 2)
+    return x.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, 8 * channels, half, half, half)

@@ -7,39 +7,36 @@ mean of those of the last steps, which answer better than the last ones.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import math
 import os
-import pickle
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from voxel_models.data import (
     UNLABELLED,
+    VARIATION,
     GridData,
+    Variation,
     draw_view,
     read_grids,
     sampling_weights,
     seen_from_one_side,
 )
+from voxel_models.loop import optimise
 from voxel_models.losses import TERMS, losses
 from voxel_models.registry import WeightsError, create_model, pick_device
 
-_CHECKPOINT_STEPS = 100
-_WARM_UP_STEPS = 100
-_KEPT = 0.997  # of the running mean, each step
 # bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
 # smaller than 4³ (torch 2.13), as it is when the input is smaller than 32³.
 _HALF_FROM = 32
+
+Batch = tuple[NDArray[np.bool_], NDArray[np.int64]]
+"""Grids and the rows of the data that they show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,9 @@ class Recipe:
         rate: the highest learning rate.
         seed: of everything random.
         strengths: of what varies the first and the second view of an asset, 0 to 1.
+        view: weight of the term that tells assets apart.
         turn: weight of the term that makes both views embed alike.
-        stretch: by how much a view may be scaled down along one axis against another.
+        variation: of views.
         one_view: share of views that are what a depth camera sees from one side.
     """
 
@@ -64,8 +62,9 @@ class Recipe:
     rate: float = 2e-3
     seed: int = 0
     strengths: tuple[float, float] = (0.0, 1.0)
+    view: float = TERMS["view"]
     turn: float = TERMS["turn"]
-    stretch: float = 0.2
+    variation: Variation = VARIATION
     one_view: float = 0.0
 
 
@@ -80,6 +79,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
 
     Raises:
         FloatingPointError: the loss is no number; the last checkpoint stays.
+        OSError: a checkpoint cannot be written; the one before stays.
         WeightsError: the weights to begin with, or the checkpoint, are damaged or do not fit.
     """
     torch.manual_seed(recipe.seed)
@@ -89,57 +89,34 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
     if start_from:
         _begin_with(model, start_from)
     model.to(device)
-    mean = copy.deepcopy(model)
     teacher = None if data.teacher is None else torch.from_numpy(data.teacher)
     head = nn.Linear(int(model.dim), 1 if teacher is None else teacher.shape[1])  # type: ignore
     head.to(device)
-    parameters = [*model.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, recipe.rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step, recipe.steps))
-    parts = {
-        "model": model, "mean": mean, "head": head, "optimiser": optimiser, "schedule": schedule
-    }  # fmt: skip
-    start = _resumed(parts, checkpoint, device)
-
     sampling = sampling_weights(data)
-    weights = torch.tensor(list((TERMS | {"turn": recipe.turn}).values()), device=device)
-    began, sums = time.monotonic(), np.zeros(len(TERMS) + 1)
-    model.train()
-    # The next batch is drawn while the network works on this one.
-    with ThreadPoolExecutor(1) as pool:
-        upcoming = pool.submit(_draw_batch, data, sampling, recipe, start)
-        for step in range(start, recipe.steps):
-            grids, rows = upcoming.result()
-            upcoming = pool.submit(_draw_batch, data, sampling, recipe, step + 1)
-            torch.manual_seed(recipe.seed + step)  # dropout: a resumed run is the unbroken one
-            with torch.autocast(device.type, torch.bfloat16, enabled=data.resolution >= _HALF_FROM):
-                embeddings = model(torch.from_numpy(grids).to(device).float())
-            labels = torch.from_numpy(data.labels[rows]).to(device)
-            vectors = None if teacher is None else teacher[rows].to(device)
-            terms = losses(embeddings.float(), labels, model.centres, vectors, head)  # type: ignore
-            loss = (terms * weights).sum()
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss.item()} at step {step}; the last checkpoint is {checkpoint}"
-                )
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            schedule.step()
-            _follow(mean, model, step)
-            sums += [loss.item(), *terms.tolist()]
-            if (step + 1) % _CHECKPOINT_STEPS == 0:
-                _report(step + 1, recipe.steps, sums / _CHECKPOINT_STEPS, began, start)
-                sums[:] = 0
-                state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}  # type: ignore[attr-defined]
-                _save_checkpoint(checkpoint, state | {"step": step + 1})
-    return mean.eval()
+    weights = torch.tensor(
+        list((TERMS | {"view": recipe.view, "turn": recipe.turn}).values()), device=device
+    )
 
+    def loss_of(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        grids, rows = batch
+        with torch.autocast(device.type, torch.bfloat16, enabled=data.resolution >= _HALF_FROM):
+            embeddings = model(torch.from_numpy(grids).to(device).float())
+        labels = torch.from_numpy(data.labels[rows]).to(device)
+        vectors = None if teacher is None else teacher[rows].to(device)
+        terms = losses(embeddings.float(), labels, model.centres, vectors, head)  # type: ignore
+        return (terms * weights).sum(), terms
 
-def _pace(step: int, steps: int) -> float:
-    """Share of the highest learning rate: rising at first, then along a cosine down to 0."""
-    return min(1, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+    return optimise(
+        model,
+        lambda step: _draw_batch(data, sampling, recipe, step),
+        loss_of,
+        list(TERMS),
+        recipe.steps,
+        recipe.rate,
+        recipe.seed,
+        checkpoint,
+        head,
+    )
 
 
 def _begin_with(model: nn.Module, name: str) -> None:
@@ -153,63 +130,18 @@ def _begin_with(model: nn.Module, name: str) -> None:
         raise WeightsError(f"{name}: cannot be started from ({reason})") from error
 
 
-def _resumed(parts: dict[str, Any], checkpoint: Path, device: torch.device) -> int:
-    """Brings all parts to where the checkpoint stands, and returns its step."""
-    if not checkpoint.is_file():
-        return 0
-    try:
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-    except (KeyError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{checkpoint}: of another run, or damaged; delete it") from error
-    print(f"goes on from step {state['step']}", flush=True)
-    return int(state["step"])
-
-
-def _follow(mean: nn.Module, model: nn.Module, step: int) -> None:
-    """Moves a running mean of weights towards them, fast at first."""
-    fresh = 1 - min(_KEPT, (step + 1) / (step + 11))
-    with torch.no_grad():
-        states = mean.state_dict().values(), model.state_dict().values()
-        for kept, now in zip(*states, strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(now, fresh)
-            else:
-                kept.copy_(now)
-
-
-def _draw_batch(
-    data: GridData, weights: NDArray[np.float64], recipe: Recipe, step: int
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _draw_batch(data: GridData, weights: NDArray[np.float64], recipe: Recipe, step: int) -> Batch:
     """(2 B, R, R, R): two views of B assets, first one of each; and (B,) rows of the data."""
     rng = np.random.default_rng((recipe.seed, step))
     rows = rng.choice(len(weights), recipe.batch, replace=len(weights) < recipe.batch, p=weights)
     views = []
     for strength in recipe.strengths:
         for row in rows:
-            view = draw_view(data.packed[row], data.resolution, rng, strength, recipe.stretch)
+            view = draw_view(data.packed[row], data.resolution, rng, strength, recipe.variation)
             if rng.random() < recipe.one_view:
                 view = seen_from_one_side(view, int(rng.integers(4)), rng.uniform(0.3, 0.7))
             views.append(view)
     return np.stack(views), rows
-
-
-def _report(step: int, steps: int, means: NDArray[np.float64], began: float, start: int) -> None:
-    seconds = time.monotonic() - began
-    left = seconds / (step - start) * (steps - step)
-    terms = "  ".join(f"{name} {mean:.3f}" for name, mean in zip(TERMS, means[1:], strict=True))
-    print(
-        f"step {step}/{steps}  loss {means[0]:.3f}  {terms}  "
-        f"{seconds / 60:.1f} min, {left / 60:.1f} left",
-        flush=True,
-    )
-
-
-def _save_checkpoint(path: Path, state: dict[str, object]) -> None:
-    temporary = path.with_suffix(".partial")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
 
 
 def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
@@ -275,13 +207,13 @@ def main() -> None:
         options.rate,
         options.seed,
         tuple(options.strengths),
-        options.turn,
+        turn=options.turn,
     )
     assets, labelled = len(data.labels), int((data.labels != UNLABELLED).sum())
     print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
     try:
         model = train(data, recipe, options.out.with_suffix(".checkpoint"), options.start_from)
-    except (WeightsError, FloatingPointError) as error:
+    except (WeightsError, FloatingPointError, OSError) as error:
         parser.exit(1, f"{error}\n")
     save_trained(
         model,

@@ -10,7 +10,10 @@ import sys
 import typer
 from rich.markup import escape
 
+from shapesim.cli.arrivals import arrivals
+from shapesim.cli.complete import complete
 from shapesim.cli.console import stderr
+from shapesim.cli.duplicates import duplicates
 from shapesim.cli.embed import embed
 from shapesim.cli.index import index
 from shapesim.cli.render import render
@@ -26,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (index, swap, search, tag, render, embed, voxelize):
+for command in (index, swap, arrivals, duplicates, search, tag, render, complete, embed, voxelize):
     app.command()(command)
 app.add_typer(tags, name="tags")
 

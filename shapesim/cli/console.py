@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -26,6 +27,9 @@ from rich.progress import (
 from rich.text import Text
 
 from shapesim.errors import AssetError, GalleryNotFoundError, ShapesimError
+
+if TYPE_CHECKING:
+    from shapesim.swap import Filters
 
 # Into a file or another program, lines are as long as they must be.
 stdout = Console(width=None if sys.stdout.isatty() else 200)
@@ -59,6 +63,55 @@ TagOption = Annotated[
     str | None,
     typer.Option(
         metavar="TAG", help="Only assets with this tag (see 'tags apply').", show_default=False
+    ),
+]
+MaxTrianglesOption = Annotated[
+    int | None, typer.Option(min=1, help="Only assets of no more triangles.", show_default=False)
+]
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format", metavar="SUFFIX", help="Only such files, such as glb.", show_default=False
+    ),
+]
+LicenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--licence",
+        "--license",
+        help="Only assets that their catalogue gives this licence.",
+        show_default=False,
+    ),
+]
+MaxPriceOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Only assets that their catalogue gives no higher price.", show_default=False
+    ),
+]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Only assets below this folder.", show_default=False
+    ),
+]
+
+
+class Need(StrEnum):
+    """What an asset can be asked to have."""
+
+    RIG = "rig"
+    ANIMATIONS = "animations"
+    TEXTURES = "textures"
+    UVS = "uvs"
+    NORMALS = "normals"
+    WATERTIGHT = "watertight"
+
+
+NeedsOption = Annotated[
+    list[Need] | None,
+    typer.Option(
+        "--needs", help="Only assets that have this; may be repeated.", show_default=False
     ),
 ]
 SheetOption = Annotated[
@@ -145,6 +198,31 @@ def parse_since(text: str | None) -> datetime | None:
     except ValueError:
         raise typer.BadParameter(f"'{text}' is neither a span like 7d nor a date") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def make_filters(
+    new_since: str | None,
+    tag: str | None,
+    max_triangles: int | None,
+    formats: Sequence[str] | None,
+    licence: str | None,
+    max_price: float | None,
+    store: Path | None,
+    needs: Sequence[Need] | None,
+) -> Filters:
+    """The filters that options ask for."""
+    from shapesim.swap import Filters
+
+    return Filters(
+        new_since=parse_since(new_since),
+        tag=tag,
+        max_triangles=max_triangles,
+        formats=tuple(suffix.lower().lstrip(".") for suffix in formats or ()),
+        licence=licence,
+        max_price=max_price,
+        store=store.resolve() if store else None,
+        needs=tuple(needs or ()),
+    )
 
 
 def check_writable(out: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shapesim.gallery import Gallery
+    from shapesim.listings import Listing
     from shapesim.meshes.loading import UpAxis
     from shapesim.types import Asset, Match
 
@@ -65,6 +66,9 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
     if pictures:
         table.add_column("", width=_CELLS)
     table.add_column("score", justify="right")
+    fitted = any(match.swap for match in matches)
+    if fitted:
+        table.add_column("fit", justify="right")
     table.add_column("asset", overflow="fold")
     table.add_column("triangles", justify="right")
     table.add_column("size", justify="right", no_wrap=True)
@@ -75,18 +79,34 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
             name += " [green](same geometry)[/green]"
         if match.variants:
             name += f" [dim]+{len(match.variants)} variants[/dim]"
+        if match.asset.listing.name:
+            name = f"{escape(match.asset.listing.name)} [dim]{name}[/dim]"
+        if offer := _offer(match.asset.listing):
+            name += f"\n[dim]{escape(offer)}[/dim]"
         if match.asset.tags:
             name += f"\n[dim]{escape(', '.join(match.asset.tags))}[/dim]"
+        if match.swap:
+            name += "".join(f"\n[green]+ {escape(gain)}[/green]" for gain in match.swap.gains)
+            name += "".join(f"\n[red]- {escape(loss)}[/red]" for loss in match.swap.losses)
+            if match.swap.warning:
+                name += f"\n[yellow]! {escape(match.swap.warning)}[/yellow]"
         table.add_row(
             str(rank),
             *([pictures.get(match.asset.path, "")] if pictures else []),
             f"{match.score:.2f}",
+            *([f"{match.swap.fit.iou:.0%}" if match.swap else ""] if fitted else []),
             name,
             f"{match.asset.triangles:,}",
             _size(match.asset),
             match.asset.arrived_at[:10],
         )
     return table
+
+
+def _offer(listing: Listing) -> str:
+    """What the store's catalogue says of licence, price and where to get it."""
+    price = None if listing.price is None else f"price {listing.price:g}"
+    return ", ".join(part for part in (listing.licence, price, listing.url) if part)
 
 
 def _size(asset: Asset) -> str:

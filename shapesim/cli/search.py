@@ -48,7 +48,7 @@ def search(
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
     from shapesim.reading import read_pictures
-    from shapesim.swap import Query, recommend
+    from shapesim.swap import Filters, Query, recommend
 
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
@@ -59,6 +59,6 @@ def search(
             raise typer.Exit(1)
         asked = zip(*embedder.embed_shown(list(good.values())), strict=True)
         queries = [Query(vector, view=view) for vector, view in asked]
-        results = recommend(opened, embedder, queries, k, since, tag)
+        results = recommend(opened, embedder, queries, k, Filters(since, tag))
         matches = dict(zip(good, results, strict=True))
         show(opened, matches, "Looks like", as_json, sheet, new_since)

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from shapesim.cli.console import (
+    FormatOption,
     GalleryOption,
     JsonOption,
+    LicenceOption,
+    MaxPriceOption,
+    MaxTrianglesOption,
+    NeedsOption,
     NewSinceOption,
     SheetOption,
     Space,
+    StoreOption,
     TagOption,
     UpOption,
     check_writable,
     gallery_folder,
-    parse_since,
+    make_filters,
+    progress_bar,
     report_failures,
+    stderr,
 )
 from shapesim.cli.results import show
 from shapesim.errors import AssetError
+
+if TYPE_CHECKING:
+    from shapesim.meshes.loading import UpAxis
+    from shapesim.swap import FitOptions
+    from shapesim.types import Match
 
 
 def swap(
@@ -30,7 +45,38 @@ def swap(
     by: Annotated[Space, typer.Option(help="What has to be alike.")] = "both",
     new_since: NewSinceOption = None,
     tag: TagOption = None,
+    max_triangles: MaxTrianglesOption = None,
+    formats: FormatOption = None,
+    licence: LicenceOption = None,
+    max_price: MaxPriceOption = None,
+    store: StoreOption = None,
+    needs: NeedsOption = None,
+    fit: Annotated[
+        bool, typer.Option(help="Find how each match would stand in the asset's place.")
+    ] = True,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Matches may be mirrored.")] = False,
+    stretch: Annotated[
+        bool, typer.Option("--stretch", help="Each axis of a match may be scaled by itself.")
+    ] = False,
+    any_up: Annotated[
+        bool, typer.Option("--any-up", help="Matches may be laid on any of their sides.")
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write each match as GLB that stands in the asset's place, and swap.json.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Export into a folder that holds something.")
+    ] = False,
     sheet: SheetOption = None,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Complete the assets first; then shape alone counts."),
+    ] = False,
     gallery: GalleryOption = None,
     up: UpOption = None,
     as_json: JsonOption = False,
@@ -44,17 +90,28 @@ def swap(
 
       shapesim swap my_asset.fbx --tag chair --sheet chairs.png
 
+      shapesim swap hero.fbx --needs rig --max-triangles 5000 --export fitted/
+
+      shapesim swap scan.ply --partial
+
       shapesim swap my_asset.fbx --json | jq .matches[0].path
     """
-    since = parse_since(new_since)
+    filters = make_filters(new_since, tag, max_triangles, formats, licence, max_price, store, needs)
     if sheet:
         check_writable(sheet)
-    from shapesim.embedders import EMBEDDERS
+    if export and not fit:
+        raise typer.BadParameter("what is exported has to be fitted; leave out --no-fit")
+    from shapesim.embedders import EMBEDDERS, PartialShapeEmbedder
+    from shapesim.exporting import check_export
     from shapesim.gallery import Gallery
     from shapesim.reading import ReadAsset, read_assets
-    from shapesim.swap import Query, recommend
+    from shapesim.swap import FitOptions, Query, recommend
 
-    embedder = EMBEDDERS[by]()
+    if export:
+        check_export(export, force)
+    if partial and by == "look":
+        raise typer.BadParameter("what is incomplete is found by shape; leave out --by look")
+    embedder = PartialShapeEmbedder() if partial else EMBEDDERS[by]()
     with Gallery(gallery_folder(gallery)) as opened:
         # The order of completion is not the order asked for.
         found = dict(read_assets(list(dict.fromkeys(assets)), embedder, up))
@@ -68,6 +125,37 @@ def swap(
             Query(vector, asset.signature)
             for vector, asset in zip(vectors, good.values(), strict=True)
         ]
-        results = recommend(opened, embedder, queries, k, since, tag)
-        matches = dict(zip(good, results, strict=True))
+        results = recommend(opened, embedder, queries, k, filters)
+        matches: dict[Path, Sequence[Match]] = dict(zip(good, results, strict=True))
+        if fit:
+            matches = _fitted(matches, up, FitOptions(mirror, stretch, any_up))
         show(opened, matches, "Replacements for", as_json, sheet, new_since, up)
+        if export:
+            _export(matches, {path: asset.unit for path, asset in good.items()}, export)
+
+
+def _fitted(
+    matches: Mapping[Path, Sequence[Match]], up: UpAxis | None, options: FitOptions
+) -> dict[Path, Sequence[Match]]:
+    from shapesim.swap import Replaced
+
+    fitted: dict[Path, Sequence[Match]] = {}
+    failures: list[AssetError] = []
+    with progress_bar("fitting") as bar:
+        for path, found in matches.items():
+            fitted[path], failed = Replaced(path, up).fitted(found, options)
+            failures += failed
+            bar.update(bar.task_ids[0], advance=1, total=len(matches))
+    report_failures(failures)
+    return fitted
+
+
+def _export(
+    matches: Mapping[Path, Sequence[Match]], units: Mapping[Path, float | None], folder: Path
+) -> None:
+    from shapesim.exporting import export
+
+    failures = export(matches, units, folder)
+    report_failures(failures)
+    count = sum(match.swap is not None for found in matches.values() for match in found)
+    stderr.print(f"exported: {count - len(failures)} matches to {escape(str(folder))}")

@@ -3,6 +3,7 @@
 from shapesim.embedders.base import Embedder
 from shapesim.embedders.both import BothEmbedder, fuse
 from shapesim.embedders.look import LookEmbedder
+from shapesim.embedders.partial import PartialShapeEmbedder
 from shapesim.embedders.shape import ShapeEmbedder
 
 EMBEDDERS: dict[str, type[Embedder]] = {
@@ -12,4 +13,12 @@ EMBEDDERS: dict[str, type[Embedder]] = {
 }
 """The default embedder of each space."""
 
-__all__ = ["EMBEDDERS", "BothEmbedder", "Embedder", "LookEmbedder", "ShapeEmbedder", "fuse"]
+__all__ = [
+    "EMBEDDERS",
+    "BothEmbedder",
+    "Embedder",
+    "LookEmbedder",
+    "PartialShapeEmbedder",
+    "ShapeEmbedder",
+    "fuse",
+]

@@ -5,22 +5,24 @@ A batch of files is one transaction: a process killed at any moment loses at mos
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import GalleryError
+from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
-from shapesim.types import Asset, Embeddings
+from shapesim.types import Asset, Embeddings, Traits
 
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE gallery (
     id TEXT NOT NULL  -- random: a graph belongs to one gallery
@@ -66,6 +68,8 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 """,
     3: "ALTER TABLE vectors ADD COLUMN views BLOB",  # float16, those of single views
+    # JSON of Traits, and of what the store says of an asset.
+    4: "ALTER TABLE files ADD COLUMN traits TEXT;\nALTER TABLE files ADD COLUMN listing TEXT",
 }
 
 
@@ -107,6 +111,7 @@ class FileRecord:
     unit: float | None = None
     signature: NDArray[np.float32] | None = None
     thumbnail: bytes | None = None
+    traits: Traits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +255,13 @@ class Catalogue:
                 db.execute("UPDATE files SET path = '/' || path WHERE id = ?", (record.replaces,))
                 cursor = db.execute(
                     "INSERT INTO files (store, path, size, mtime, sha256, arrived_at, reason,"
-                    " reader, triangles, x, y, z, unit, signature)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " reader, triangles, x, y, z, unit, signature, traits)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         record.store, record.path, record.size, record.mtime, record.sha256,
                         record.arrived_at, record.reason, record.reader, record.triangles,
                         *(record.extents or (None, None, None)), record.unit, signature,
+                        json.dumps(asdict(record.traits)) if record.traits else None,
                     ),
                 )  # fmt: skip
                 new = cursor.lastrowid
@@ -286,6 +292,13 @@ class Catalogue:
         """Records a new (id, size, mtime) of files whose content has not changed."""
         with self._transaction() as db:
             db.executemany("UPDATE files SET size = ?2, mtime = ?3 WHERE id = ?1", list(files))
+
+    def set_listings(self, store: int, listings: Mapping[str, Listing]) -> None:
+        """Replaces what a store says of its assets, by path."""
+        rows = [(json.dumps(listing.to_json()), store, path) for path, listing in listings.items()]
+        with self._transaction() as db:
+            db.execute("UPDATE files SET listing = NULL WHERE store = ?", (store,))
+            db.executemany("UPDATE files SET listing = ? WHERE store = ? AND path = ?", rows)
 
     def set_arrivals(self, arrivals: Iterable[tuple[int, str]]) -> None:
         """Records another arrival time for files by id."""
@@ -321,10 +334,14 @@ class Catalogue:
         """All assets by id, ordered by store and path."""
         roots = self.stores()
         rows = self._rows(
-            "SELECT id, store, path, triangles, x, y, z, unit, arrived_at, signature FROM files"
+            "SELECT files.id, store, path, triangles, x, y, z, unit, arrived_at, signature,"
+            " traits, listing, up FROM files JOIN stores ON store = stores.id"
             " WHERE reason IS NULL ORDER BY store, path"
         )
         tags = self.tags()
+        listings = {
+            int(str(row[0])): Listing.from_json(json.loads(str(row[11]))) for row in rows if row[11]
+        }
         return {
             int(str(row[0])): Asset(
                 path=roots[int(str(row[1]))] / str(row[2]),
@@ -334,7 +351,11 @@ class Catalogue:
                 unit=None if row[7] is None else float(str(row[7])),
                 arrived_at=str(row[8]),
                 signature=np.frombuffer(row[9], np.float32),  # type: ignore[call-overload]
-                tags=tags.get(int(str(row[0])), {}),
+                tags=dict.fromkeys(listings.get(int(str(row[0])), Listing()).tags, 1.0)
+                | tags.get(int(str(row[0])), {}),
+                traits=_traits(row[10]),
+                up=row[12],  # type: ignore[arg-type]
+                listing=listings.get(int(str(row[0])), Listing()),
             )
             for row in rows
         }
@@ -371,3 +392,10 @@ class Catalogue:
             (space, fingerprint),
         )
         return {int(str(row[0])) for row in rows}
+
+
+def _traits(text: object) -> Traits | None:
+    if text is None:
+        return None
+    given = json.loads(str(text))
+    return Traits(**(given | {"animations": tuple(given["animations"])}))

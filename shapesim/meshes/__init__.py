@@ -2,5 +2,6 @@
 
 from shapesim.meshes.finding import FoundAssets, find_assets
 from shapesim.meshes.loading import SUFFIXES, load_mesh
+from shapesim.meshes.saving import save_mesh
 
-__all__ = ["SUFFIXES", "FoundAssets", "find_assets", "load_mesh"]
+__all__ = ["SUFFIXES", "FoundAssets", "find_assets", "load_mesh", "save_mesh"]

@@ -32,6 +32,10 @@ _UNIT_BINARY = re.compile(
 )
 _UNIT_ASCII = re.compile(rb'"UnitScaleFactor",\s*"double"(?:,\s*"[A-Za-z]*")+,\s*([-+\d.eE]+)')
 
+# Assimp's binding hides these, too. In the first form a file is binary, in the second it is text.
+_JOINTS = re.compile(rb'\0\x01ModelS\x08\0\0\0LimbNode|"Model::[^"]*", "LimbNode"')
+_ANIMATIONS = re.compile(rb'S.{3}\0([^\0]{1,99})\0\x01AnimStack|"AnimStack::([^"]+)"', re.DOTALL)
+
 
 def load_fbx(path: Path) -> Loaded:
     """Loads an FBX file; y up, since Assimp applies the file's axis system."""
@@ -51,6 +55,13 @@ def load_fbx(path: Path) -> Loaded:
         unit=_unit(data),
         # Colours are as artists see them; Blender's exporter writes its own linear values.
         linear=bool(_BLENDER.search(data[:_HEAD])),
+        joints=len(_JOINTS.findall(data)),
+        animations=[
+            name.decode(errors="replace")
+            for one in _ANIMATIONS.findall(data)
+            for name in one
+            if name
+        ],
         warnings=sorted(set(warnings)),
     )
 

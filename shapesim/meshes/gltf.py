@@ -44,6 +44,11 @@ def load_gltf(path: Path) -> Loaded:
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
     loaded = from_trimesh(scene)
     loaded.up, loaded.unit, loaded.warnings = "y", 1.0, resolver.missing
+    loaded.joints = len({joint for skin in tree.get("skins", []) for joint in skin["joints"]})
+    loaded.animations = [
+        str(animation.get("name") or f"animation {number}")
+        for number, animation in enumerate(tree.get("animations", []), 1)
+    ]
     # The format demands linear colours; UniGLTF 1, by which Asset Forge exports, wrote sRGB.
     loaded.linear = not str(tree.get("asset", {}).get("generator", "")).startswith("UniGLTF-1.")
     return loaded

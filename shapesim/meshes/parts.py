@@ -44,6 +44,8 @@ class Loaded:
         up: the axis that the file names; None where it names none.
         unit: metres per unit; None where it does not say.
         linear: whether colours are proportional to light; else they are sRGB, as artists see them.
+        joints: of its rig.
+        animations: their names.
         warnings: what the file names but does not have.
     """
 
@@ -51,6 +53,8 @@ class Loaded:
     up: Literal["x", "y", "z"] | None = None
     unit: float | None = None
     linear: bool = False
+    joints: int = 0
+    animations: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -133,6 +137,8 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
         ),
         unit=loaded.unit,
         upright=upright,
+        joints=loaded.joints,
+        animations=tuple(dict.fromkeys(loaded.animations)),
         warnings=tuple(loaded.warnings),
     )
 

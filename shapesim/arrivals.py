@@ -1,0 +1,137 @@
+"""Which newly arrived assets would improve a game."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from shapesim.embedders import Embedder
+from shapesim.errors import AssetError
+from shapesim.gallery import Gallery
+from shapesim.meshes.loading import UpAxis
+from shapesim.swap import Filters, FitOptions, Query, Replaced, rank_score, recommend
+from shapesim.types import Match
+
+_NEAR = 6  # matches that are looked at for each asset
+_VARIANTS = 10  # of one geometry that are looked at
+_LEAST_SCORE = 0.6
+_LEAST_IOU = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A newly arrived asset that would improve a game's.
+
+    Attributes:
+        match: the asset, fitted.
+        reason: why, in words.
+    """
+
+    match: Match
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``arrivals --json``."""
+        assert self.match.swap is not None
+        asset, swap = self.match.asset, self.match.swap
+        return {
+            "path": str(asset.path),
+            "score": round(self.match.score, 4),
+            "iou": round(swap.fit.iou, 4),
+            "gains": list(swap.gains),
+            "losses": list(swap.losses),
+            "reason": self.reason,
+            "arrived_at": asset.arrived_at,
+            "transform": swap.transform.tolist(),
+        }
+
+
+def find_news(
+    gallery: Gallery,
+    embedder: Embedder,
+    game: Mapping[Path, Query],
+    since: datetime,
+    filters: Filters,
+    up: UpAxis | None = None,
+) -> Iterator[tuple[Path, list[News] | AssetError]]:
+    """For each asset of a game the arrivals that would improve it, best first.
+
+    One that improves it is alike and fits, has at least one gain, and is not outdone by what was
+    there before: no older asset fits better and has the same gains.
+
+    Args:
+        gallery: that is searched.
+        embedder: that made the queries' vectors.
+        game: the assets that the game uses.
+        since: what arrived at this time or later is new.
+        filters: what an arrival must be like.
+        up: the up axis of all the game's files; None for what each file says.
+    """
+    queries = list(game.values())
+    new = recommend(gallery, embedder, queries, _NEAR, replace(filters, new_since=since))
+    old = recommend(gallery, embedder, queries, _NEAR, filters)
+    for path, arrived, known in zip(game, new, old, strict=True):
+        alike = [match for match in _unfolded(arrived) if match.score >= _LEAST_SCORE]
+        if not alike:
+            yield path, []
+            continue
+        try:
+            replaced = Replaced(path, up)
+        except AssetError as error:
+            yield path, error
+            continue
+        before = [
+            match
+            for match in _unfolded(known)
+            if datetime.fromisoformat(match.asset.arrived_at) < since
+        ]
+        yield path, _improving(replaced, alike, before)
+
+
+def _unfolded(matches: Sequence[Match]) -> list[Match]:
+    """Variants as matches of their own: of one shape, the one with fewer triangles may be news."""
+    return [
+        replace(match, asset=asset, variants=())
+        for match in matches
+        for asset in (match.asset, *match.variants[:_VARIANTS])
+    ]
+
+
+def _improving(replaced: Replaced, arrived: list[Match], before: list[Match]) -> list[News]:
+    fitted, _ = replaced.fitted(arrived, FitOptions())
+    better = [
+        match
+        for match in fitted
+        if match.swap and match.swap.gains and match.swap.fit.iou >= _LEAST_IOU
+    ]
+    if not better:
+        return []
+    least = min(match.score for match in better)
+    older, _ = replaced.fitted([m for m in before if m.score > least - 0.2], FitOptions())
+    news = []
+    for match in sorted(better, key=rank_score, reverse=True):
+        assert match.swap is not None
+        gains = _kinds(match.swap.gains)
+        rivals = [other for other in older if other.swap and gains <= _kinds(other.swap.gains)]
+        rival = max(rivals, key=rank_score, default=None)
+        if rival is None or rank_score(rival) < rank_score(match):
+            news.append(News(match, _reason(match, rival)))
+    return news
+
+
+def _kinds(gains: Sequence[str]) -> set[str]:
+    """Gains without their figures."""
+    return {gain.partition(" (")[0] for gain in gains}
+
+
+def _reason(match: Match, rival: Match | None) -> str:
+    assert match.swap is not None
+    words = f"fits {match.swap.fit.iou:.0%}, {'; '.join(match.swap.gains)}"
+    if match.swap.losses:
+        words += f"; but {'; '.join(match.swap.losses)}"
+    if rival is not None:
+        words += f"; better than {rival.asset.id}, which was there before"
+    return words

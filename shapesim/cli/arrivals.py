@@ -1,0 +1,141 @@
+"""``shapesim arrivals``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from shapesim.cli.console import (
+    FormatOption,
+    GalleryOption,
+    JsonOption,
+    LicenceOption,
+    MaxPriceOption,
+    MaxTrianglesOption,
+    NeedsOption,
+    Space,
+    StoreOption,
+    TagOption,
+    UpOption,
+    gallery_folder,
+    make_filters,
+    parse_since,
+    progress_bar,
+    report_failures,
+    report_lines,
+    stderr,
+    stdout,
+)
+from shapesim.errors import AssetError, ShapesimError
+
+if TYPE_CHECKING:
+    from shapesim.arrivals import News
+
+NO_NEWS = 3
+
+
+def arrivals(
+    game: Annotated[Path, typer.Argument(metavar="GAME_DIR", help="The assets that a game uses.")],
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="What is new: 12h, 7d, 2w, or a date.")
+    ] = "7d",
+    by: Annotated[Space, typer.Option(help="What has to be alike.")] = "both",
+    tag: TagOption = None,
+    max_triangles: MaxTrianglesOption = None,
+    formats: FormatOption = None,
+    licence: LicenceOption = None,
+    max_price: MaxPriceOption = None,
+    store: StoreOption = None,
+    needs: NeedsOption = None,
+    gallery: GalleryOption = None,
+    up: UpOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newly arrived assets that would improve those that a game uses.
+
+    Exits with 0 if there are any, with 3 if there are none. Run 'shapesim index' first, to let the
+    gallery know what has arrived.
+
+    Examples:
+      shapesim arrivals my_game/assets
+
+      shapesim index && shapesim arrivals my_game/assets --since 1d --json
+
+      shapesim arrivals my_game/assets --max-triangles 5000 --licence CC0-1.0
+    """
+    moment = parse_since(since) or datetime.now(UTC)
+    filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
+    if not game.is_dir():
+        raise ShapesimError(f"{game}: no such folder; name the folder of the game's assets")
+    from shapesim.arrivals import find_news
+    from shapesim.embedders import EMBEDDERS
+    from shapesim.gallery import Gallery
+    from shapesim.meshes import find_assets
+    from shapesim.reading import ReadAsset, read_assets
+    from shapesim.swap import Query
+
+    found = find_assets(game)
+    if not found.files:
+        raise ShapesimError(f"{game}: holds no mesh file")
+    report_lines([f"{path}: {reason}" for path, reason in found.unreadable], "yellow", "warning")
+    embedder = EMBEDDERS[by]()
+    failures: list[AssetError] = []
+    news: dict[Path, list[News]] = {}
+    with Gallery(gallery_folder(gallery)) as opened:
+        read: dict[Path, ReadAsset] = {}
+        with progress_bar("reading") as bar:
+            for path, result in read_assets(found.files, embedder, up):
+                bar.update(bar.task_ids[0], advance=1, total=len(found.files))
+                if isinstance(result, AssetError):
+                    failures.append(result)
+                else:
+                    read[path] = result
+        vectors = embedder.embed_prepared([asset.prepared for asset in read.values()])
+        queries = {
+            path: Query(vector, asset.signature)
+            for (path, asset), vector in zip(read.items(), vectors, strict=True)
+        }
+        ordered = {path: queries[path] for path in found.files if path in queries}
+        with progress_bar("comparing") as bar:
+            for path, improved in find_news(opened, embedder, ordered, moment, filters, up):
+                bar.update(bar.task_ids[0], advance=1, total=len(ordered))
+                if isinstance(improved, AssetError):
+                    failures.append(improved)
+                elif improved:
+                    news[path] = improved
+    report_failures(failures)
+    if as_json:
+        for path, improved in news.items():
+            entries = [one.to_json() for one in improved]
+            print(json.dumps({"asset": str(path), "arrivals": entries}))
+    elif news:
+        stdout.print(_table(news, since))
+    if not news:
+        stderr.print(f"no news: nothing that arrived since {since} would improve an asset")
+        raise typer.Exit(NO_NEWS)
+
+
+def _table(news: Mapping[Path, list[News]], since: str) -> Table:
+    table = Table(
+        title=f"Arrived since {escape(since)}, and better", title_justify="left",
+        box=box.SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("asset", overflow="fold")
+    table.add_column("score", justify="right")
+    table.add_column("arrival", overflow="fold")
+    for path, improved in news.items():
+        for number, one in enumerate(improved):
+            table.add_row(
+                escape(str(path)) if number == 0 else "",
+                f"{one.match.score:.2f}",
+                f"{escape(one.match.asset.id)}\n[dim]{escape(one.reason)}[/dim]",
+            )
+    return table

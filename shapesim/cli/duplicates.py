@@ -1,0 +1,54 @@
+"""``shapesim duplicates``."""
+
+from __future__ import annotations
+
+import json
+
+from rich.markup import escape
+
+from shapesim.cli.console import (
+    GalleryOption,
+    JsonOption,
+    gallery_folder,
+    progress_bar,
+    report_failures,
+    stderr,
+    stdout,
+)
+
+
+def duplicates(gallery: GalleryOption = None, as_json: JsonOption = False) -> None:
+    """List assets that are the same, or almost, and could be linked. Nothing is deleted.
+
+    In four tiers: exact (same bytes, or same geometry and colours), variants (same geometry in
+    other colours), transformed (turned, scaled, mirrored, moved), and remeshed (decimated,
+    subdivided, in another format).
+
+    Examples:
+      shapesim duplicates
+
+      shapesim duplicates --json | jq 'select(.tier == "exact")'
+    """
+    from shapesim.duplicates import TIERS, find_duplicates
+    from shapesim.embedders import ShapeEmbedder
+    from shapesim.gallery import Gallery
+
+    with Gallery(gallery_folder(gallery)) as opened, progress_bar("reading") as bar:
+
+        def show(step: str, done: int, total: int) -> None:
+            bar.update(bar.task_ids[0], description=step, completed=done, total=total)
+
+        groups, failures = find_duplicates(opened, ShapeEmbedder(), show)
+    report_failures(failures)
+    if as_json:
+        for group in groups:
+            print(json.dumps({"tier": group.tier, "paths": [str(path) for path in group.paths]}))
+        return
+    for tier in TIERS:
+        found = [group for group in groups if group.tier == tier]
+        if found:
+            stdout.print(f"[bold]{tier}[/bold], {len(found)} groups")
+        for group in found:
+            stdout.print("  " + "\n    ".join(escape(str(path)) for path in group.paths))
+    if not groups:
+        stderr.print("no duplicates")

@@ -1,0 +1,287 @@
+"""Assets that are one and the same, or almost: found by vectors, verified by geometry."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import networkx  # type: ignore[import-untyped]
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+
+from shapesim.embedders import Embedder
+from shapesim.errors import AssetError
+from shapesim.fitting import Surface, distance, fit
+from shapesim.gallery import Gallery
+from shapesim.geometry import moments
+from shapesim.meshes import load_mesh
+from shapesim.types import Asset, Material, Mesh
+from shapesim.workers import map_isolated
+
+Tier = Literal["exact", "variants", "transformed", "remeshed"]
+TIERS: tuple[Tier, ...] = ("exact", "variants", "transformed", "remeshed")
+
+_SAME = 2e-3  # of moments: one geometry, however it is cut into triangles
+_NEAR = 0.2  # of moments: simplified, perhaps
+_FEWER = 0.85  # times as many triangles at most: what has as many is another shape of a kit
+_ALIKE = 0.85  # cosine of what may be a simplified copy
+_NEIGHBOURS = 4  # geometries that each is compared with
+_SEARCHED = 40  # assets that are looked through for them
+_CLOSE = 1e-4  # of the size: rounding of another format or exporter
+_DISTANCE = 0.03  # of the size: within which most of a remeshed copy's surface is after the fit
+_MOST = 0.95
+_RIVALS, _LEAST = 1.2, 0.004  # times the nearest one's distance; what is always near
+_OVERLAP = 0.6  # least IoU then
+_RECOLOURED = 0.1  # share of the surface that has another colour
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Assets of which one would do.
+
+    Attributes:
+        tier: ``exact``: same bytes, or same geometry and colours in one format; ``variants``: same
+            geometry in other colours; ``transformed``: turned, scaled, mirrored or moved;
+            ``remeshed``: the same shape of other triangles, or in another format.
+        paths: of the files, sorted.
+    """
+
+    tier: Tier
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What pairs are compared by, but for the meshes themselves."""
+
+    moments: NDArray[np.float64]
+    areas: NDArray[np.float64]  # of the triangles, sorted, of sum 1
+    bounds: NDArray[np.float64]
+    colours: dict[tuple[float, ...], float]  # with the shares of the surface that have them
+
+
+def find_duplicates(
+    gallery: Gallery,
+    embedder: Embedder,
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> tuple[list[Group], list[AssetError]]:
+    """Groups of assets that are the same or almost.
+
+    Of an asset in several tiers, each tier's group names it. Nothing is changed or deleted.
+
+    Args:
+        gallery: whose assets are compared.
+        embedder: whose vectors find what may be alike.
+        progress: called with the step's name, how much of it is done, and how much there is.
+
+    Returns:
+        The groups by tier, and the files that are of no use now.
+    """
+    ids, vectors = gallery.vectors(embedder)
+    assets = [gallery.assets[id] for id in ids.tolist()]
+    described: dict[int, _Described] = {}
+    failures: list[AssetError] = []
+    rows = {asset.path: row for row, asset in enumerate(assets)}
+    results = map_isolated(_describe, assets, lambda asset: asset.path)
+    for done, (asset, result) in enumerate(results, 1):
+        if isinstance(result, AssetError):
+            failures.append(result)
+        else:
+            described[rows[asset.path]] = result
+        progress("reading", done, len(assets))
+    digests = {state.id: state.sha256 for state in gallery.catalogue.files().values()}
+    bytes_of = [digests[id] for id in ids.tolist()]
+    pairs: dict[Tier, list[tuple[int, int]]] = {tier: [] for tier in TIERS}
+    for a, b in _equal_moments(described):
+        same_bytes = bytes_of[a] == bytes_of[b]
+        tier = "exact" if same_bytes else _tier(assets[a], assets[b], described[a], described[b])
+        pairs[tier].append((a, b))
+    geometry = _components([pair for found in pairs.values() for pair in found], len(assets))
+    tasks = [
+        (assets[a], assets[b])
+        for a, b in _near(gallery, embedder, vectors, described, geometry)
+        if not _recoloured(described[a], described[b], unknown_in_plain=True)
+    ]
+    near: dict[tuple[int, int], float] = {}
+    for done, ((one, other), gap) in enumerate(map_isolated(_gap, tasks, lambda t: t[1].path), 1):
+        if not isinstance(gap, AssetError) and gap < _DISTANCE:
+            ends = geometry[rows[one.path]], geometry[rows[other.path]]
+            near[int(ends[0]), int(ends[1])] = gap
+        progress("comparing", done, len(tasks))
+    return _grouped(assets, pairs, geometry, near), failures
+
+
+def _describe(asset: Asset) -> _Described:
+    mesh = load_mesh(asset.path, asset.up)
+    triangles = mesh.triangles
+    sides = triangles[:, 1:] - triangles[:, :1]
+    areas = np.sort(np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1))
+    corners = mesh.corners
+    return _Described(
+        moments(mesh),
+        areas / areas.sum(),
+        np.stack([corners.min(axis=0), corners.max(axis=0)]),
+        _colours(mesh),
+    )
+
+
+def _colours(mesh: Mesh) -> dict[tuple[float, ...], float]:
+    """Colours, or a number of a texture's content, with the shares of the surface they cover."""
+    sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]
+    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    shares = np.bincount(mesh.face_materials, areas / areas.sum(), len(mesh.materials))
+    tint: tuple[float, ...] = ()
+    if mesh.colours is not None:
+        tint = tuple((mesh.colours[mesh.faces].mean(axis=(0, 1)) / 32).round().tolist())
+    seen: dict[tuple[float, ...], float] = {}
+    for material, share in zip(mesh.materials, shares.tolist(), strict=True):
+        key = (*np.round(material.colour, 1).tolist(), _texture(material), *tint)
+        seen[key] = seen.get(key, 0.0) + share
+    return seen
+
+
+def _texture(material: Material) -> int:
+    """A number of its content, 0 without one."""
+    if material.texture is None:
+        return 0
+    if isinstance(material.texture, Path):
+        return zlib.crc32(material.texture.read_bytes())
+    return zlib.crc32(material.texture.tobytes())
+
+
+def _equal_moments(described: Mapping[int, _Described]) -> list[tuple[int, int]]:
+    """Pairs of one geometry, however it stands and is cut into triangles."""
+    rows = np.array(sorted(described))
+    if len(rows) < 2:
+        return []
+    tree = KDTree(np.stack([described[row].moments for row in rows.tolist()]))
+    found = tree.query_pairs(_SAME, p=np.inf, output_type="ndarray").reshape(-1, 2)
+    return [(int(a), int(b)) for a, b in np.sort(rows[found], axis=1)]
+
+
+def _near(
+    gallery: Gallery,
+    embedder: Embedder,
+    vectors: NDArray[np.float32],
+    described: Mapping[int, _Described],
+    geometry: NDArray[np.int64],
+) -> list[tuple[int, int]]:
+    """Pairs of different geometries that may be one shape: one asset each, its nearest few."""
+    first = np.unique(geometry, return_index=True)[1]
+    rows = [row for row in first.tolist() if row in described]
+    if not rows:
+        return []
+    ids, _ = gallery.vectors(embedder)
+    order = {id: row for row, id in enumerate(ids.tolist())}
+    found, far = gallery.search(embedder, vectors[rows], _SEARCHED)
+    pairs: dict[tuple[int, int], tuple[int, int]] = {}
+    for row, others, gaps in zip(rows, found.tolist(), far.tolist(), strict=True):
+        met = {int(geometry[row])}
+        for id, gap in zip(others, gaps, strict=True):
+            other = order[id]
+            kind = int(geometry[other])
+            if gap > 1 - _ALIKE or len(met) > _NEIGHBOURS:
+                break
+            if kind in met or other not in described:
+                continue
+            met.add(kind)
+            change = np.abs(described[row].moments - described[other].moments).max()
+            fewer, more = sorted(len(described[end].areas) for end in (row, other))
+            if change <= _NEAR and fewer <= _FEWER * more:
+                pairs.setdefault((min(geometry[row], kind), max(geometry[row], kind)), (row, other))
+    return list(pairs.values())
+
+
+def _tier(asset: Asset, another: Asset, one: _Described, other: _Described) -> Tier:
+    """What two files of one geometry are to each other."""
+    if len(one.areas) != len(other.areas) or np.abs(one.areas - other.areas).max() > _SAME:
+        return "remeshed"
+    first, second = one.bounds, other.bounds
+    if asset.unit and another.unit:
+        first, second = first * asset.unit, second * another.unit
+    size = float(np.ptp(first, axis=0).max())
+    if np.abs(first - second).max() > _CLOSE * size or _turned(asset, another):
+        return "transformed"
+    if asset.path.suffix.lower() != another.path.suffix.lower():
+        return "remeshed"
+    return "variants" if _recoloured(one, other) else "exact"
+
+
+def _recoloured(one: _Described, other: _Described, unknown_in_plain: bool = False) -> bool:
+    """Whether a good part of the surface has other colours.
+
+    Args:
+        one: the first.
+        other: the second.
+        unknown_in_plain: whether what has one colour may have lost the others: tools for meshes
+            often do that.
+    """
+    if unknown_in_plain and 1 in (len(one.colours), len(other.colours)):
+        return False
+    everything = set(one.colours) | set(other.colours)
+    gaps = [abs(one.colours.get(key, 0) - other.colours.get(key, 0)) for key in everything]
+    return sum(gaps) / 2 > _RECOLOURED
+
+
+def _turned(one: Asset, other: Asset) -> bool:
+    """Whether meshes of equal bounds do not coincide: a half turn, or a mirror image."""
+    first, second = (
+        load_mesh(asset.path, asset.up).triangles.mean(axis=1) for asset in (one, other)
+    )
+    if one.unit and other.unit:
+        first, second = first * one.unit, second * other.unit
+    size = float(np.ptp(first, axis=0).max())
+    gaps = np.asarray(KDTree(first).query(second)[0])
+    return bool(gaps.max() > _CLOSE * size)
+
+
+def _gap(pair: tuple[Asset, Asset]) -> float:
+    """Within which distance most of two surfaces is of each other, one in the other's place."""
+    query, asset = (Surface(load_mesh(asset.path, asset.up)) for asset in pair)
+    found = fit(query, asset)
+    return distance(query, asset, found.transform, _MOST) if found.iou > _OVERLAP else np.inf
+
+
+def _components(pairs: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:
+    """(N,) numbers, equal for all that pairs join."""
+    ends = np.array(pairs, np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    numbers: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return numbers
+
+
+def _grouped(
+    assets: Sequence[Asset],
+    pairs: Mapping[Tier, Sequence[tuple[int, int]]],
+    geometry: NDArray[np.int64],
+    near: Mapping[tuple[int, int], float],
+) -> list[Group]:
+    """Of one geometry, what pairs join; of different ones, what is near each other throughout."""
+    groups = []
+    for tier in TIERS:
+        # What is exactly the same goes along.
+        joined = _components([*pairs["exact"], *pairs[tier]], len(assets))
+        touched = {int(joined[a]) for a, _ in pairs[tier]}
+        groups += [Group(tier, _paths(assets, joined == number)) for number in sorted(touched)]
+    best: dict[int, float] = {}
+    for ends, gap in near.items():
+        for end in ends:
+            best[end] = min(best.get(end, np.inf), gap)
+    graph = networkx.Graph()
+    for ends, gap in near.items():
+        # Of a kit's many like shapes, a simplified copy belongs to the one that is nearest.
+        if gap <= max(_RIVALS * min(best[end] for end in ends), _LEAST):
+            graph.add_edge(*ends)
+    for clique in networkx.find_cliques(graph):
+        groups.append(Group("remeshed", _paths(assets, np.isin(geometry, clique))))
+    return groups
+
+
+def _paths(assets: Sequence[Asset], chosen: NDArray[np.bool_]) -> tuple[Path, ...]:
+    return tuple(sorted(assets[row].path for row in np.flatnonzero(chosen).tolist()))

@@ -1,0 +1,93 @@
+"""Writes matches as they would stand in the query's place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shapesim.errors import AssetError, ShapesimError
+from shapesim.meshes import load_mesh
+from shapesim.meshes.parts import place, place_normals
+from shapesim.meshes.saving import save_mesh
+from shapesim.types import Match, Matrix4, Mesh
+
+_LIST = "swap.json"
+
+
+def check_export(folder: Path, force: bool) -> None:
+    """Whether matches can be written into a folder, asked before long work instead of after it.
+
+    Raises:
+        ShapesimError: it holds something, and nothing shall be overwritten.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ShapesimError(f"{folder}: is a file; name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise ShapesimError(f"{folder}: is not empty; name another folder, or overwrite by --force")
+
+
+def export(
+    swaps: Mapping[Path, Sequence[Match]], units: Mapping[Path, float | None], folder: Path
+) -> list[AssetError]:
+    """Writes every match that was fitted as GLB, and ``swap.json`` about them.
+
+    A GLB stands where the query stands, y up; in metres where the query's unit is known, else in
+    its unit. ``swap.json`` has for each match the transform from its file's own coordinates to the
+    query file's own, by which an engine can place the original, and the bounds of the GLB.
+
+    Args:
+        swaps: fitted matches by query.
+        units: metres per unit of every query, None where unknown.
+        folder: made where there is none.
+
+    Returns:
+        What could not be written, and why.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    failures: list[AssetError] = []
+    listed: list[dict[str, Any]] = []
+    for query, matches in swaps.items():
+        unit = units[query]
+        entries = []
+        for rank, match in enumerate(matches, 1):
+            if match.swap is None:
+                continue
+            path = match.asset.path
+            try:
+                mesh = load_mesh(path, match.asset.up)
+            except AssetError as error:
+                failures.append(error)
+                continue
+            fitted = moved(mesh, np.diag([unit or 1.0] * 3 + [1.0]) @ match.swap.fit.transform)
+            name = f"{query.stem}-{rank:02d}-{path.stem}.glb"
+            try:
+                save_mesh(fitted, folder / name)
+            except (AssetError, ValueError) as error:  # a texture that cannot be read or written
+                reason = error.reason if isinstance(error, AssetError) else str(error)
+                failures.append(AssetError(path, f"cannot be exported ({reason})"))
+                continue
+            bounds = [fitted.corners.min(axis=0).tolist(), fitted.corners.max(axis=0).tolist()]
+            entries.append({"file": name, "bounds": bounds} | match.to_json(rank))
+        listed.append(
+            {"query": str(query), "metres_per_unit": unit, "in_metres": unit is not None}
+            | {"matches": entries}
+        )
+    text = json.dumps({"swaps": listed}, indent=1)
+    (folder / _LIST).write_text(text, encoding="utf-8")
+    return failures
+
+
+def moved(mesh: Mesh, transform: Matrix4) -> Mesh:
+    """A mesh under a (4, 4) transform; a mirror image keeps its outside outside."""
+    mirrored = np.linalg.det(transform[:3, :3]) < 0
+    return replace(
+        mesh,
+        vertices=place(mesh.vertices, transform),
+        faces=mesh.faces[:, ::-1] if mirrored else mesh.faces,
+        normals=None if mesh.normals is None else place_normals(mesh.normals, transform),
+    )

@@ -1,0 +1,135 @@
+"""What a store says of its assets: ``catalog.csv`` or ``catalog.json`` in its root."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_FILES = ("catalog.csv", "catalog.json")
+_ALIASES = {"id": "path", "license": "licence"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a store says of one asset.
+
+    Attributes:
+        name: shown instead of the file's.
+        tags: labels.
+        licence: such as ``CC0-1.0``.
+        price: in the store's currency.
+        url: where it is sold.
+        arrived_at: ISO 8601 in UTC.
+        more: all other columns.
+    """
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    licence: str | None = None
+    price: float | None = None
+    url: str | None = None
+    arrived_at: str | None = None
+    more: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is given, by name."""
+        given = {name: value for name, value in asdict(self).items() if value not in (None, (), {})}
+        return given | ({"tags": list(self.tags)} if self.tags else {})
+
+    @staticmethod
+    def from_json(given: dict[str, Any]) -> Listing:
+        """The inverse of ``to_json``."""
+        return Listing(**(given | {"tags": tuple(given.get("tags", ()))}))
+
+
+def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
+    """Listings by path under the store's root, and what is wrong with them, a line each.
+
+    A value that is wrong is left out and the rest of its row counts; of two rows for one asset the
+    first does.
+    """
+    listings: dict[str, Listing] = {}
+    problems: list[str] = []
+    for file in (store / name for name in _FILES):
+        if not file.is_file():
+            continue
+        try:
+            rows = _json_rows(file) if file.suffix == ".json" else _csv_rows(file)
+        except (OSError, ValueError, csv.Error, RecursionError) as error:
+            problems.append(f"{file}: cannot be read ({error}); left out")
+            continue
+        for number, row in enumerate(rows, 1):
+            path = row.pop("path", "").replace("\\", "/").removeprefix("./")
+            if not path:
+                problems.append(f"{file}: entry {number} names no path; left out")
+            elif path in listings:
+                problems.append(f"{file}: {path} is listed twice; the first counts")
+            else:
+                listings[path] = _listing(
+                    row, f"{file}: {{}} of {path} is {{}}; left out", problems
+                )
+    return listings, problems
+
+
+def _csv_rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
+        return [_plain(row) for row in csv.DictReader(opened)]
+
+
+def _json_rows(file: Path) -> list[dict[str, str]]:
+    """Of a list of objects, of one under ``assets``, or of objects by path."""
+    content = json.loads(file.read_text(encoding="utf-8-sig", errors="replace"))
+    if isinstance(content, dict):
+        content = content.get("assets", content)
+    if isinstance(content, dict):
+        content = [{"path": path} | row for path, row in content.items() if isinstance(row, dict)]
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise ValueError("no list of objects")
+    return [_plain(row) for row in content]
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, str]:
+    """What is given as text, lists joined by commas, columns by our names."""
+    plain: dict[str, str] = {}
+    for key, value in row.items():
+        if key is None or value is None or isinstance(value, dict):
+            continue
+        name = str(key).strip().lower()
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value).strip()
+        if text:
+            plain.setdefault(_ALIASES.get(name, name), text)
+    return plain
+
+
+def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
+    price = arrived_at = None
+    if text := row.pop("price", None):
+        try:
+            price = float(text)
+        except ValueError:
+            price = math.nan
+        if not (math.isfinite(price) and price >= 0):
+            problems.append(problem.format(f"the price '{text}'", "no number"))
+            price = None
+    if text := row.pop("arrived_at", None):
+        try:
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+            arrived_at = moment.isoformat(timespec="seconds")
+        except (ValueError, OverflowError):
+            problems.append(problem.format(f"'{text}'", "no ISO date"))
+    tags = [tag.strip() for tag in row.pop("tags", "").replace(";", ",").split(",")]
+    return Listing(
+        name=row.pop("name", None),
+        tags=tuple(tag for tag in tags if tag),
+        licence=row.pop("licence", None),
+        price=price,
+        url=row.pop("url", None),
+        arrived_at=arrived_at,
+        more=row,
+    )

@@ -1,0 +1,122 @@
+"""Putting one asset in another's place: transforms found back, overlaps, proportions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from numpy.typing import NDArray
+
+from shapesim.exporting import moved
+from shapesim.fitting import Surface, fit, overlap
+from shapesim.types import Material, Matrix4, Mesh
+
+
+def mesh_of(*parts: trimesh.Trimesh) -> Mesh:
+    """One mesh of several parts."""
+    joined = trimesh.util.concatenate(list(parts))
+    assert isinstance(joined, trimesh.Trimesh)
+    return Mesh(
+        vertices=np.asarray(joined.vertices, np.float64),
+        faces=np.asarray(joined.faces, np.int64),
+        materials=(Material(),),
+        face_materials=np.zeros(len(joined.faces), np.int64),
+    )
+
+
+def box(size: tuple[float, float, float], at: tuple[float, float, float]) -> trimesh.Trimesh:
+    """A box around a point."""
+    made = trimesh.creation.box(size)
+    made.apply_translation(at)
+    return made
+
+
+def lamp() -> Mesh:
+    """Nothing but itself looks like it, from no side."""
+    return mesh_of(
+        box((1.0, 0.1, 0.7), (0, 0.05, 0)),
+        box((0.1, 1.5, 0.1), (0.4, 0.8, 0.2)),
+        box((0.7, 0.1, 0.1), (0.1, 1.5, 0.2)),
+        box((0.2, 0.2, 0.3), (-0.2, 1.3, 0.25)),
+    )
+
+
+def placed(yaw: float, scale: float, shift: tuple[float, float, float]) -> Matrix4:
+    """(4, 4) of a turn about up, a scale and a shift."""
+    matrix: NDArray[np.float64] = trimesh.transformations.rotation_matrix(yaw, (0, 1, 0))
+    matrix[:3, :3] *= scale
+    matrix[:3, 3] = shift
+    return matrix
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.3, 1.9, 3.3, 5.0])
+def test_a_moved_copy_is_found_back(yaw: float) -> None:
+    """Yaw, scale and shift, with the triangles cut into others."""
+    mesh = lamp()
+    matrix = placed(yaw, 0.37, (12.0, -3.0, 5.0))
+    query = moved(mesh, matrix)
+    vertices, faces = trimesh.remesh.subdivide(query.vertices, query.faces)
+    cut = replace(query, vertices=vertices, faces=faces, face_materials=np.zeros(len(faces), int))
+    found = fit(Surface(cut), Surface(mesh))
+    np.testing.assert_allclose(found.transform, matrix, atol=0.005)
+    assert found.iou > 0.95
+    np.testing.assert_allclose(found.proportions, 1, atol=0.01)
+
+
+def test_a_mirror_image_is_allowed_only_on_request() -> None:
+    """Without a mirror the fit stays worse; with it the transform has one."""
+    mesh = lamp()
+    query = moved(mesh, np.diag([-1.0, 1.0, 1.0, 1.0]))
+    assert np.linalg.det(fit(Surface(query), Surface(mesh)).transform) > 0
+    mirrored = fit(Surface(query), Surface(mesh), mirror=True)
+    assert np.linalg.det(mirrored.transform) < 0
+    assert mirrored.iou > 0.95
+    unturned = fit(Surface(mesh), Surface(mesh), mirror=True)
+    assert np.linalg.det(unturned.transform) > 0
+
+
+def test_what_lies_on_its_side_is_set_up_only_on_request() -> None:
+    """An asset whose file was exported with another up axis."""
+    mesh = lamp()
+    lying = moved(mesh, trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+    assert fit(Surface(mesh), Surface(lying)).iou < 0.5
+    assert fit(Surface(mesh), Surface(lying), any_up=True).iou > 0.95
+    assert fit(Surface(mesh), Surface(mesh), any_up=True).iou > 0.95
+
+
+def test_a_stretched_box_fills_the_other() -> None:
+    """Per-axis scale makes the boxes equal; a uniform one keeps the proportions."""
+    query, asset = mesh_of(box((2, 1, 1), (5, 0.5, 0))), mesh_of(box((1, 1, 1), (0, 0.5, 0)))
+    uniform = fit(Surface(query), Surface(asset))
+    sizes = np.linalg.norm(uniform.transform[:3, :3], axis=0)
+    np.testing.assert_allclose(sizes, sizes[0])
+    assert uniform.transform[1, 3] == pytest.approx(0, abs=1e-6)
+    stretched = fit(Surface(query), Surface(asset), stretch=True)
+    assert stretched.iou > 0.99
+    np.testing.assert_allclose(stretched.proportions, 1, atol=1e-6)
+
+
+def test_overlap_of_boxes_by_hand() -> None:
+    """Half of one box lies in the other: a third of both."""
+    query, asset = mesh_of(box((4, 4, 4), (0, 0, 0))), mesh_of(box((4, 4, 4), (0, 0, 0)))
+    shift = np.eye(4)
+    assert overlap(query, asset, shift) == 1
+    shift[0, 3] = 2
+    assert overlap(query, asset, shift) == pytest.approx(1 / 3, abs=0.05)
+    shift[0, 3] = 20
+    assert overlap(query, asset, shift) == 0
+
+
+def test_what_is_flat_or_round_fits_too() -> None:
+    """A plane has no height, a ball no front."""
+    plane = mesh_of(trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 0, 2]], [[0, 2, 1]]))
+    found = fit(Surface(plane), Surface(moved(plane, placed(1.0, 3.0, (0, 4, 0)))))
+    assert np.isfinite(found.transform).all()
+    assert found.iou > 0.5
+    ball = mesh_of(trimesh.creation.icosphere(subdivisions=3))
+    large = moved(ball, placed(0.0, 1000.0, (0, 0, 0)))
+    found = fit(Surface(ball), Surface(large))
+    assert found.iou > 0.95
+    assert found.transform[0, 0] ** 2 + found.transform[0, 2] ** 2 == pytest.approx(1e-6, rel=0.02)

@@ -1,0 +1,76 @@
+"""What a store's catalogue says: good values are kept, wrong ones named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from shapesim.listings import Listing, read_listings
+
+
+def test_columns_become_a_listing(tmp_path: Path) -> None:
+    """Known columns by their names and aliases, unknown ones kept as they are."""
+    (tmp_path / "catalog.csv").write_text(
+        "ID,name,tags,license,price,url,arrived_at,artist\n"
+        'a.obj,Oak chair,"chair; wood",CC0-1.0,2.5,https://x.org,2026-01-02,Ann\n',
+        encoding="utf-8-sig",
+    )
+    listings, problems = read_listings(tmp_path)
+    assert problems == []
+    assert listings == {
+        "a.obj": Listing(
+            name="Oak chair",
+            tags=("chair", "wood"),
+            licence="CC0-1.0",
+            price=2.5,
+            url="https://x.org",
+            arrived_at="2026-01-02T00:00:00+00:00",
+            more={"artist": "Ann"},
+        )
+    }
+    assert (
+        Listing.from_json(json.loads(json.dumps(listings["a.obj"].to_json()))) == listings["a.obj"]
+    )
+
+
+def test_json_in_three_forms(tmp_path: Path) -> None:
+    """A list, a list under ``assets``, and objects by path say the same."""
+    row = {"price": 3, "tags": ["a", "b"]}
+    for content in (
+        [{"path": "x.glb"} | row],
+        {"assets": [{"id": "./x.glb"} | row]},
+        {"x.glb": row},
+    ):
+        (tmp_path / "catalog.json").write_text(json.dumps(content), encoding="utf-8")
+        listings, problems = read_listings(tmp_path)
+        assert problems == []
+        assert listings == {"x.glb": Listing(tags=("a", "b"), price=3.0)}
+
+
+def test_what_is_wrong_is_named_and_the_rest_counts(tmp_path: Path) -> None:
+    """Dates, prices, double and missing ids cost no more than themselves."""
+    (tmp_path / "catalog.csv").write_text(
+        "path,price,arrived_at,name\n"
+        "a.obj,12 EUR,yesterday,First\n"
+        "a.obj,1,,Second\n"
+        "b.obj,-1,,\n"
+        "c.obj,nan,,\n"
+        ",1,,\n",
+        encoding="utf-8",
+    )
+    listings, problems = read_listings(tmp_path)
+    assert listings["a.obj"] == Listing(name="First")
+    assert listings["b.obj"] == listings["c.obj"] == Listing()
+    assert len(problems) == 6
+    for word in ("12 EUR", "yesterday", "listed twice", "'-1'", "'nan'", "names no path"):
+        assert sum(word in problem for problem in problems) == 1
+
+
+def test_a_damaged_catalogue_is_left_out(tmp_path: Path) -> None:
+    """JSON that is cut off, or holds something else."""
+    for text in ('{"a.obj": {"pri', "[1, 2]", '"text"'):
+        (tmp_path / "catalog.json").write_text(text, encoding="utf-8")
+        listings, problems = read_listings(tmp_path)
+        assert listings == {}
+        assert len(problems) == 1
+        assert "cannot be read" in problems[0]

@@ -1,0 +1,173 @@
+"""Swaps that drop in, arrivals and duplicates, on planted copies of sample assets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from shapesim.duplicates import find_duplicates
+from shapesim.embedders import ShapeEmbedder
+from shapesim.gallery import Gallery
+from shapesim.indexing import index_stores
+from shapesim.meshes import load_mesh
+from tests.conftest import SAMPLES, yawed
+from tests.test_cli import shapesim
+
+CHAIR = SAMPLES / "game" / "props" / "chair.fbx"
+
+
+def save(path: Path, mesh: trimesh.Trimesh) -> None:
+    """Writes a mesh and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mesh.export(path)
+
+
+def plain(path: Path) -> trimesh.Trimesh:
+    """An asset as bare triangles, equal corners joined."""
+    mesh = load_mesh(path)
+    return trimesh.Trimesh(mesh.vertices, mesh.faces)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose second pack arrived lately, a game, and their gallery."""
+    home = tmp_path_factory.mktemp("replacing")
+    store = home / "store"
+    shutil.copytree(SAMPLES / "store" / "meadow-pack" / "furniture", store / "old")
+    shutil.copytree(SAMPLES / "store" / "meadow-pack" / "weapons", store / "blades")
+    dense = plain(CHAIR).subdivide()
+    save(home / "game" / "chair.obj", dense)
+    dense.apply_transform(yawed(1.0))
+    simple = plain(CHAIR)
+    simple.apply_transform(yawed(2.5)).apply_scale(3.0)
+    save(store / "new" / "better.glb", simple)
+    save(store / "new" / "worse.obj", plain(CHAIR).subdivide().subdivide())
+    rows = ["path,arrived_at,licence,price"]
+    for file in sorted(store.rglob("*.*")):
+        name = file.relative_to(store).as_posix()
+        date = "2026-11-20" if name.startswith("new/") else "2026-01-01"
+        rows.append(f"{name},{date},{'CC0-1.0' if 'better' in name else 'MIT'},3")
+    (store / "catalog.csv").write_text("\n".join(rows), encoding="utf-8")
+    result = shapesim("index", store, "--by", "shape", "--json", cwd=home)
+    assert result.returncode == 0, result.stderr
+    return home
+
+
+def test_a_match_comes_with_its_transform(home: Path) -> None:
+    """It takes the match file's own coordinates to the query file's own."""
+    result = shapesim("swap", CHAIR, "--by", "shape", "--format", "glb", "--json", cwd=home)
+    matches = {Path(m["path"]).name: m for m in json.loads(result.stdout)["matches"]}
+    match = matches["better.glb"]
+    assert match["iou"] > 0.9
+    query, asset = load_mesh(CHAIR), load_mesh(Path(match["path"]))
+    placed = asset.vertices @ np.array(match["transform"])[:3, :3].T
+    placed += np.array(match["transform"])[:3, 3]
+    # The query's file may stand on another axis: compare in its own coordinates.
+    own = np.linalg.inv(query.upright)
+    corners = query.corners @ own[:3, :3].T + own[:3, 3]
+    np.testing.assert_allclose(np.ptp(placed, axis=0), np.ptp(corners, axis=0), rtol=0.02)
+    np.testing.assert_allclose(
+        placed.min(axis=0), corners.min(axis=0), atol=0.02 * query.extents.max()
+    )
+    assert match["listing"]["licence"] == "CC0-1.0"
+
+
+def test_filters_leave_out_what_is_not_like_that(home: Path) -> None:
+    """By triangles, format, licence, price, store and needs."""
+    for words, names in (
+        (("--max-triangles", "300"), None),
+        (("--format", "GLB"), None),
+        (("--licence", "cc0-1.0"), {"better.glb"}),
+        (("--store", home / "store" / "new"), {"better.glb", "worse.obj"}),
+        (("--max-price", "2"), set()),
+        (("--needs", "rig"), set()),
+    ):
+        command = ("swap", CHAIR, "--by", "shape", "--no-fit", "--json", "-k", "30", *words)
+        result = shapesim(*command, cwd=home)
+        found = [json.loads(line)["matches"] for line in result.stdout.splitlines()]
+        matches = found[0] if found else []
+        everything = {Path(m["path"]) for m in matches}
+        everything |= {Path(path) for m in matches for path in m["variants"]}
+        if words[0] == "--max-triangles":
+            assert matches
+            assert all(m["triangles"] <= 300 for m in matches)
+        elif words[0] == "--format":
+            assert {path.suffix for path in everything} == {".glb"}
+        else:
+            assert {path.name for path in everything} == names
+
+
+def test_exported_matches_stand_in_the_querys_place(home: Path) -> None:
+    """Each GLB has the bounds that swap.json says, near the query's; nothing is overwritten."""
+    command = ("swap", CHAIR, "--by", "shape", "-k", "3", "--export", home / "out")
+    result = shapesim(*command, cwd=home)
+    assert result.returncode == 0, result.stderr
+    (listed,) = json.loads((home / "out" / "swap.json").read_text())["swaps"]
+    query = load_mesh(CHAIR)
+    scale = query.unit or 1.0
+    assert len(listed["matches"]) == 3
+    for match in listed["matches"]:
+        bounds = trimesh.load_scene(home / "out" / match["file"]).bounds
+        np.testing.assert_allclose(bounds, match["bounds"], atol=1e-3 * scale)
+        np.testing.assert_allclose(
+            bounds[0, 1], query.corners[:, 1].min() * scale, atol=0.05 * scale
+        )
+    again = shapesim(*command, cwd=home)
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr
+    assert shapesim(*command, "--force", cwd=home).returncode == 0
+
+
+def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
+    """The simpler copy is news, the finer one is not; without news the exit code is 3."""
+    command = ("arrivals", home / "game", "--by", "shape", "--since", "2026-11-01")
+    result = shapesim(*command, "--json", cwd=home)
+    assert result.returncode == 0, result.stderr
+    (line,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert Path(line["asset"]).name == "chair.obj"
+    (news,) = line["arrivals"]
+    assert Path(news["path"]).name == "better.glb"
+    assert any(gain.startswith("fewer triangles") for gain in news["gains"])
+    assert news["iou"] > 0.9
+    assert "fewer triangles" in shapesim(*command, cwd=home).stdout
+    for words in (("--since", "2026-11-22"), ("--licence", "MIT")):
+        none = shapesim(*command, *words, "--json", cwd=home)
+        assert (none.returncode, none.stdout) == (3, "")
+
+
+def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """Planted copies of each kind are found in their tier; other assets are in none."""
+    store = tmp_path / "store"
+    shutil.copytree(SAMPLES / "store" / "meadow-pack" / "weapons", store / "others")
+    chair = plain(CHAIR)
+    chair.visual = trimesh.visual.ColorVisuals(chair, face_colors=[200, 30, 30, 255])
+    save(store / "chair.glb", chair)
+    shutil.copy(store / "chair.glb", store / "bytes.glb")
+    moved = chair.copy()
+    moved.apply_transform(trimesh.transformations.rotation_matrix(2.0, (1, 2, 3)))
+    save(store / "moved.glb", moved.apply_scale(4.0).apply_translation((1, 2, 3)))
+    mirrored = chair.copy()
+    mirrored.apply_transform(np.diag([-1.0, 1.0, 1.0, 1.0])).apply_translation((9, 0, 0))
+    save(store / "mirrored.glb", mirrored)
+    blue = chair.copy()
+    blue.visual = trimesh.visual.ColorVisuals(blue, face_colors=[30, 30, 200, 255])
+    save(store / "blue.glb", blue)
+    save(store / "fine.glb", chair.subdivide())
+    save(store / "other.obj", plain(CHAIR))
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        index_stores(gallery, [store], embedder)
+        groups, failures = find_duplicates(gallery, embedder)
+    assert failures == []
+    names = {group.tier: {path.name for path in group.paths} for group in groups}
+    assert len(groups) == len(names) == 4
+    same = {"chair.glb", "bytes.glb"}
+    assert names["exact"] == same
+    assert names["variants"] == same | {"blue.glb"}
+    assert names["transformed"] >= same | {"blue.glb", "moved.glb", "mirrored.glb"}
+    assert "fine.glb" not in names["transformed"]
+    assert names["remeshed"] >= same | {"fine.glb", "other.obj"}
