@@ -11,8 +11,9 @@ def main() -> None:
     for name in list_models():
         info = weights_info(name)
         size = f"{info['resolution']}³"
+        dim = info.get("dim", size)
         print(
-            f"{name:28}{size:>6}{info.get('dim', size):>8}{info['parameters']:>12,}{info['assets']:>8,}"
+            f"{name:28}{size:>6}{dim:>8}{info['parameters']:>12,}{info['assets']:>8,}"
             f"  {info['licence']}"
         )
 
