@@ -22,14 +22,15 @@ from shapesim.types import Fit, Matrix4, Mesh
 from shapesim.voxels import occupancy
 
 _POINTS = 2400  # of a surface
-_SOME = 600  # of them, to refine by
-_FEW = 120  # of them, to try by
+_SOME = 400  # of them, to refine by
+_FEW = 100  # of them, to try by
 _YAWS = 72
 _STARTS = 4  # yaws that are refined
 _FIELD = 32  # cells of a distance field's side
 _FAR = 0.15  # of the size: farther is all the same
 _STEPS = (6, 12)  # of the refinement, of every start and of the best
 _IOU_CELLS = 32
+_STILL = 2e-4  # radians, factor less 1, and share of the size: a step that changes nothing
 _RESCALED = 1.5  # most that the refinement changes the scale by
 _REBOXED = 1.1  # most that the scale changes for the sake of equal boxes
 _NEAR = 0.01  # of the size: what is that far apart counts half
@@ -354,6 +355,8 @@ def _refined(
         # Geman and McClure's weights: what has no counterpart does not pull.
         weights = _trust(pairs.beside, 3.0, 0.01) * _trust(pairs.off, 1.5, 0.002)
         yaw, grown, shift = _step(pairs.points, pairs.gaps, pairs.normals, weights, rescaled)
+        if max(abs(yaw), abs(grown - 1), float(np.abs(shift).max())) < _STILL:
+            break
         scale = np.cbrt(np.abs(np.linalg.det(transform[:3, :3]))) * grown / first
         grown = 1.0 if not rescaled else grown * np.clip(scale, 1 / _RESCALED, _RESCALED) / scale
         turn = np.eye(4)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +142,36 @@ def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
     for words in (("--since", "2026-11-22"), ("--licence", "MIT")):
         none = shapesim(*command, *words, "--json", cwd=home)
         assert (none.returncode, none.stdout) == (3, "")
+
+
+def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
+    """A file that is copied in two halves is read when it is whole, and is news at once."""
+    store, game, file = tmp_path / "store", tmp_path / "game", tmp_path / "better.glb"
+    save(game / "chair.obj", plain(CHAIR).subdivide())
+    save(store / "old" / "box.obj", trimesh.creation.box())
+    save(file, plain(CHAIR))
+    content = file.read_bytes()
+    command = ["watch", store, "--game", game, "--by", "shape", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "shapesim", *map(str, command)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            assert "watching 1 assets for 1" in process.stderr.readline()
+            time.sleep(1)
+            with (store / "better.glb").open("wb") as copy:
+                copy.write(content[: len(content) // 2])
+                copy.flush()
+                time.sleep(0.4)
+                copy.write(content[len(content) // 2 :])
+            line = json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    assert Path(line["asset"]).name == "chair.obj"
+    assert [Path(news["path"]).name for news in line["arrivals"]] == ["better.glb"]
 
 
 def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) -> None:

@@ -21,6 +21,7 @@ from shapesim.cli.search import search
 from shapesim.cli.swap import swap
 from shapesim.cli.tags import tag, tags
 from shapesim.cli.voxelize import voxelize
+from shapesim.cli.watch import watch
 from shapesim.errors import ShapesimError
 
 app = typer.Typer(
@@ -29,7 +30,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (index, swap, arrivals, duplicates, search, tag, render, complete, embed, voxelize):
+for command in (
+    index,
+    swap,
+    arrivals,
+    watch,
+    duplicates,
+    search,
+    tag,
+    render,
+    complete,
+    embed,
+    voxelize,
+):
     app.command()(command)
 app.add_typer(tags, name="tags")
 

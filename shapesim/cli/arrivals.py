@@ -38,6 +38,10 @@ from shapesim.errors import AssetError, ShapesimError
 
 if TYPE_CHECKING:
     from shapesim.arrivals import News
+    from shapesim.embedders import Embedder
+    from shapesim.meshes.loading import UpAxis
+    from shapesim.reading import ReadAsset
+    from shapesim.swap import Query
 
 NO_NEWS = 3
 
@@ -73,59 +77,76 @@ def arrivals(
     """
     moment = parse_since(since) or datetime.now(UTC)
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
-    if not game.is_dir():
-        raise ShapesimError(f"{game}: no such folder; name the folder of the game's assets")
     from shapesim.arrivals import find_news
     from shapesim.embedders import EMBEDDERS
     from shapesim.gallery import Gallery
-    from shapesim.meshes import find_assets
-    from shapesim.reading import ReadAsset, read_assets
-    from shapesim.swap import Query
 
-    found = find_assets(game)
-    if not found.files:
-        raise ShapesimError(f"{game}: holds no mesh file")
-    report_lines([f"{path}: {reason}" for path, reason in found.unreadable], "yellow", "warning")
     embedder = EMBEDDERS[by]()
-    failures: list[AssetError] = []
     news: dict[Path, list[News]] = {}
     with Gallery(gallery_folder(gallery)) as opened:
-        read: dict[Path, ReadAsset] = {}
-        with progress_bar("reading") as bar:
-            for path, result in read_assets(found.files, embedder, up):
-                bar.update(bar.task_ids[0], advance=1, total=len(found.files))
-                if isinstance(result, AssetError):
-                    failures.append(result)
-                else:
-                    read[path] = result
-        vectors = embedder.embed_prepared([asset.prepared for asset in read.values()])
-        queries = {
-            path: Query(vector, asset.signature)
-            for (path, asset), vector in zip(read.items(), vectors, strict=True)
-        }
-        ordered = {path: queries[path] for path in found.files if path in queries}
+        queries, failures = read_game(game, embedder, up)
         with progress_bar("comparing") as bar:
-            for path, improved in find_news(opened, embedder, ordered, moment, filters, up):
-                bar.update(bar.task_ids[0], advance=1, total=len(ordered))
+            for path, improved in find_news(opened, embedder, queries, moment, filters, up):
+                bar.update(bar.task_ids[0], advance=1, total=len(queries))
                 if isinstance(improved, AssetError):
                     failures.append(improved)
                 elif improved:
                     news[path] = improved
     report_failures(failures)
-    if as_json:
-        for path, improved in news.items():
-            entries = [one.to_json() for one in improved]
-            print(json.dumps({"asset": str(path), "arrivals": entries}))
-    elif news:
-        stdout.print(_table(news, since))
+    show_news(news, f"Arrived since {since}, and better", as_json)
     if not news:
         stderr.print(f"no news: nothing that arrived since {since} would improve an asset")
         raise typer.Exit(NO_NEWS)
 
 
-def _table(news: Mapping[Path, list[News]], since: str) -> Table:
+def read_game(
+    game: Path, embedder: Embedder, up: UpAxis | None
+) -> tuple[dict[Path, Query], list[AssetError]]:
+    """The assets of a game as queries, and those that cannot be used.
+
+    Raises:
+        ShapesimError: there is no such folder, or no mesh file in it.
+    """
+    from shapesim.meshes import find_assets
+    from shapesim.reading import read_assets
+    from shapesim.swap import Query
+
+    if not game.is_dir():
+        raise ShapesimError(f"{game}: no such folder; name the folder of the game's assets")
+    found = find_assets(game)
+    if not found.files:
+        raise ShapesimError(f"{game}: holds no mesh file")
+    report_lines([f"{path}: {reason}" for path, reason in found.unreadable], "yellow", "warning")
+    failures: list[AssetError] = []
+    read: dict[Path, ReadAsset] = {}
+    with progress_bar("reading") as bar:
+        for path, result in read_assets(found.files, embedder, up):
+            bar.update(bar.task_ids[0], advance=1, total=len(found.files))
+            if isinstance(result, AssetError):
+                failures.append(result)
+            else:
+                read[path] = result
+    vectors = embedder.embed_prepared([asset.prepared for asset in read.values()])
+    queries = {
+        path: Query(vector, asset.signature)
+        for (path, asset), vector in zip(read.items(), vectors, strict=True)
+    }
+    return {path: queries[path] for path in found.files if path in queries}, failures
+
+
+def show_news(news: Mapping[Path, list[News]], title: str, as_json: bool) -> None:
+    """Prints a line or a table row for each asset that has news."""
+    if as_json:
+        for path, improved in news.items():
+            entries = [one.to_json() for one in improved]
+            print(json.dumps({"asset": str(path), "arrivals": entries}), flush=True)
+    elif news:
+        stdout.print(_table(news, title))
+
+
+def _table(news: Mapping[Path, list[News]], title: str) -> Table:
     table = Table(
-        title=f"Arrived since {escape(since)}, and better", title_justify="left",
+        title=escape(title), title_justify="left",
         box=box.SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
     table.add_column("asset", overflow="fold")

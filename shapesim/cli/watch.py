@@ -1,0 +1,78 @@
+"""``shapesim watch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shapesim.cli.arrivals import read_game, show_news
+from shapesim.cli.console import (
+    FormatOption,
+    GalleryOption,
+    JsonOption,
+    LicenceOption,
+    MaxPriceOption,
+    MaxTrianglesOption,
+    NeedsOption,
+    Space,
+    TagOption,
+    UpOption,
+    make_filters,
+    report_failures,
+    report_lines,
+    stderr,
+)
+
+
+def watch(
+    stores: Annotated[list[Path], typer.Argument(metavar="STORE", help="Folders to watch.")],
+    game: Annotated[Path, typer.Option(metavar="GAME_DIR", help="The assets that a game uses.")],
+    by: Annotated[Space, typer.Option(help="What has to be alike.")] = "both",
+    tag: TagOption = None,
+    max_triangles: MaxTrianglesOption = None,
+    formats: FormatOption = None,
+    licence: LicenceOption = None,
+    max_price: MaxPriceOption = None,
+    needs: NeedsOption = None,
+    gallery: GalleryOption = None,
+    up: UpOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Index what arrives in a store at once, and tell what of it would improve a game.
+
+    Goes on until it is interrupted. Files that are still being copied are waited for.
+
+    Examples:
+      shapesim watch store_meshes/ --game my_game/assets
+
+      shapesim watch store_meshes/ --game my_game/assets --json >> news.jsonl
+    """
+    filters = make_filters(None, tag, max_triangles, formats, licence, max_price, None, needs)
+    from shapesim.embedders import EMBEDDERS
+    from shapesim.gallery import Gallery
+    from shapesim.gallery.gallery import FOLDER, default_folder
+    from shapesim.indexing import check_stores, index_stores
+    from shapesim.watching import follow
+
+    check_stores(stores)
+    embedder = EMBEDDERS[by]()
+    queries, failures = read_game(game, embedder, up)
+    report_failures(failures)
+    with Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened:
+        report = index_stores(opened, stores, embedder)
+        stderr.print(
+            f"watching {report.total} assets for {len(queries)} of the game", highlight=False
+        )
+        try:
+            for report, news in follow(opened, stores, embedder, queries, filters, up):
+                report_lines(report.warnings, "yellow", "warning")
+                report_failures(report.failures)
+                changes = (
+                    f"{report.added} added, {report.updated} updated, {report.removed} removed"
+                )
+                stderr.print(changes, highlight=False)
+                show_news(news, "Arrived, and better", as_json)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
