@@ -22,7 +22,7 @@ from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
-_FIT_WEIGHT = 0.1  # of the IoU after the fit, beside the score
+_FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
 _UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
 
 
@@ -228,14 +228,15 @@ class Replaced:
     def fitted(
         self, matches: Sequence[Match], options: FitOptions = FitOptions()
     ) -> tuple[list[Match], list[AssetError]]:
-        """The matches with what it would be to use each, and why some files are of no use now."""
+        """The matches, fitted and ordered anew, and why some files are of no use now."""
         with ThreadPoolExecutor() as pool:
             found = list(pool.map(lambda match: self._fitted(match, options), matches))
+        fitted = [
+            match if isinstance(swap, AssetError) else replace(match, swap=swap)
+            for match, swap in zip(matches, found, strict=True)
+        ]
         return (
-            [
-                match if isinstance(swap, AssetError) else replace(match, swap=swap)
-                for match, swap in zip(matches, found, strict=True)
-            ],
+            sorted(fitted, key=rank_score, reverse=True),
             [swap for swap in found if isinstance(swap, AssetError)],
         )
 
