@@ -24,6 +24,7 @@ from shapesim.images import SUFFIXES as PICTURES
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
+from shapesim.meshes.packs import located
 from shapesim.traits import traits_of
 from shapesim.types import Image, Traits
 from shapesim.workers import map_isolated
@@ -86,7 +87,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         signature=signature(mesh),
         prepared=prepared,
         thumbnail=_thumbnail(task.embedder.thumbnail(prepared)),
-        traits=traits_of(mesh, task.path),
+        traits=traits_of(mesh, located(task.path)),
         warnings=mesh.warnings,
         seconds=(loaded - began, time.perf_counter() - loaded),
     )
@@ -105,6 +106,7 @@ def _thumbnail(picture: Image | None) -> bytes | None:
 
 def asset_files(path: Path) -> list[Path]:
     """The files that make an asset: a .gltf keeps its vertices in others."""
+    path = located(path)
     if path.suffix.lower() != ".gltf":
         return [path]
     names = re.findall(rb'"uri"\s*:\s*"([^":]+\.bin)"', path.read_bytes())

@@ -18,6 +18,7 @@ from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
+from shapesim.meshes.packs import located
 from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Swap, Traits
 
@@ -223,7 +224,7 @@ class Replaced:
     def __init__(self, path: Path, up: UpAxis | None = None) -> None:
         self.mesh = load_mesh(path, up)
         self.surface = Surface(self.mesh)
-        self.traits = traits_of(self.mesh, path)
+        self.traits = traits_of(self.mesh, located(path))
 
     def fitted(
         self, matches: Sequence[Match], options: FitOptions = FitOptions()
@@ -247,7 +248,7 @@ class Replaced:
         except AssetError as error:
             return error
         found = fit(self.surface, Surface(mesh), options.mirror, options.stretch, options.any_up)
-        gains, losses = compare(self.traits, asset.traits or traits_of(mesh, asset.path))
+        gains, losses = compare(self.traits, asset.traits or traits_of(mesh, located(asset.path)))
         return Swap(
             fit=found,
             transform=np.linalg.inv(self.mesh.upright) @ found.transform @ mesh.upright,

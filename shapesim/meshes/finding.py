@@ -6,7 +6,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shapesim.errors import AssetError
 from shapesim.meshes.loading import SUFFIXES
+from shapesim.meshes.packs import SUFFIXES as PACKS
+from shapesim.meshes.packs import unpacked
 
 
 @dataclass(slots=True)
@@ -40,6 +43,9 @@ def find_assets(root: Path) -> FoundAssets:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
+            if Path(name).suffix.lower() in PACKS and not name.startswith("."):
+                _look_into(Path(folder, name), found)
+                continue
             if Path(name).suffix.lower() not in SUFFIXES or name.startswith("."):
                 continue
             path = Path(folder, name)
@@ -50,6 +56,23 @@ def find_assets(root: Path) -> FoundAssets:
             (found.repeats if real in seen else found.files).append(path)
             seen.add(real)
     return found
+
+
+def _look_into(pack: Path, found: FoundAssets) -> None:
+    """Adds what a pack holds, as if it were a folder with an exclamation mark behind its name."""
+    try:
+        folder, problems = unpacked(pack)
+    except (AssetError, OSError) as error:
+        reason = error.reason if isinstance(error, AssetError) else str(error)
+        found.unreadable.append((pack, reason))
+        return
+    found.unreadable += [(pack, problem) for problem in problems]
+    inside = find_assets(folder)
+    shown = pack.with_name(f"{pack.name}!")
+    found.files += [shown / path.relative_to(folder) for path in inside.files]
+    found.unreadable += [
+        (shown / path.relative_to(folder), reason) for path, reason in inside.unreadable
+    ]
 
 
 def _is_text(name: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from shapesim.errors import AssetError, UnreachableFileError, UnsupportedFormatError
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
+from shapesim.meshes.packs import located
 from shapesim.meshes.parts import Loaded, assemble
 from shapesim.meshes.scenes import load_collada, load_obj, load_scene
 from shapesim.types import Mesh
@@ -50,7 +51,7 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     Skinned meshes come in their rest pose. Lines and points are left out.
 
     Args:
-        path: a file with one of ``SUFFIXES``.
+        path: a file with one of ``SUFFIXES``; one in a pack as ``pack.zip!/path``.
         up: the file's up axis; None for what the file says, or else its format's convention.
 
     Raises:
@@ -58,6 +59,12 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
         AssetError: the file cannot be read, or holds no usable surface.
     """
     path = Path(path)
+    file = located(path)
+    if file != path:
+        try:
+            return load_mesh(file, up)
+        except AssetError as error:  # is named as the user knows it
+            raise type(error)(path, error.reason) from error
     suffix = path.suffix.lower()
     loader = _LOADERS.get(suffix)
     if loader is None:

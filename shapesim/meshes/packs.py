@@ -1,0 +1,162 @@
+"""Packs as they are sold: ``.zip`` and ``.unitypackage`` files, read as if they were folders.
+
+An asset in one is named ``pack.zip!/path/in/the/pack.fbx``. What of a pack may belong to assets is
+unpacked at first sight into the user's cache, which may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from platformdirs import user_cache_path
+
+from shapesim.errors import AssetError, UnreachableFileError
+
+SUFFIXES = (".zip", ".unitypackage")
+_WANTED = frozenset(
+    (
+        ".fbx", ".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf", ".mtl", ".bin",
+        ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".psd", ".dds",
+    )
+)  # fmt: skip
+_PROBLEMS = ".problems.json"
+_MOST_FILES = 100_000
+_MOST_BYTES = 16 << 30
+_MOST_RATIO = 400  # unpacked to packed bytes: beyond, it is made to fill the disk
+_FREE = 64 << 20  # bytes that any pack may unpack to
+
+_DAMAGES = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
+
+
+def located(path: Path) -> Path:
+    """Where a file can be read: ``path`` itself, or what it names in a pack.
+
+    Raises:
+        AssetError: the pack cannot be unpacked.
+    """
+    for parent in path.parents:
+        if parent.name.endswith("!") and Path(parent.name[:-1]).suffix.lower() in SUFFIXES:
+            archive = parent.with_name(parent.name[:-1])
+            return unpacked(archive)[0] / path.relative_to(parent)
+    return path
+
+
+def unpacked(archive: Path) -> tuple[Path, list[str]]:
+    """The folder that holds what of a pack may belong to assets, and what was left out, and why.
+
+    Raises:
+        AssetError: nothing of it can be unpacked.
+    """
+    try:
+        state = archive.stat()
+    except OSError as error:
+        raise UnreachableFileError(archive, error.strerror or "cannot be opened") from error
+    cache = user_cache_path("shapesim") / "packs"
+    name = hashlib.sha256(str(archive.resolve()).encode()).hexdigest()[:16]
+    folder = cache / f"{name}-{state.st_size}-{state.st_mtime_ns}"
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        for older in cache.glob(f"{name}-*"):
+            shutil.rmtree(older, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=cache) as temporary:
+            problems = _unpack(archive, Path(temporary, "pack"), state.st_mtime_ns)
+            Path(temporary, "pack", _PROBLEMS).write_text(json.dumps(problems), encoding="utf-8")
+            try:
+                os.replace(Path(temporary, "pack"), folder)
+            except OSError:
+                if not folder.is_dir():  # another process was faster
+                    raise
+    problems = json.loads((folder / _PROBLEMS).read_text(encoding="utf-8"))
+    return folder, problems
+
+
+def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
+    to.mkdir()
+    problems: list[str] = []
+    entries = _zipped if archive.suffix.lower() == ".zip" else _unity
+    room = max(_FREE, _MOST_RATIO * archive.stat().st_size)
+    room = min(room, _MOST_BYTES)
+    count = 0
+    try:
+        for name, file in entries(archive, problems):
+            count += 1
+            if count > _MOST_FILES:
+                raise AssetError(
+                    archive, f"holds more than {_MOST_FILES:,} files; unpack it by hand"
+                )
+            inside = PurePosixPath(name.replace("\\", "/"))
+            if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
+                problems.append(f"{name}: leads out of the pack; left out")
+                continue
+            if inside.suffix.lower() not in _WANTED:
+                continue
+            target = to.joinpath(*inside.parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                while chunk := file.read(1 << 20):
+                    room -= len(chunk)
+                    if room < 0:
+                        raise AssetError(
+                            archive, "unpacks to much more than packs do; unpack it by hand"
+                        )
+                    out.write(chunk)
+            os.utime(target, ns=(mtime, mtime))
+    except _DAMAGES as error:
+        if count == 0:
+            reason = " ".join(str(error).split())[:120]
+            raise AssetError(archive, f"cannot be unpacked ({reason}); get it anew") from error
+        problems.append(f"is cut off or damaged after {count} files; get it anew")
+    return problems
+
+
+def _zipped(archive: Path, problems: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(archive) as pack:
+        for entry in pack.infolist():
+            if entry.is_dir():
+                continue
+            if entry.flag_bits & 1:
+                problems.append(f"{entry.filename}: is encrypted; left out")
+            elif stat.S_ISLNK(entry.external_attr >> 16):
+                problems.append(f"{entry.filename}: is a link; left out")
+            else:
+                with pack.open(entry) as file:
+                    yield entry.filename, file
+
+
+def _unity(archive: Path, problems: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """A gzipped tar with a folder for each asset: its content, and its name in ``pathname``."""
+    waiting: dict[str, Path] = {}
+    names: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "r:gz") as pack:
+        for entry in pack:
+            guid, _, part = entry.name.removeprefix("./").partition("/")
+            if entry.issym() or entry.islnk():
+                problems.append(f"{entry.name}: is a link; left out")
+                continue
+            file = pack.extractfile(entry) if entry.isfile() else None
+            if file is None:
+                continue
+            if part == "pathname":
+                names[guid] = file.read(4096).decode(errors="replace").partition("\n")[0].strip()
+                if guid in waiting:
+                    with waiting.pop(guid).open("rb") as content:
+                        yield names[guid], content
+            elif part == "asset" and guid in names:
+                yield names[guid], file
+            elif part == "asset":
+                waiting[guid] = Path(folder, str(len(waiting) + len(names)))
+                if entry.size > _MOST_BYTES:
+                    raise AssetError(archive, f"holds a file of {entry.size >> 30} GiB")
+                with waiting[guid].open("wb") as out:
+                    shutil.copyfileobj(file, out)

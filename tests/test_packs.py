@@ -1,0 +1,129 @@
+"""Packs as they are sold: read like folders, and none of them can do harm."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shapesim.errors import AssetError
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes.packs import located, unpacked
+from tests.conftest import SAMPLES
+from tests.test_cli import shapesim
+
+CRATE = SAMPLES / "game" / "props" / "crate.obj"
+CHAIR = SAMPLES / "game" / "props" / "chair.fbx"
+
+
+def unity(path: Path, files: dict[str, bytes], name_first: bool) -> None:
+    """Writes a .unitypackage."""
+    with tarfile.open(path, "w:gz") as pack:
+        for number, (name, content) in enumerate(files.items()):
+            parts = [("pathname", name.encode() + b"\n00"), ("asset", content)]
+            for part, data in parts if name_first else parts[::-1]:
+                entry = tarfile.TarInfo(f"{number:032x}/{part}")
+                entry.size = len(data)
+                pack.addfile(entry, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", ["zip", "name first", "content first"])
+def test_a_pack_is_read_like_a_folder(tmp_path: Path, kind: str) -> None:
+    """Its meshes are found and give the same geometry as outside."""
+    files = {
+        "props/crate.obj": CRATE.read_bytes(),
+        "seats/schöner chair.fbx": CHAIR.read_bytes(),
+        "readme.txt": b"hello",
+    }
+    pack = tmp_path / ("pack.zip" if kind == "zip" else "pack.unitypackage")
+    if kind == "zip":
+        with zipfile.ZipFile(pack, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    else:
+        unity(pack, files, kind == "name first")
+    found = find_assets(tmp_path)
+    inside = tmp_path / f"{pack.name}!"
+    assert found.files == [inside / "props/crate.obj", inside / "seats/schöner chair.fbx"]
+    assert found.unreadable == []
+    np.testing.assert_array_equal(load_mesh(found.files[1]).vertices, load_mesh(CHAIR).vertices)
+    assert not located(inside / "readme.txt").exists()
+
+
+def test_what_leads_out_or_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """Paths upwards, absolute ones, links and encrypted entries are named; the rest is read."""
+    pack = tmp_path / "pack.zip"
+    with zipfile.ZipFile(pack, "w") as archive:
+        archive.writestr("../../evil.obj", CRATE.read_bytes())
+        archive.writestr("/evil.obj", CRATE.read_bytes())
+        archive.writestr("C:\\evil.obj", CRATE.read_bytes())
+        link = zipfile.ZipInfo("link.obj")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("secret.obj", CRATE.read_bytes())
+        archive.writestr("good.obj", CRATE.read_bytes())
+    content = bytearray(pack.read_bytes())
+    for head, flags in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        at = -1
+        while (at := content.find(head, at + 1)) >= 0:
+            if b"secret.obj" in content[at : at + 60]:
+                content[at + flags] |= 1
+    pack.write_bytes(content)
+    found = find_assets(tmp_path)
+    assert [path.name for path in found.files] == ["good.obj"]
+    reasons = " ".join(reason for _, reason in found.unreadable)
+    assert reasons.count("leads out") == 3
+    assert reasons.count("is a link") == reasons.count("is encrypted") == 1
+    assert not list(tmp_path.rglob("evil.obj"))
+
+
+def test_a_pack_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
+    """A hundred megabytes of zeros in a hundred kilobytes."""
+    pack = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(pack, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("zeros.obj", bytes(120 << 20))
+    with pytest.raises(AssetError, match="unpacks to much more"):
+        unpacked(pack)
+    ((path, reason),) = find_assets(tmp_path).unreadable
+    assert path == pack
+    assert "by hand" in reason
+
+
+def test_a_pack_that_is_cut_off_gives_what_it_has(tmp_path: Path) -> None:
+    """What stands before the cut is read; a file that is no pack is named."""
+    pack = tmp_path / "cut.unitypackage"
+    noise = np.random.default_rng(0).bytes(1 << 20)
+    unity(pack, {"a.obj": CRATE.read_bytes(), "noise.bin": noise, "b.obj": b"v 0 0 0\n"}, True)
+    pack.write_bytes(pack.read_bytes()[: 1 << 19])
+    (tmp_path / "none.zip").write_bytes(b"no pack at all")
+    found = find_assets(tmp_path)
+    assert [path.name for path in found.files] == ["a.obj"]
+    assert {path.name for path, _ in found.unreadable} == {"cut.unitypackage", "none.zip"}
+
+
+def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:
+    """Ids name the pack; a new version of the pack replaces what the old one held."""
+    store = tmp_path / "store"
+    store.mkdir()
+    pack = store / "pack.zip"
+    with zipfile.ZipFile(pack, "w") as archive:
+        archive.write(CRATE, "props/crate.obj")
+    done = shapesim("index", store, "--by", "shape", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["added"] == 1
+    found = shapesim("swap", CRATE, "--by", "shape", "--json", cwd=tmp_path)
+    (match,) = json.loads(found.stdout)["matches"]
+    assert match["id"] == "pack.zip!/props/crate.obj"
+    assert match["copy"]
+    assert match["iou"] > 0.99
+    again = json.loads(shapesim("index", "--by", "shape", "--json", cwd=tmp_path).stdout)
+    assert again["unchanged"] == 1
+    with zipfile.ZipFile(pack, "w") as archive:
+        archive.write(CHAIR, "seats/chair.fbx")
+    changed = json.loads(shapesim("index", "--by", "shape", "--json", cwd=tmp_path).stdout)
+    assert (changed["added"], changed["removed"]) == (1, 1)
