@@ -1,13 +1,14 @@
 # make demo   install into .venv and find replacements for the assets of a small game
 # make test   install and run the tests
 # make check  all that must hold before a change lands: lint, types, layers, tests
+# make vendor bundle three.js for the pages anew
 # make bench  print the figures of the README: make bench STORE=folder LABELS=labels.csv PICTURES=folder
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint check bench
+.PHONY: demo test browser lint check bench vendor
 
 demo: $(INSTALLED)
 	$(BIN)/shapesim index sample_meshes/store --gallery demo/gallery
@@ -21,8 +22,21 @@ demo: $(INSTALLED)
 	$(BIN)/shapesim search demo/chair.png -k 3 --gallery demo/gallery
 	$(BIN)/shapesim tag sample_meshes/game/props/chair.fbx demo/chair.png
 
-test: $(INSTALLED)
+test: $(INSTALLED) browser
 	$(BIN)/python -m pytest
+
+# The tests open pages in Chromium or Chrome. What is there serves; on Debian it is installed.
+browser:
+	@for name in chromium chromium-browser google-chrome chrome msedge; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	if command -v apt-get >/dev/null; then \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c \
+			'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium' >/dev/null; \
+	else echo "install Chromium or Chrome for the tests" >&2; exit 1; fi
+
+# Bundles what the pages use of three.js anew: needs node and npm.
+vendor:
+	cd shapesim/pages/vendor && npm ci --silent && npm run --silent build
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

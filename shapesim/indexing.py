@@ -189,8 +189,11 @@ def _survey(
             report.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
             continue
         listing = listings.get(name)
-        date = (listing and listing.arrived_at) or (before.arrived_at if before else "")
-        if before and date != before.arrived_at:
+        # What was damaged and has changed since, such as half a copy, arrives only now.
+        mended = before and before.reason and (before.size, before.mtime) != (size, mtime)
+        first = before.arrived_at if before and not mended else ""
+        date = (listing and listing.arrived_at) or first
+        if before and date and date != before.arrived_at:
             redated.append((before.id, date))
         if before and _is_current(before, size, mtime, embedder, _reader(axis)):
             report.unchanged += 1

@@ -93,7 +93,8 @@ def compare(query: Traits, asset: Traits) -> tuple[list[str], list[str]]:
         (asset.joints > 0, query.joints > 0, "rig"),
     ):
         if has != had:
-            (gains if has else losses).append(name if has else f"no {name}")
+            missing = "not watertight" if name == "watertight" else f"no {name}"
+            (gains if has else losses).append(name if has else missing)
     new = [name for name in asset.animations if name not in query.animations]
     gone = [name for name in query.animations if name not in asset.animations]
     if new:

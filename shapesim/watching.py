@@ -50,7 +50,19 @@ def follow(
         ]
         return not any(part.startswith(".") for parts in inside for part in parts)
 
-    for changes in watch(*roots, watch_filter=is_asset, stop_event=stop, debounce=400, step=100):
+    began = False
+    for changes in watch(
+        *roots,
+        watch_filter=is_asset,
+        stop_event=stop,
+        debounce=400,
+        step=100,
+        rust_timeout=1000,
+        yield_on_timeout=True,
+    ):
+        if not changes and began:
+            continue
+        began = True  # once without a change: for what came before it was watched
         _settle({Path(path) for _, path in changes})
         since = datetime.now(UTC).replace(microsecond=0)
         report = index_stores(gallery, stores, embedder)
@@ -59,7 +71,8 @@ def follow(
             for path, found in find_news(gallery, embedder, game, since, filters, up):
                 if not isinstance(found, AssetError) and found:
                     news[path] = found
-        yield report, news
+        if changes or report.added + report.updated + report.removed:
+            yield report, news
 
 
 def _settle(paths: set[Path]) -> None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from shapesim.embedders import ShapeEmbedder
 from shapesim.types import Material, Mesh
 
+pytest_plugins = ["tests.browsers"]
+
 SAMPLES = Path(__file__).parent.parent / "sample_meshes"
 
 

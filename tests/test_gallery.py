@@ -116,6 +116,8 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         fill(gallery, embedder, unit_rows(3, embedder.dim, 1), 0)
     with closing(sqlite3.connect(tmp_path / "gallery.sqlite")) as db, db:
         db.execute("ALTER TABLE vectors DROP COLUMN views")
+        db.execute("ALTER TABLE files DROP COLUMN traits")
+        db.execute("ALTER TABLE files DROP COLUMN listing")
         db.execute("DROP TABLE thumbnails")
         db.execute("DROP TABLE tags")
         db.execute("PRAGMA user_version = 1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -168,7 +167,7 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
                 copy.write(content[len(content) // 2 :])
             line = json.loads(process.stdout.readline())
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(30)
     assert Path(line["asset"]).name == "chair.obj"
     assert [Path(news["path"]).name for news in line["arrivals"]] == ["better.glb"]

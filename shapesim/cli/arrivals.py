@@ -21,10 +21,12 @@ from shapesim.cli.console import (
     MaxPriceOption,
     MaxTrianglesOption,
     NeedsOption,
+    ReportOption,
     Space,
     StoreOption,
     TagOption,
     UpOption,
+    check_writable,
     gallery_folder,
     make_filters,
     parse_since,
@@ -34,6 +36,7 @@ from shapesim.cli.console import (
     stderr,
     stdout,
 )
+from shapesim.cli.results import report as write_report
 from shapesim.errors import AssetError, ShapesimError
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ def arrivals(
     needs: NeedsOption = None,
     gallery: GalleryOption = None,
     up: UpOption = None,
+    report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the newly arrived assets that would improve those that a game uses.
@@ -73,8 +77,12 @@ def arrivals(
 
       shapesim index && shapesim arrivals my_game/assets --since 1d --json
 
+      shapesim arrivals my_game/assets --since 4w --report news.html
+
       shapesim arrivals my_game/assets --max-triangles 5000 --licence CC0-1.0
     """
+    if report:
+        check_writable(report)
     moment = parse_since(since) or datetime.now(UTC)
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
     from shapesim.arrivals import find_news
@@ -97,6 +105,11 @@ def arrivals(
     if not news:
         stderr.print(f"no news: nothing that arrived since {since} would improve an asset")
         raise typer.Exit(NO_NEWS)
+    if report:
+        from shapesim.reporting import Entry
+
+        entries = {path: [Entry(one.match, one.reason) for one in news[path]] for path in news}
+        write_report(f"Arrived since {since}, and better", entries, report, up)
 
 
 def read_game(

@@ -123,6 +123,15 @@ SheetOption = Annotated[
         show_default=False,
     ),
 ]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write a web page on which assets turn beside what would replace them.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 UpOption = Annotated[
     Literal["y", "z"] | None,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shapesim.gallery import Gallery
     from shapesim.listings import Listing
     from shapesim.meshes.loading import UpAxis
+    from shapesim.reporting import Entry
     from shapesim.types import Asset, Match
 
 _CELLS = 12  # columns that a thumbnail takes
@@ -57,6 +58,26 @@ def show(
         raise typer.Exit(1)
     if sheet:
         _draw(gallery, found, sheet, up)
+
+
+def report(
+    title: str,
+    sections: Mapping[Path, Sequence[Entry]],
+    out: Path,
+    up: UpAxis | None = None,
+) -> None:
+    """Writes the page that ``--report`` asks for, with a bar."""
+    from shapesim.reporting import write_report
+
+    files = {entry.match.asset.path for entries in sections.values() for entry in entries}
+    failures: list[AssetError] = []
+    with progress_bar("reporting") as bar:
+        for failure in write_report(title, sections, out, up):
+            bar.update(bar.task_ids[0], advance=1, total=len(files | set(sections)))
+            if failure:
+                failures.append(failure)
+    report_failures(failures)
+    stderr.print(f"report: {escape(str(out))}")
 
 
 def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_stores: bool) -> Table:

@@ -18,6 +18,7 @@ from shapesim.cli.console import (
     MaxTrianglesOption,
     NeedsOption,
     NewSinceOption,
+    ReportOption,
     SheetOption,
     Space,
     StoreOption,
@@ -30,6 +31,7 @@ from shapesim.cli.console import (
     report_failures,
     stderr,
 )
+from shapesim.cli.results import report as write_report
 from shapesim.cli.results import show
 from shapesim.errors import AssetError
 
@@ -73,6 +75,7 @@ def swap(
         bool, typer.Option("--force", help="Export into a folder that holds something.")
     ] = False,
     sheet: SheetOption = None,
+    report: ReportOption = None,
     partial: Annotated[
         bool,
         typer.Option("--partial", help="Complete the assets first; then shape alone counts."),
@@ -92,19 +95,23 @@ def swap(
 
       shapesim swap hero.fbx --needs rig --max-triangles 5000 --export fitted/
 
+      shapesim swap props/*.fbx --report swaps.html
+
       shapesim swap scan.ply --partial
 
       shapesim swap my_asset.fbx --json | jq .matches[0].path
     """
     filters = make_filters(new_since, tag, max_triangles, formats, licence, max_price, store, needs)
-    if sheet:
-        check_writable(sheet)
-    if export and not fit:
-        raise typer.BadParameter("what is exported has to be fitted; leave out --no-fit")
+    for out in (sheet, report):
+        if out:
+            check_writable(out)
+    if (export or report) and not fit:
+        raise typer.BadParameter("what is exported or reported has to be fitted: no --no-fit")
     from shapesim.embedders import EMBEDDERS, PartialShapeEmbedder
     from shapesim.exporting import check_export
     from shapesim.gallery import Gallery
     from shapesim.reading import ReadAsset, read_assets
+    from shapesim.reporting import Entry
     from shapesim.swap import FitOptions, Query, recommend
 
     if export:
@@ -130,6 +137,9 @@ def swap(
         if fit:
             matches = _fitted(matches, up, FitOptions(mirror, stretch, any_up))
         show(opened, matches, "Replacements for", as_json, sheet, new_since, up)
+        if report:
+            entries = {path: [Entry(match) for match in found] for path, found in matches.items()}
+            write_report("Replacements", entries, report, up)
         if export:
             _export(matches, {path: asset.unit for path, asset in good.items()}, export)
 

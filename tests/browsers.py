@@ -1,0 +1,41 @@
+"""A real browser for the pages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+# Without a graphics card WebGL is calculated; in containers there is no sandbox to run in.
+_OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium or Chrome, as installed."""
+    found = next((path for path in map(shutil.which, _NAMES) if path), None)
+    assert found, "no Chromium or Chrome was found; install one ('make test' does on Debian)"
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=found, args=_OPTIONS)
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def opened(browser: Browser, file: Path) -> Iterator[Page]:
+    """A page of ours, without a network; fails if its script does or if it asks for anything."""
+    problems: list[str] = []
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True)
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.goto(file.resolve().as_uri())
+    page.wait_for_selector("body[data-state=ready]")
+    yield page
+    context.close()
+    assert not problems
