@@ -3,7 +3,8 @@
 Both stand on the ground already, so what is looked for is a turn about up, a uniform scale and a
 shift; on request a mirror image, a scale for each axis, or any of the 24 turns of a cube first.
 All yaws are tried coarsely in distance fields, the best of them are refined to the surfaces
-themselves, and of those the one is taken whose surfaces are nearest to each other.
+themselves, and of those the one is taken whose surfaces are nearest to each other. Where one is a
+copy of the other with fewer triangles, it is told exactly by the corners that were kept.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ _REBOXED = 1.1  # most that the scale changes for the sake of equal boxes
 _NEAR = 0.01  # of the size: what is that far apart counts half
 _SQUARE = 0.95  # how much it is worth to stand along the axes
 _MIRRORED, _LAID = 1.25, 2.0  # how much worse the usual has to be
+_CORNERS = 400  # of the surface that has fewer
+_LADDER = (0.02, 0.01, 0.005, 0.0025, 0.001)  # of the size: how far corners are looked for
+_SAME = 1e-3  # of the size: corners that are nearer are one
+_KEPT, _SURELY = 0.2, 0.5  # of the corners, in a copy: enough, and enough to look no further
+_LEAST_KEPT = 4  # corners
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
 
 
@@ -64,6 +70,22 @@ class Surface:
     @cached_property
     def _tree(self) -> KDTree:
         return KDTree(self.points)
+
+    @cached_property
+    def corners(self) -> NDArray[np.float64]:
+        """(C, 3) where its triangles have corners, each place once."""
+        places: NDArray[np.float64] = np.unique(self.mesh.corners, axis=0)
+        return places
+
+    @cached_property
+    def _corner_tree(self) -> KDTree:
+        return KDTree(self.corners)
+
+    def nearest_corners(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The nearest corner to each of (N, 3) points."""
+        _, rows = self._corner_tree.query(points)
+        nearest: NDArray[np.float64] = self.corners[rows]
+        return nearest
 
     def nearest(
         self, points: NDArray[np.float64]
@@ -210,11 +232,20 @@ def _fit_upright(query: Surface, asset: Surface) -> tuple[Matrix4, float]:
     starts = _starts(query, asset)
     refined = [_refined(query, asset, start, _FEW, _STEPS[0]) for start in starts]
     near = min(refined, key=lambda found: found[1])[0]
+    copied, kept = _cornered(query, asset, near)
+    if kept >= _SURELY:
+        return copied, _cost(query, asset, copied)
     near = _refined(query, asset, near, _SOME, _STEPS[1])[0]
     # Who replaces an asset wants the same box, and a simplified copy keeps some of its sides.
+    boxed = _boxed(query, asset, near)
+    # Simplifying moves surfaces, but leaves some corners where they were.
+    cornered = [_cornered(query, asset, start) for start in (near, *boxed)]
+    copies = [transform for transform, kept in cornered if kept >= _KEPT]
+    if copies:
+        costs = [_cost(query, asset, transform) for transform in copies]
+        return copies[int(np.argmin(costs))], min(costs)
     boxed = [
-        _refined(query, asset, start, _FEW, _STEPS[0], rescaled=False)[0]
-        for start in _boxed(query, asset, near)
+        _refined(query, asset, start, _FEW, _STEPS[0], rescaled=False)[0] for start in boxed
     ]
     # What artists make stands along the axes, and so it should beside other things.
     squared = min(
@@ -231,6 +262,38 @@ def _fit_upright(query: Surface, asset: Surface) -> tuple[Matrix4, float]:
         transform = transform.copy()
         transform[1, 3] += query.low[1] - base
     return transform, apart
+
+
+def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, float]:
+    """Iterates nearest corners, ever nearer, and tells which share of them is the same then."""
+    transform = start
+    mine, theirs = (
+        surface.corners[:: -(-len(surface.corners) // _CORNERS)] for surface in (query, asset)
+    )
+
+    def paired() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The asset's corners in the query's frame, its size as unit, and how far they are off."""
+        back = np.linalg.inv(transform)
+        counterparts = asset.nearest_corners(mine @ back[:3, :3].T + back[:3, 3])
+        moved = np.concatenate([theirs, counterparts]) @ transform[:3, :3].T + transform[:3, 3]
+        targets = np.concatenate([query.nearest_corners(moved[: len(theirs)]), mine])
+        return (moved - query.axis) / query.size, (moved - targets) / query.size
+
+    for reach in _LADDER:
+        for _ in range(3):
+            points, gaps = paired()
+            weights = (1 / (1 + ((gaps / reach) ** 2).sum(axis=1))) ** 2
+            columns = _columns(points)
+            rows = columns.reshape(-1, 5)
+            pulled = (columns * weights[:, None, None]).reshape(-1, 5)
+            found = np.linalg.solve(rows.T @ pulled + 1e-9 * np.eye(5), -pulled.T @ gaps.ravel())
+            transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
+            if np.abs(found).max() < _STILL / 10:
+                break
+    same = np.linalg.norm(paired()[1], axis=1) < _SAME
+    fewer = len(query.corners) < len(asset.corners)
+    same = same[len(theirs) :] if fewer else same[: len(theirs)]
+    return transform, float(same.mean()) if same.sum() >= _LEAST_KEPT else 0.0
 
 
 def _cost(query: Surface, asset: Surface, transform: Matrix4) -> float:
@@ -359,11 +422,27 @@ def _refined(
             break
         scale = np.cbrt(np.abs(np.linalg.det(transform[:3, :3]))) * grown / first
         grown = 1.0 if not rescaled else grown * np.clip(scale, 1 / _RESCALED, _RESCALED) / scale
-        turn = np.eye(4)
-        turn[:3, :3] = grown * _turn(1, yaw)[:3, :3]
-        turn[:3, 3] = query.axis + query.size * shift - turn[:3, :3] @ query.axis
-        transform = turn @ transform
+        transform = _stepped(query, transform, yaw, grown, shift)
     return best, least
+
+
+def _stepped(
+    query: Surface, transform: Matrix4, yaw: float, grown: float, shift: NDArray[np.float64]
+) -> Matrix4:
+    """Turned and scaled further about the query's axis, and shifted by (3,) of its size."""
+    turn = np.eye(4)
+    turn[:3, :3] = grown * _turn(1, yaw)[:3, :3]
+    turn[:3, 3] = query.axis + query.size * shift - turn[:3, :3] @ query.axis
+    return turn @ transform
+
+
+def _columns(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 3, 5) how (N, 3) points move with yaw, with scale, and with the shift."""
+    columns = np.zeros((len(points), 3, 5))
+    columns[:, 0, 0], columns[:, 2, 0] = points[:, 2], -points[:, 0]  # up × point
+    columns[:, :, 1] = points
+    columns[:, :, 2:] = np.eye(3)
+    return columns
 
 
 def _trust(distances: NDArray[np.float64], medians: float, least: float) -> NDArray[np.float64]:
@@ -382,10 +461,8 @@ def _step(
 ) -> tuple[float, float, NDArray[np.float64]]:
     """Yaw, factor and shift (3,) that bring points nearer to planes, and a little to points."""
     slide = 0.03  # so that what planes leave open is held
-    columns = np.zeros((len(points), 3, 5))
-    columns[:, 0, 0], columns[:, 2, 0] = points[:, 2], -points[:, 0]  # up × point
-    columns[:, :, 1] = points if rescaled else 0
-    columns[:, :, 2:] = np.eye(3)
+    columns = _columns(points)
+    columns[:, :, 1] *= rescaled
     along = np.einsum("nc,ncp->np", normals, columns)
     to_planes = np.einsum("nc,nc->n", normals, gaps)
     rows = np.concatenate([along, slide * columns.reshape(-1, 5)])
