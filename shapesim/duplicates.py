@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
-from shapesim.fitting import Surface, distance, fit
+from shapesim.fitting import Surface, distance, fit, kept_corners
 from shapesim.gallery import Gallery
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
@@ -38,6 +38,7 @@ _DISTANCE = 0.03  # of the size: within which most of a remeshed copy's surface 
 _MOST = 0.95
 _RIVALS, _LEAST = 1.2, 0.004  # times the nearest one's distance; what is always near
 _OVERLAP = 0.6  # least IoU then
+_KEPT = 0.1  # of the corners: simplifying leaves many where they were, another shape shares none
 _RECOLOURED = 0.1  # share of the surface that has another colour
 
 
@@ -245,7 +246,9 @@ def _gap(pair: tuple[Asset, Asset]) -> float:
     """Within which distance most of two surfaces is of each other, one in the other's place."""
     query, asset = (Surface(load_mesh(asset.path, asset.up)) for asset in pair)
     found = fit(query, asset)
-    return distance(query, asset, found.transform, _MOST) if found.iou > _OVERLAP else np.inf
+    if found.iou < _OVERLAP or kept_corners(query, asset, found.transform) < _KEPT:
+        return np.inf
+    return distance(query, asset, found.transform, _MOST)
 
 
 def _components(pairs: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:

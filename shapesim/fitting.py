@@ -180,6 +180,20 @@ def distance(query: Surface, asset: Surface, transform: Matrix4, share: float) -
     return float(np.quantile(_pairs(query, asset, transform, _SOME).distances, share))
 
 
+def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> float:
+    """Share of the corners, of the surface that has fewer, at which the other has one, too.
+
+    Args:
+        query: stays where it is.
+        asset: is moved.
+        transform: (4, 4) from the asset's coordinates to the query's.
+    """
+    moved = asset.corners @ transform[:3, :3].T + transform[:3, 3]
+    fewer, more = sorted((query.corners, moved), key=len)
+    gaps = np.asarray(KDTree(more).query(fewer)[0])
+    return float((gaps < _SAME * query.size).mean())
+
+
 def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return points.min(axis=0), points.max(axis=0)
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,41 @@ def test_exported_matches_stand_in_the_querys_place(home: Path) -> None:
     assert again.returncode == 1
     assert "is not empty" in again.stderr
     assert shapesim(*command, "--force", cwd=home).returncode == 0
+
+
+_MEASURE = """
+import json, sys, bpy
+from mathutils import Vector
+bounds = []
+for file in sys.argv[1:]:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.gltf(filepath=file)
+    meshes = [thing for thing in bpy.context.scene.objects if thing.type == "MESH"]
+    corners = [thing.matrix_world @ vertex.co for thing in meshes for vertex in thing.data.vertices]
+    # Blender has z up.
+    corners = [(corner.x, corner.z, -corner.y) for corner in corners]
+    bounds.append([[pick(axis) for axis in zip(*corners)] for pick in (min, max)])
+print("bounds", json.dumps(bounds))
+"""
+
+
+@pytest.mark.skipif(
+    find_spec("bpy") is None, reason="Blender is not installed: the extra 'blender'"
+)
+def test_exported_matches_open_in_blender(home: Path) -> None:
+    """With the bounds that swap.json says."""
+    out = home / "blender"
+    result = shapesim("swap", CHAIR, "--by", "shape", "-k", "5", "--export", out, cwd=home)
+    assert result.returncode == 0, result.stderr
+    (listed,) = json.loads((out / "swap.json").read_text())["swaps"]
+    files = [str(out / match["file"]) for match in listed["matches"]]
+    opened = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *files], capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in opened.stdout.splitlines() if line.startswith("bounds ")]
+    for bounds, match in zip(json.loads(line[7:]), listed["matches"], strict=True):
+        size = np.ptp(match["bounds"], axis=0).max()
+        np.testing.assert_allclose(bounds, match["bounds"], atol=0.01 * size)
 
 
 def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
