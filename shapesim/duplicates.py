@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
-from shapesim.fitting import Surface, distance, fit, kept_corners
+from shapesim.fitting import Surface, distance, fit, kept_corners, kept_triangles
 from shapesim.gallery import Gallery
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
@@ -39,7 +39,9 @@ _MOST = 0.95
 _RIVALS, _LEAST = 1.2, 0.004  # times the nearest one's distance; what is always near
 _OVERLAP = 0.6  # least IoU then
 _KEPT = 0.1  # of the corners: simplifying leaves many where they were, another shape shares none
-_RECOLOURED = 0.1  # share of the surface that has another colour
+_CHANGED = 0.3  # triangles, for each that a copy has fewer
+_FEWEST = 24  # triangles: of less, anything may be a simplification
+_RECOLOURED = 0.03  # share of the surface that has another colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def _near(
             met.add(kind)
             change = np.abs(described[row].moments - described[other].moments).max()
             fewer, more = sorted(len(described[end].areas) for end in (row, other))
-            if change <= _NEAR and fewer <= _FEWER * more:
+            if change <= _NEAR and _FEWEST <= fewer <= _FEWER * more:
                 pairs.setdefault((min(geometry[row], kind), max(geometry[row], kind)), (row, other))
     return list(pairs.values())
 
@@ -220,14 +222,20 @@ def _recoloured(one: _Described, other: _Described, unknown_in_plain: bool = Fal
     Args:
         one: the first.
         other: the second.
-        unknown_in_plain: whether what has one colour may have lost the others: tools for meshes
+        unknown_in_plain: whether what is all grey may have lost its colours: tools for meshes
             often do that.
     """
-    if unknown_in_plain and 1 in (len(one.colours), len(other.colours)):
+    if unknown_in_plain and (_is_plain(one.colours) or _is_plain(other.colours)):
         return False
     everything = set(one.colours) | set(other.colours)
     gaps = [abs(one.colours.get(key, 0) - other.colours.get(key, 0)) for key in everything]
     return sum(gaps) / 2 > _RECOLOURED
+
+
+def _is_plain(colours: dict[tuple[float, ...], float]) -> bool:
+    """Whether all is one grey, without a texture."""
+    red, green, blue, _, texture = next(iter(colours))[:5]
+    return len(colours) == 1 and red == green == blue and not texture
 
 
 def _turned(one: Asset, other: Asset) -> bool:
@@ -243,12 +251,23 @@ def _turned(one: Asset, other: Asset) -> bool:
 
 
 def _gap(pair: tuple[Asset, Asset]) -> float:
-    """Within which distance most of two surfaces is of each other, one in the other's place."""
+    """Within which distance most of two surfaces is of each other, one in the other's place.
+
+    Infinite for what is no copy. Simplifying leaves some corners where they were, and changes
+    triangles all over; of a kit's like shapes, one has parts that the other lacks, and the
+    triangles of the rest are the same.
+    """
     query, asset = (Surface(load_mesh(asset.path, asset.up)) for asset in pair)
     found = fit(query, asset)
-    if found.iou < _OVERLAP or kept_corners(query, asset, found.transform) < _KEPT:
+    if found.iou < _OVERLAP:
         return np.inf
-    return distance(query, asset, found.transform, _MOST)
+    transform, kept = kept_corners(query, asset, found.transform)
+    if kept < _KEPT:
+        return np.inf
+    fewer, more, same = kept_triangles(query, asset, transform)
+    if fewer - same < _CHANGED * min(more - fewer, fewer):
+        return np.inf
+    return distance(query, asset, transform, _MOST)
 
 
 def _components(pairs: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:

@@ -42,6 +42,7 @@ _LADDER = (0.02, 0.01, 0.005, 0.0025, 0.001)  # of the size: how far corners are
 _SAME = 1e-3  # of the size: corners that are nearer are one
 _KEPT, _SURELY = 0.2, 0.5  # of the corners, in a copy: enough, and enough to look no further
 _LEAST_KEPT = 4  # corners
+_SPINS = 24  # yaws in which corners of round shapes are compared
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
 
 
@@ -180,18 +181,53 @@ def distance(query: Surface, asset: Surface, transform: Matrix4, share: float) -
     return float(np.quantile(_pairs(query, asset, transform, _SOME).distances, share))
 
 
-def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> float:
+def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Matrix4, float]:
     """Share of the corners, of the surface that has fewer, at which the other has one, too.
 
     Args:
         query: stays where it is.
         asset: is moved.
-        transform: (4, 4) from the asset's coordinates to the query's.
+        transform: (4, 4) from the asset's coordinates to the query's, about right but for the yaw
+            of what is round.
+
+    Returns:
+        The transform that brings most corners together, and that share.
     """
-    moved = asset.corners @ transform[:3, :3].T + transform[:3, 3]
-    fewer, more = sorted((query.corners, moved), key=len)
-    gaps = np.asarray(KDTree(more).query(fewer)[0])
-    return float((gaps < _SAME * query.size).mean())
+    best, most = _cornered(query, asset, transform)
+    for step in range(1, _SPINS):
+        if most >= _KEPT:
+            break
+        spin = _stepped(query, transform, step * 2 * np.pi / _SPINS, 1.0, np.zeros(3))
+        turned, kept = _cornered(query, asset, spin)
+        if kept > most:
+            best, most = turned, kept
+    return best, most
+
+
+def kept_triangles(query: Surface, asset: Surface, transform: Matrix4) -> tuple[int, int, int]:
+    """How many triangles both surfaces have in the same place.
+
+    Args:
+        query: stays where it is.
+        asset: is moved.
+        transform: (4, 4) from the asset's coordinates to the query's, exact.
+
+    Returns:
+        Triangles of the surface that has fewer, of the other, and those that are the same.
+    """
+    moved = _moved(asset.mesh, transform)
+    fewer, more = sorted((query.mesh, moved), key=lambda mesh: len(mesh.faces))
+    places = np.unique(more.corners, axis=0)
+    tree = KDTree(places)
+    found = []
+    for mesh in (fewer, more):
+        gaps, rows = tree.query(mesh.vertices)
+        rows = np.where(gaps < _SAME * query.size, rows, -1)
+        found.append(np.unique(np.sort(rows[mesh.faces], axis=1), axis=0))
+    known = found[0][found[0][:, 0] >= 0]
+    both = np.concatenate([np.unique(known, axis=0), found[1]])
+    same = len(both) - len(np.unique(both, axis=0))
+    return len(fewer.faces), len(more.faces), same
 
 
 def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -258,9 +294,7 @@ def _fit_upright(query: Surface, asset: Surface) -> tuple[Matrix4, float]:
     if copies:
         costs = [_cost(query, asset, transform) for transform in copies]
         return copies[int(np.argmin(costs))], min(costs)
-    boxed = [
-        _refined(query, asset, start, _FEW, _STEPS[0], rescaled=False)[0] for start in boxed
-    ]
+    boxed = [_refined(query, asset, start, _FEW, _STEPS[0], rescaled=False)[0] for start in boxed]
     # What artists make stands along the axes, and so it should beside other things.
     squared = min(
         (_in_box(query, asset, quarter * np.pi / 2, False) for quarter in range(4)),
