@@ -12,7 +12,16 @@ from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
 from shapesim.meshes.loading import UpAxis
-from shapesim.swap import Filters, FitOptions, Query, Replaced, rank_score, recommend
+from shapesim.swap import (
+    Filters,
+    FitOptions,
+    Query,
+    Replaced,
+    least_to_outrank,
+    rank_score,
+    recommend,
+)
+from shapesim.traits import compare
 from shapesim.types import Match
 
 _NEAR = 6  # matches that are looked at for each asset
@@ -101,7 +110,9 @@ def _unfolded(matches: Sequence[Match]) -> list[Match]:
 
 
 def _improving(replaced: Replaced, arrived: list[Match], before: list[Match]) -> list[News]:
-    fitted, _ = replaced.fitted(arrived, FitOptions())
+    # A fit takes longest: only of what has a gain, and of rivals only those that could win.
+    gaining = [match for match in arrived if _gains(replaced, match) != set()]
+    fitted, _ = replaced.fitted(gaining, FitOptions())
     better = [
         match
         for match in fitted
@@ -109,8 +120,15 @@ def _improving(replaced: Replaced, arrived: list[Match], before: list[Match]) ->
     ]
     if not better:
         return []
-    least = min(match.score for match in better)
-    older, _ = replaced.fitted([m for m in before if m.score > least - 0.2], FitOptions())
+    least = min(map(least_to_outrank, better))
+    needed = [_kinds(match.swap.gains) for match in better if match.swap]
+    rivalling = [
+        match
+        for match in before
+        if match.score >= least
+        and ((known := _gains(replaced, match)) is None or any(kinds <= known for kinds in needed))
+    ]
+    older, _ = replaced.fitted(rivalling, FitOptions())
     news = []
     for match in sorted(better, key=rank_score, reverse=True):
         assert match.swap is not None
@@ -120,6 +138,13 @@ def _improving(replaced: Replaced, arrived: list[Match], before: list[Match]) ->
         if rival is None or rank_score(rival) < rank_score(match):
             news.append(News(match, _reason(match, rival)))
     return news
+
+
+def _gains(replaced: Replaced, match: Match) -> set[str] | None:
+    """Kinds of gains, as far as the gallery knows without reading the file; None if it does not."""
+    if match.asset.traits is None:
+        return None
+    return _kinds(compare(replaced.traits, match.asset.traits)[0])
 
 
 def _kinds(gains: Sequence[str]) -> set[str]:

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import KDTree
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from shapesim.geometry import minimum_circle
@@ -69,8 +69,8 @@ class Surface:
         self.spread = float(np.sqrt(((self.points - self.middle) ** 2).sum(axis=1).mean()))
 
     @cached_property
-    def _tree(self) -> KDTree:
-        return KDTree(self.points)
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.points)
 
     @cached_property
     def corners(self) -> NDArray[np.float64]:
@@ -79,8 +79,8 @@ class Surface:
         return places
 
     @cached_property
-    def _corner_tree(self) -> KDTree:
-        return KDTree(self.corners)
+    def _corner_tree(self) -> cKDTree:
+        return cKDTree(self.corners)
 
     def nearest_corners(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The nearest corner to each of (N, 3) points."""
@@ -218,7 +218,7 @@ def kept_triangles(query: Surface, asset: Surface, transform: Matrix4) -> tuple[
     moved = _moved(asset.mesh, transform)
     fewer, more = sorted((query.mesh, moved), key=lambda mesh: len(mesh.faces))
     places = np.unique(more.corners, axis=0)
-    tree = KDTree(places)
+    tree = cKDTree(places)
     found = []
     for mesh in (fewer, more):
         gaps, rows = tree.query(mesh.vertices)
@@ -327,9 +327,17 @@ def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, 
         targets = np.concatenate([query.nearest_corners(moved[: len(theirs)]), mine])
         return (moved - query.axis) / query.size, (moved - targets) / query.size
 
+    def share(gaps: NDArray[np.float64], within: float) -> float:
+        """Of the corners, of those that are fewer, that have another so near."""
+        fewer = len(query.corners) < len(asset.corners)
+        near = np.linalg.norm(gaps[len(theirs) :] if fewer else gaps[: len(theirs)], axis=1)
+        return float((near < within).mean()) if (near < within).sum() >= _LEAST_KEPT else 0.0
+
     for reach in _LADDER:
         for _ in range(3):
             points, gaps = paired()
+            if share(gaps, 3 * reach) < _KEPT:  # no copy: most pairs of shapes are none
+                return transform, 0.0
             weights = (1 / (1 + ((gaps / reach) ** 2).sum(axis=1))) ** 2
             columns = _columns(points)
             rows = columns.reshape(-1, 5)
@@ -338,10 +346,7 @@ def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, 
             transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
             if np.abs(found).max() < _STILL / 10:
                 break
-    same = np.linalg.norm(paired()[1], axis=1) < _SAME
-    fewer = len(query.corners) < len(asset.corners)
-    same = same[len(theirs) :] if fewer else same[: len(theirs)]
-    return transform, float(same.mean()) if same.sum() >= _LEAST_KEPT else 0.0
+    return transform, share(paired()[1], _SAME)
 
 
 def _cost(query: Surface, asset: Surface, transform: Matrix4) -> float:
@@ -478,8 +483,8 @@ def _stepped(
     query: Surface, transform: Matrix4, yaw: float, grown: float, shift: NDArray[np.float64]
 ) -> Matrix4:
     """Turned and scaled further about the query's axis, and shifted by (3,) of its size."""
-    turn = np.eye(4)
-    turn[:3, :3] = grown * _turn(1, yaw)[:3, :3]
+    cos, sin = grown * np.cos(yaw), grown * np.sin(yaw)
+    turn = np.array([[cos, 0, sin, 0], [0, grown, 0, 0], [-sin, 0, cos, 0], [0, 0, 0, 1]])
     turn[:3, 3] = query.axis + query.size * shift - turn[:3, :3] @ query.axis
     return turn @ transform
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -230,8 +229,7 @@ class Replaced:
         self, matches: Sequence[Match], options: FitOptions = FitOptions()
     ) -> tuple[list[Match], list[AssetError]]:
         """The matches, fitted and ordered anew, and why some files are of no use now."""
-        with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda match: self._fitted(match, options), matches))
+        found = [self._fitted(match, options) for match in matches]
         fitted = [
             match if isinstance(swap, AssetError) else replace(match, swap=swap)
             for match, swap in zip(matches, found, strict=True)
@@ -256,6 +254,11 @@ class Replaced:
             losses=tuple(losses),
             warning=_uneven(found.proportions),
         )
+
+
+def least_to_outrank(match: Match) -> float:
+    """The score that another match must at least have to come before a fitted one."""
+    return rank_score(match) - _FIT_WEIGHT
 
 
 def rank_score(match: Match) -> float:
