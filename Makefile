@@ -53,11 +53,12 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.invariance $(STORE) $(if $(TWINS),--twins $(TWINS))
 	$(BIN)/python -m benchmarks.cross_artist $(STORE) $(LABELS) --look lite0.no-store
 	$(BIN)/python -m benchmarks.fitting $(STORE)
-	$(BIN)/python -m benchmarks.duplicates $(STORE)
+	$(BIN)/python -m benchmarks.duplicates $(STORE) --copies 200
 	$(BIN)/python -m benchmarks.graph $(STORE)
 	$(BIN)/python -m benchmarks.picture_search $(STORE) --weights lite0.no-store
 	$(BIN)/python -m benchmarks.mesh_tags $(STORE) $(LABELS)
 	$(if $(PICTURES),$(BIN)/python -m benchmarks.looking $(STORE) $(PICTURES))
+	$(if $(PICTURES),$(BIN)/python -m benchmarks.tracing $(STORE) $(PICTURES))
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -23,11 +23,13 @@ from shapesim.swap import (
 )
 from shapesim.traits import compare
 from shapesim.types import Match
+from shapesim.workers import map_isolated
 
 _NEAR = 6  # matches that are looked at for each asset
 _VARIANTS = 10  # of one geometry that are looked at
 _LEAST_SCORE = 0.6
 _LEAST_IOU = 0.3
+_FEW = 4  # assets for which no worker processes are started
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def find_news(
     filters: Filters,
     up: UpAxis | None = None,
 ) -> Iterator[tuple[Path, list[News] | AssetError]]:
-    """For each asset of a game the arrivals that would improve it, best first.
+    """For each asset of a game, in any order, the arrivals that would improve it, best first.
 
     One that improves it is alike and fits, has at least one gain, and is not outdone by what was
     there before: no older asset fits better and has the same gains.
@@ -82,22 +84,42 @@ def find_news(
     queries = list(game.values())
     new = recommend(gallery, embedder, queries, _NEAR, replace(filters, new_since=since))
     old = recommend(gallery, embedder, queries, _NEAR, filters)
+    tasks = []
     for path, arrived, known in zip(game, new, old, strict=True):
         alike = [match for match in _unfolded(arrived) if match.score >= _LEAST_SCORE]
-        if not alike:
-            yield path, []
-            continue
-        try:
-            replaced = Replaced(path, up)
-        except AssetError as error:
-            yield path, error
-            continue
         before = [
             match
             for match in _unfolded(known)
             if datetime.fromisoformat(match.asset.arrived_at) < since
         ]
-        yield path, _improving(replaced, alike, before)
+        if alike:
+            tasks.append(_Task(path, up, alike, before))
+        else:
+            yield path, []
+    if len(tasks) > _FEW:
+        for task, found in map_isolated(_news, tasks, lambda task: task.path):
+            yield task.path, found
+        return
+    for task in tasks:
+        try:
+            yield task.path, _news(task)
+        except AssetError as error:
+            yield task.path, error
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """An asset of a game, what has arrived that is alike, and what was there before."""
+
+    path: Path
+    up: UpAxis | None
+    arrived: list[Match]
+    before: list[Match]
+
+
+def _news(task: _Task) -> list[News]:
+    """Runs in a worker, where there are many."""
+    return _improving(Replaced(task.path, task.up), task.arrived, task.before)
 
 
 def _unfolded(matches: Sequence[Match]) -> list[Match]:

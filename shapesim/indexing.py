@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shapesim.embedders import Embedder
+from shapesim.embedders import EMBEDDERS, Embedder
 from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.listings import Listing, read_listings
-from shapesim.meshes import find_assets
+from shapesim.meshes import find_originals
 from shapesim.meshes.loading import UpAxis
-from shapesim.reading import READER, ReadAsset, ReadTask, asset_files, read_asset
+from shapesim.reading import READER, ReadAsset, ReadTask, asset_files, is_picture, read_asset
 from shapesim.workers import map_isolated
 
 _BATCH = 64
@@ -33,7 +33,7 @@ class IndexReport:
         failures: files that could not be used, new and known ones.
         warnings: what a file names but does not have, and what could not be read.
         repeats: paths that lead to a file already found.
-        total: assets in the gallery now.
+        total: assets and pictures in the gallery now.
         answers: what answers a search.
         seconds: by step; reading steps are summed over the worker processes.
     """
@@ -61,6 +61,7 @@ class _Pending:
     arrived_at: str
     before: FileState | None
     up: UpAxis | None
+    embedder: Embedder
 
 
 def index_stores(
@@ -96,7 +97,7 @@ def index_stores(
         report.warnings += [f"{store}: the folder is gone; its assets stay" for store in missing]
         gallery.refresh()
         began = time.perf_counter()
-        report.total = len(gallery.assets)
+        report.total = len(gallery.catalogue.places())
         report.answers = gallery.update_graph(embedder)
         report.seconds["index"] = time.perf_counter() - began
     return report
@@ -131,7 +132,7 @@ def _update(
     # A file that moved within its store arrived when it first came.
     arrivals = {state.sha256: state.arrived_at for state in removed.values()}
     tasks = [
-        ReadTask(path, embedder, entry.up, _sha256_to_trust(entry, embedder))
+        ReadTask(path, entry.embedder, entry.up, _sha256_to_trust(entry))
         for path, entry in pending.items()
     ]
     batch: list[tuple[_Pending, ReadAsset | AssetError]] = []
@@ -139,10 +140,10 @@ def _update(
         batch.append((pending[task.path], result))
         _count(report, pending[task.path], result)
         if len(batch) == _BATCH:
-            _write(gallery, batch, embedder, arrivals, report)
+            _write(gallery, batch, arrivals, report)
             batch = []
         progress(count, len(tasks), len(report.failures))
-    _write(gallery, batch, embedder, arrivals, report)
+    _write(gallery, batch, arrivals, report)
     gallery.catalogue.remove(state.id for state in removed.values())
     for id, listings in surveys:
         gallery.catalogue.set_listings(id, listings)
@@ -166,7 +167,9 @@ def _survey(
     Returns:
         The store's id, and what it says of its assets, by path.
     """
-    found = find_assets(store)
+    found = find_originals(store)
+    if found.files and is_picture(found.files[0]) and embedder.space != "copy":
+        embedder = EMBEDDERS["copy"]()  # by which pictures are traced, whatever is done to meshes
     report.repeats += len(found.repeats)
     report.warnings += [f"{path}: {reason}" for path, reason in found.unreadable]
     listings, problems = read_listings(store)
@@ -200,7 +203,7 @@ def _survey(
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
         elif path not in pending:
-            pending[path] = _Pending(id, name, size, mtime, date or now, before, axis)
+            pending[path] = _Pending(id, name, size, mtime, date or now, before, axis, embedder)
     gallery.catalogue.set_arrivals(redated)
     # Files below a folder that could not be listed may still be there.
     blind = [path for path, _ in found.unreadable]
@@ -235,10 +238,10 @@ def _has_all(state: FileState, embedder: Embedder) -> bool:
     return {part.fingerprint for part, _ in embedder.parts} <= state.fingerprints
 
 
-def _sha256_to_trust(entry: _Pending, embedder: Embedder) -> str:
+def _sha256_to_trust(entry: _Pending) -> str:
     """The digest with which the file need not be read again."""
     before = entry.before
-    if before is None or not _has_all(before, embedder):
+    if before is None or not _has_all(before, entry.embedder):
         return ""
     if before.reader != _reader(entry.up):
         return ""
@@ -259,17 +262,14 @@ def _count(report: IndexReport, entry: _Pending, result: ReadAsset | AssetError)
 def _write(
     gallery: Gallery,
     batch: list[tuple[_Pending, ReadAsset | AssetError]],
-    embedder: Embedder,
     arrivals: dict[str, str],
     report: IndexReport,
 ) -> None:
     """Embeds a batch and writes it in one transaction."""
     began = time.perf_counter()
     read = [result for _, result in batch if isinstance(result, ReadAsset)]
-    changed = [asset for asset in read if asset.prepared is not None]
-    parts = embedder.embed_parts([asset.prepared for asset in changed])
+    vectors = _embedded(batch)
     embedded = time.perf_counter()
-    rows = {id(asset): row for row, asset in enumerate(changed)}
     records: list[tuple[FileRecord, list[VectorRecord]]] = []
     touched: list[tuple[int, int, int]] = []
     for entry, result in batch:
@@ -277,18 +277,8 @@ def _write(
             continue
         if isinstance(result, AssetError):
             records.append((_record(entry, error=result), []))
-        elif id(result) in rows:
-            row = rows[id(result)]
-            spaces = [
-                VectorRecord(
-                    part.space,
-                    part.fingerprint,
-                    made.vectors[row],
-                    made.views[row] if made.views else None,
-                )
-                for (part, _), made in zip(embedder.parts, parts, strict=True)
-            ]
-            records.append((_record(entry, result, arrivals), spaces))
+        elif id(result) in vectors:
+            records.append((_record(entry, result, arrivals), vectors[id(result)]))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
         elif entry.before:
             touched.append((entry.before.id, entry.size, entry.mtime))
@@ -301,6 +291,30 @@ def _write(
         "write": time.perf_counter() - embedded,
     }.items():
         report.seconds[step] = report.seconds.get(step, 0.0) + seconds
+
+
+def _embedded(
+    batch: list[tuple[_Pending, ReadAsset | AssetError]],
+) -> dict[int, list[VectorRecord]]:
+    """Vectors of what was read anew, by the id of the result."""
+    changed: dict[Embedder, list[ReadAsset]] = {}
+    for entry, result in batch:
+        if isinstance(result, ReadAsset) and result.prepared is not None:
+            changed.setdefault(entry.embedder, []).append(result)
+    vectors: dict[int, list[VectorRecord]] = {}
+    for embedder, assets in changed.items():
+        parts = embedder.embed_parts([asset.prepared for asset in assets])
+        for row, asset in enumerate(assets):
+            vectors[id(asset)] = [
+                VectorRecord(
+                    part.space,
+                    part.fingerprint,
+                    made.vectors[row],
+                    made.views[row] if made.views else None,
+                )
+                for (part, _), made in zip(embedder.parts, parts, strict=True)
+            ]
+    return vectors
 
 
 def _record(

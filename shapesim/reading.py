@@ -38,11 +38,14 @@ _LARGEST_PICTURE = 512  # pixels of a side: more is not seen
 
 @dataclass(frozen=True, slots=True)
 class ReadAsset:
-    """What a worker found out about one file; ``prepared`` is None where nothing changed."""
+    """What a worker found out about one file; ``prepared`` is None where nothing changed.
+
+    A picture has neither triangles nor extents.
+    """
 
     sha256: str
-    triangles: int = 0
-    extents: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    triangles: int | None = None
+    extents: tuple[float, float, float] | None = None
     unit: float | None = None
     signature: NDArray[np.float32] | None = None
     prepared: Any = None
@@ -75,6 +78,9 @@ def read_asset(task: ReadTask) -> ReadAsset:
         raise UnreachableFileError(task.path, error.strerror or "cannot be opened") from error
     if digest == task.known_sha256:
         return ReadAsset(digest)
+    if is_picture(task.path):
+        prepared = task.embedder.prepare(load_image(task.path, _LARGEST_PICTURE))
+        return ReadAsset(digest, prepared=prepared, seconds=(time.perf_counter() - began, 0.0))
     mesh = load_mesh(task.path, task.up)
     loaded = time.perf_counter()
     prepared = task.embedder.prepare(mesh)

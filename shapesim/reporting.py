@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
@@ -22,7 +21,7 @@ from shapesim.meshes.packs import located
 from shapesim.meshes.parts import to_srgb
 from shapesim.meshes.saving import save_mesh
 from shapesim.meshes.simplifying import simplified
-from shapesim.pages import page
+from shapesim.pages import page, write_page
 from shapesim.rendering import on_background, render, ring
 from shapesim.showing import PAPER
 from shapesim.texturing import Textures
@@ -103,21 +102,6 @@ def write_report(
         ],
     }
     write_page(page("report", title, data, blobs), out)
-
-
-def write_page(text: str, out: Path) -> None:
-    """Writes a page at once.
-
-    Raises:
-        ShapesimError: it cannot be written there.
-    """
-    temporary = out.with_name(f"{out.name}.partial")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _tasks(sections: Mapping[Path, Sequence[Entry]], up: UpAxis | None) -> list[_Task]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, ShapesimError
+from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render, ring
@@ -21,6 +22,8 @@ from shapesim.workers import map_isolated
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
     from PIL.ImageFont import FreeTypeFont, ImageFont
+
+    from shapesim.tracing import Trace
 
 _SAMPLES = 3  # along each side of a pixel: smooth edges
 PAPER = (243, 244, 246)
@@ -139,6 +142,46 @@ def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
             _caption(sheet, name, x, y + height, width, _INK)
             _caption(sheet, line, x, y + height + _TEXT + 2, width, _FAINT)
     return sheet
+
+
+def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
+    """Found pictures with a frame around what is left of the original, which stands beside."""
+    from PIL import Image as Pil
+    from PIL import ImageDraw, ImageOps
+
+    cell = size + _PAD
+    height = cell + 2 * _TEXT + _PAD
+    sheet = Pil.new("RGB", (2 * cell + _PAD, len(traces) * height + _PAD), "white")
+    for number, trace in enumerate(traces):
+        y = _PAD + number * height
+        found = Pil.fromarray(on_background(load_image(trace.query), PAPER))
+        caption, line = "not from this store", f"confidence {trace.confidence:.0%}"
+        if trace.found:
+            best = trace.matches[0]
+            x0, y0, width, tall = best.box
+            frame = [x0, y0, x0 + width - 1, y0 + tall - 1]
+            ImageDraw.Draw(found).rectangle(
+                frame, outline=(230, 60, 40), width=max(2, max(found.size) // 100)
+            )
+            original = _original(best.path, best.view, size)
+            sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
+            caption = best.path.name
+        sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (_PAD, y))
+        _caption(sheet, trace.query.name, _PAD, y + size, size, _INK)
+        _caption(sheet, caption, _PAD + cell, y + size, size, _INK)
+        _caption(sheet, line, _PAD + cell, y + size + _TEXT + 2, size, _FAINT)
+    return sheet
+
+
+def _original(path: Path, view: int | None, size: int) -> PilImage:
+    from PIL import Image as Pil
+
+    if view is None:
+        return Pil.fromarray(on_background(load_image(path), PAPER))
+    from shapesim.embedders.look import CAMERAS
+
+    picture = render(load_mesh(path), [CAMERAS[view]], size, _SAMPLES)[0]
+    return Pil.fromarray(on_background(picture, PAPER))
 
 
 def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from shapesim import reporting
 from shapesim.errors import ShapesimError
+from shapesim.pages import write_page
 from shapesim.reporting import Entry
 from shapesim.types import Asset, Match
 from tests.browsers import opened
@@ -155,7 +156,7 @@ def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
     folder = tmp_path / "folder.html"
     folder.mkdir()
     with pytest.raises(ShapesimError, match="cannot be written"):
-        reporting.write_page("text", folder)
+        write_page("text", folder)
     assert list(tmp_path.iterdir()) == [folder]
 
 

@@ -16,10 +16,12 @@ from shapesim.cli.console import stderr
 from shapesim.cli.duplicates import duplicates
 from shapesim.cli.embed import embed
 from shapesim.cli.index import index
+from shapesim.cli.map import make_map
 from shapesim.cli.render import render
 from shapesim.cli.search import search
 from shapesim.cli.swap import swap
 from shapesim.cli.tags import tag, tags
+from shapesim.cli.trace import trace
 from shapesim.cli.voxelize import voxelize
 from shapesim.cli.watch import watch
 from shapesim.errors import ShapesimError
@@ -37,6 +39,7 @@ for command in (
     watch,
     duplicates,
     search,
+    trace,
     tag,
     render,
     complete,
@@ -44,6 +47,7 @@ for command in (
     voxelize,
 ):
     app.command()(command)
+app.command("map")(make_map)
 app.add_typer(tags, name="tags")
 
 

@@ -101,6 +101,7 @@ def arrivals(
                 elif improved:
                     news[path] = improved
     report_failures(failures)
+    news = {path: news[path] for path in queries if path in news}  # in the game's order
     show_news(news, f"Arrived since {since}, and better", as_json)
     if not news:
         stderr.print(f"no news: nothing that arrived since {since} would improve an asset")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -12,7 +12,6 @@ from rich.markup import escape
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
-    Space,
     UpOption,
     progress_bar,
     report_failures,
@@ -28,10 +27,16 @@ if TYPE_CHECKING:
 def index(
     stores: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="STORE", help="Folders of mesh files. Default: those indexed."),
+        typer.Argument(
+            metavar="STORE", help="Folders of mesh files, or of pictures. Default: those indexed."
+        ),
     ] = None,
     by: Annotated[
-        Space, typer.Option(help="What swap will compare. Shape alone is several times faster.")
+        Literal["shape", "look", "both", "copy"],
+        typer.Option(
+            help="What swap will compare; shape alone is several times faster. By copy, trace will"
+            " know pictures of the meshes, too."
+        ),
     ] = "both",
     gallery: GalleryOption = None,
     up: UpOption = None,
@@ -45,6 +50,8 @@ def index(
       shapesim index packs/2026-11 ~/assets --gallery shared/gallery
 
       shapesim index store_meshes/ --by shape
+
+      shapesim index marketing/pictures/     [dim]# for shapesim trace[/dim]
 
       shapesim index     [dim]# the same stores again[/dim]
     """

@@ -2,6 +2,7 @@
 
 from shapesim.embedders.base import Embedder
 from shapesim.embedders.both import BothEmbedder, fuse
+from shapesim.embedders.copy import CopyEmbedder
 from shapesim.embedders.look import LookEmbedder
 from shapesim.embedders.partial import PartialShapeEmbedder
 from shapesim.embedders.shape import ShapeEmbedder
@@ -10,12 +11,14 @@ EMBEDDERS: dict[str, type[Embedder]] = {
     "shape": ShapeEmbedder,
     "look": LookEmbedder,
     "both": BothEmbedder,
+    "copy": CopyEmbedder,
 }
 """The default embedder of each space."""
 
 __all__ = [
     "EMBEDDERS",
     "BothEmbedder",
+    "CopyEmbedder",
     "Embedder",
     "LookEmbedder",
     "PartialShapeEmbedder",

@@ -166,15 +166,20 @@ class LookEmbedder(Embedder):
         """What was trained here: the foreground's weights and the projection's."""
         return {name: value for name, value in self._weights.items() if name != "ranges"}
 
+    @property
+    def ranges(self) -> lite0.Ranges:
+        """Of the ImageNet network's tensors, for 8 bit."""
+        ranges: lite0.Ranges = json.loads(bytes(self._weights["ranges"]))
+        return ranges
+
     def load(self) -> None:
         """See ``Embedder``."""
         _ = self._session
 
     @cached_property
     def _session(self) -> Any:
-        ranges = json.loads(bytes(self._weights["ranges"]))
         cache = user_cache_path("shapesim", appauthor=False) / f"look-{self.fingerprint}.onnx"
-        return lite0.session(lite0.cached(cache, self.learnt, ranges))
+        return lite0.session(lite0.cached(cache, self.learnt, self.ranges))
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers prepare only: the network stays behind."""

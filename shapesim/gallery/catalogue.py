@@ -315,6 +315,11 @@ class Catalogue:
         rows = self._rows("SELECT picture FROM thumbnails WHERE file = ?", (id,))
         return bytes(rows[0][0]) if rows else None  # type: ignore[call-overload]
 
+    def thumbnails(self) -> dict[int, bytes]:
+        """The pictures of all assets that have one, as WebP."""
+        rows = self._rows("SELECT file, picture FROM thumbnails")
+        return {int(str(id)): bytes(picture) for id, picture in rows}  # type: ignore[call-overload]
+
     def set_tags(self, tags: Iterable[tuple[int, str, float]]) -> None:
         """Replaces all tags by these: (asset's id, label, probability)."""
         with self._transaction() as db:
@@ -331,12 +336,12 @@ class Catalogue:
         return found
 
     def assets(self) -> dict[int, Asset]:
-        """All assets by id, ordered by store and path."""
+        """All assets by id, ordered by store and path; pictures are none."""
         roots = self.stores()
         rows = self._rows(
             "SELECT files.id, store, path, triangles, x, y, z, unit, arrived_at, signature,"
             " traits, listing, up FROM files JOIN stores ON store = stores.id"
-            " WHERE reason IS NULL ORDER BY store, path"
+            " WHERE triangles IS NOT NULL ORDER BY store, path"
         )
         tags = self.tags()
         listings = {
@@ -384,10 +389,41 @@ class Catalogue:
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
 
+    def places(self) -> dict[int, tuple[Path, bool, UpAxis | None]]:
+        """Of all that could be read: where it is, whether it is a mesh, and its up axis."""
+        roots = self.stores()
+        rows = self._rows(
+            "SELECT files.id, store, path, triangles, up FROM files"
+            " JOIN stores ON store = stores.id WHERE reason IS NULL"
+        )
+        return {
+            int(str(id)): (roots[int(str(store))] / str(path), triangles is not None, up)  # type: ignore
+            for id, store, path, triangles, up in rows
+        }
+
+    def all_views(
+        self, space: str, fingerprint: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]:
+        """Of every view of every file: the file's id, the view's number, its (I,) vector."""
+        rows = self._rows(
+            "SELECT file, views, length(vector) / 4 FROM vectors WHERE space = ?"
+            " AND fingerprint = ? AND views IS NOT NULL ORDER BY file",
+            (space, fingerprint),
+        )
+        if not rows:
+            none = np.zeros(0, np.int64)
+            return none, none, np.zeros((0, 0), np.float16)
+        dim = int(str(rows[0][2]))
+        counts = np.array([len(row[1]) // (2 * dim) for row in rows])  # type: ignore[arg-type]
+        ids = np.repeat(np.array([row[0] for row in rows], np.int64), counts)
+        numbers = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
+        views = np.frombuffer(b"".join(bytes(row[1]) for row in rows), np.float16)  # type: ignore
+        return ids, numbers, views.reshape(-1, dim)
+
     def stale_stores(self, space: str, fingerprint: str) -> set[int]:
         """Ids of stores with assets that have no vector of this fingerprint."""
         rows = self._rows(
-            "SELECT DISTINCT store FROM files WHERE reason IS NULL AND NOT EXISTS"
+            "SELECT DISTINCT store FROM files WHERE triangles IS NOT NULL AND NOT EXISTS"
             " (SELECT 1 FROM vectors WHERE file = id AND space = ? AND fingerprint = ?)",
             (space, fingerprint),
         )

@@ -185,6 +185,17 @@ class Gallery:
         rows, distances = ExactIndex(stored).query(vectors, k)
         return ids[rows], distances
 
+    def originals(
+        self, embedder: Embedder
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Embeddings]:
+        """Every picture, and every view of a mesh, that the embedder has embedded.
+
+        Returns:
+            (N,) ids of the files, (N,) numbers of the views, and (N, D) float32 unit rows.
+        """
+        ids, numbers, views = self.catalogue.all_views(embedder.space, embedder.fingerprint)
+        return ids, numbers, views.astype(np.float32)
+
     def nearest_views(
         self, embedder: Embedder, ids: NDArray[np.int64], vector: NDArray[np.float32]
     ) -> NDArray[np.float32]:

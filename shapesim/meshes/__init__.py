@@ -1,7 +1,7 @@
 """Mesh files: which there are in a store, and one way to load them all."""
 
-from shapesim.meshes.finding import FoundAssets, find_assets
+from shapesim.meshes.finding import FoundAssets, find_assets, find_originals
 from shapesim.meshes.loading import SUFFIXES, load_mesh
 from shapesim.meshes.saving import save_mesh
 
-__all__ = ["SUFFIXES", "FoundAssets", "find_assets", "load_mesh", "save_mesh"]
+__all__ = ["SUFFIXES", "FoundAssets", "find_assets", "find_originals", "load_mesh", "save_mesh"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shapesim.errors import AssetError
+from shapesim.images import SUFFIXES as PICTURES
 from shapesim.meshes.loading import SUFFIXES
 from shapesim.meshes.packs import SUFFIXES as PACKS
 from shapesim.meshes.packs import unpacked
@@ -27,8 +29,26 @@ class FoundAssets:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
+def find_originals(root: Path) -> FoundAssets:
+    """The assets of a store; of one that has none, its pictures.
+
+    Pictures beside meshes are their textures.
+    """
+    found = find_assets(root)
+    return found if found.files else find_pictures(root)
+
+
+def find_pictures(root: Path) -> FoundAssets:
+    """Walks a folder of pictures, as ``find_assets`` does."""
+    return _walked(root, PICTURES, packs=False)
+
+
 def find_assets(root: Path) -> FoundAssets:
     """Walks a store, through links but never twice through one folder; hidden ones are left out."""
+    return _walked(root, SUFFIXES, packs=True)
+
+
+def _walked(root: Path, suffixes: Collection[str], packs: bool) -> FoundAssets:
     found = FoundAssets()
     seen: set[Path] = set()
 
@@ -43,10 +63,10 @@ def find_assets(root: Path) -> FoundAssets:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if Path(name).suffix.lower() in PACKS and not name.startswith("."):
+            if packs and Path(name).suffix.lower() in PACKS and not name.startswith("."):
                 _look_into(Path(folder, name), found)
                 continue
-            if Path(name).suffix.lower() not in SUFFIXES or name.startswith("."):
+            if Path(name).suffix.lower() not in suffixes or name.startswith("."):
                 continue
             path = Path(folder, name)
             real = Path(os.path.realpath(path))

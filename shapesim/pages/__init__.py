@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from shapesim.errors import ShapesimError
 
 _FOLDER = Path(__file__).parent
 
@@ -40,6 +43,21 @@ def page(name: str, title: str, data: Any, blobs: Iterable[bytes] = ()) -> str:
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def write_page(text: str, out: Path) -> None:
+    """Writes a page at once.
+
+    Raises:
+        ShapesimError: it cannot be written there.
+    """
+    temporary = out.with_name(f"{out.name}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, out)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _text(name: str) -> str:

@@ -1,0 +1,151 @@
+"""``shapesim trace``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from shapesim.cli.console import (
+    GalleryOption,
+    JsonOption,
+    check_writable,
+    gallery_folder,
+    progress_bar,
+    report_failures,
+    stderr,
+    stdout,
+)
+from shapesim.errors import AssetError, ShapesimError
+
+if TYPE_CHECKING:
+    from shapesim.tracing import Trace
+
+
+def trace(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Found pictures, or folders of them.")
+    ],
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw each picture with what was found in it, beside its original, as PNG.",
+            show_default=False,
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a table: found picture, original, confidence.",
+            show_default=False,
+        ),
+    ] = None,
+    gallery: GalleryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which original a picture was made of, however it was manipulated.
+
+    Originals are the pictures of indexed folders, and views of meshes that were indexed --by copy.
+
+    Examples:
+      shapesim index marketing/pictures/
+
+      shapesim trace found.jpg --sheet traced.png
+
+      shapesim trace scraped/ --csv traced.csv
+    """
+    for out in (sheet, table):
+        if out:
+            check_writable(out)
+    from shapesim.embedders import CopyEmbedder
+    from shapesim.gallery import Gallery
+    from shapesim.tracing import Tracer, trace_files
+
+    pictures = _pictures(files)
+    traces: list[Trace] = []
+    failures: list[AssetError] = []
+    with Gallery(gallery_folder(gallery)) as opened:
+        tracer = Tracer(opened, CopyEmbedder())
+        with progress_bar("tracing") as bar:
+            for _, result in trace_files(tracer, pictures):
+                bar.update(bar.task_ids[0], advance=1, total=len(pictures))
+                if isinstance(result, AssetError):
+                    failures.append(result)
+                else:
+                    traces.append(result)
+                    if as_json:
+                        print(json.dumps(result.to_json()), flush=True)
+    report_failures(failures)
+    if not traces:
+        raise typer.Exit(1)
+    if not as_json:
+        stdout.print(_table(traces))
+    if table:
+        _write(traces, table)
+        stderr.print(f"written: {escape(str(table))}")
+    if sheet:
+        from shapesim.showing import trace_sheet, write_picture
+
+        write_picture(trace_sheet(traces), sheet)
+        stderr.print(f"drawn: {escape(str(sheet))}")
+
+
+def _pictures(files: Sequence[Path]) -> list[Path]:
+    from shapesim.meshes.finding import find_pictures
+
+    found: list[Path] = []
+    for file in files:
+        if file.is_dir():
+            inside = find_pictures(file).files
+            if not inside:
+                raise ShapesimError(f"{file}: holds no picture")
+            found += inside
+        else:
+            found.append(file)
+    return list(dict.fromkeys(found))
+
+
+def _table(traces: Sequence[Trace]) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column("picture", overflow="fold")
+    made.add_column("confidence", justify="right")
+    made.add_column("original", overflow="fold")
+    made.add_column("where", justify="right", no_wrap=True)
+    for one in traces:
+        if not one.found:
+            made.add_row(
+                escape(str(one.query)), f"{one.confidence:.0%}", "[dim]not from this store[/dim]"
+            )
+        for number, match in enumerate(one.matches if one.found else ()):
+            view = "" if match.view is None else f" [dim]view {match.view + 1}[/dim]"
+            x, y, width, height = match.box
+            made.add_row(
+                escape(str(one.query)) if number == 0 else "",
+                f"{match.confidence:.0%}",
+                f"{escape(str(match.path))}{view}",
+                f"{width} × {height} at {x}, {y}",
+            )
+    return made
+
+
+def _write(traces: Sequence[Trace], out: Path) -> None:
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height"])
+        for one in traces:
+            if not one.found:
+                writer.writerow([one.query, False, "", f"{one.confidence:.4f}", "", "", "", ""])
+            for match in one.matches if one.found else ():
+                writer.writerow(
+                    [one.query, True, match.path, f"{match.confidence:.4f}", *match.box]
+                )

@@ -1,0 +1,146 @@
+"""Copy: which very picture it is, whatever was done to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from shapesim.embedders import lite0
+from shapesim.embedders.base import Embedded, Embedder, normalised
+from shapesim.embedders.look import CAMERAS
+from shapesim.errors import WeightsError
+from shapesim.images import framed
+from shapesim.types import Embeddings, Image, Mesh
+
+# Changes when the same item and weights would give another vector.
+_PREPROCESSING = "copy-1"
+_WEIGHTS = Path(__file__).parent / "weights"
+_PICTURES = 32  # at a time
+
+
+class CopyEmbedder(Embedder):
+    """Embeds pictures, and the views of meshes, so that manipulated copies stay near.
+
+    The features of all depths of an ImageNet network (see ``lite0``), over the whole picture, go
+    through two layers that were trained to bring manipulated copies back to their originals and to
+    keep all others, also other views of one asset, apart.
+
+    Args:
+        weights: a name of weights that ship, or a path to a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: there are no such weights, or they are damaged.
+    """
+
+    space = "copy"
+
+    def __init__(self, weights: str | Path = "lite0.copy") -> None:
+        path = Path(weights)
+        if path.suffix != ".safetensors":
+            path = _WEIGHTS / f"{weights}.safetensors"
+        self.name = path.stem
+        self._weights = _read(path)
+        self.dim = len(self._weights["project.1.bias"])
+        digest = hashlib.sha256(path.read_bytes())
+        digest.update(_PREPROCESSING.encode())
+        self.fingerprint = digest.hexdigest()[:16]
+
+    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+        """(P, 224, 224, 3) uint8: a mesh's views on white, or the one picture, squared."""
+        if isinstance(item, Mesh):
+            from shapesim.rendering import on_background, render  # in workers: takes a while
+
+            return on_background(render(item, list(CAMERAS), lite0.SIZE))
+        return framed(item, lite0.SIZE)[None]
+
+    def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
+        """See ``Embedder``: the first picture."""
+        first: Image = prepared[0]
+        return first
+
+    def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
+        """See ``Embedder``."""
+        return self._embed(prepared).vectors
+
+    def embed_parts(self, prepared: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
+        """See ``Embedder``; every view of a mesh is an original of its own."""
+        batches = [
+            self._embed(prepared[start : start + self.batch_size])
+            for start in range(0, len(prepared), self.batch_size)
+        ]
+        vectors = [np.zeros((0, self.dim), np.float32), *(batch.vectors for batch in batches)]
+        return [Embedded(np.concatenate(vectors), [v for b in batches for v in b.views or ()])]
+
+    def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
+        rows = self.embed_pictures(np.concatenate(prepared))
+        starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
+        views = np.split(rows.astype(np.float16), starts[1:])
+        return Embedded(normalised(np.add.reduceat(rows, starts)), views)
+
+    def embed_pictures(self, pictures: NDArray[np.uint8]) -> Embeddings:
+        """(N, 224, 224, 3) pictures to (N, D) unit rows."""
+        batches = [
+            self._session.run(["features"], {"pictures": pictures[start : start + _PICTURES]})[0]
+            for start in range(0, len(pictures), _PICTURES)
+        ]
+        return self.project(np.concatenate([np.zeros((0, lite0.DIM), np.float32), *batches]))
+
+    def project(self, features: NDArray[np.float32]) -> Embeddings:
+        """(N, ``lite0.DIM``) features of whole pictures to (N, D) unit rows."""
+        weights = self._weights
+        hidden = (features - weights["mean"]) / weights["deviation"]
+        hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
+        rows = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
+        return normalised(rows)
+
+    @property
+    def unrelated(self) -> Embeddings:
+        """(B, D) pictures of training: what is as near to these is near to anything."""
+        return self._weights["unrelated"]
+
+    @property
+    def calibration(self) -> NDArray[np.float32]:
+        """Of the confidence: see ``shapesim.tracing``."""
+        return self._weights["calibration"]
+
+    def load(self) -> None:
+        """See ``Embedder``."""
+        _ = self._session
+
+    @cached_property
+    def _session(self) -> Any:
+        ranges = json.loads(bytes(self._weights["ranges"]))
+        cache = user_cache_path("shapesim", appauthor=False) / f"copy-{self.fingerprint}.onnx"
+        return lite0.session(lite0.cached(cache, {}, ranges))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Workers prepare only: the network stays behind."""
+        kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
+        return kept | {"_weights": {}}
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Tensors as float32; ``ranges`` is JSON as bytes."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise WeightsError(f"no copy weights named '{path.stem}'") from None
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); install anew") from error
+    if not {"ranges", "mean", "project.1.bias", "unrelated"} <= set(tensors):
+        raise WeightsError(f"{path}: holds no weights of the copy embedder")
+    return {
+        name: value if name == "ranges" else value.astype(np.float32)
+        for name, value in tensors.items()
+    }

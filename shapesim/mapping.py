@@ -1,0 +1,241 @@
+"""A gallery in three dimensions: what is alike lies together."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.embedders import EMBEDDERS
+from shapesim.errors import EmbedderMismatchError, GalleryError
+from shapesim.gallery import Gallery
+from shapesim.indexes import ExactIndex
+from shapesim.pages import page
+from shapesim.types import Asset, Embeddings
+
+Method = Literal["pca", "tsne", "umap"]
+METHODS: tuple[Method, ...] = ("umap", "tsne", "pca")
+_SPACES: tuple[Literal["shape", "look"], ...] = ("shape", "look")
+_TSNE_UP_TO = 20_000  # assets: beyond, it takes longer than anybody waits
+_NEIGHBOURS = 6
+_TRUSTED = 15  # neighbours that the trustworthiness is about
+_ASKED = 4000  # assets that it is measured on
+_SHEET = 2048  # pixels of a side of a sheet of thumbnails
+_THUMBNAILS = 20_000  # that a page holds
+_LEAST_CLUSTER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where assets lie in one space by one method.
+
+    Attributes:
+        space: whose neighbourhoods are kept.
+        method: by which.
+        points: (N, 3) float32, within a unit sphere about the origin.
+        trustworthiness: how far neighbours on the map are neighbours in the space, 0 to 1.
+    """
+
+    space: str
+    method: Method
+    points: NDArray[np.float32]
+    trustworthiness: float
+
+
+def lay_out(vectors: Embeddings, method: Method, seed: int = 0) -> NDArray[np.float32]:
+    """(N, D) unit rows to (N, 3) points within a unit sphere.
+
+    By principal components; by t-SNE (L. van der Maaten and G. Hinton, 2008); or by UMAP
+    (L. McInnes, J. Healy and J. Melville, 2018). Fewer than five rows lie in a circle.
+    """
+    count = len(vectors)
+    if count < 5:
+        angles = 2 * np.pi * np.arange(count) / max(count, 1)
+        circle = np.stack([np.cos(angles), np.zeros(count), np.sin(angles)], axis=1)
+        return (circle * (count > 1)).astype(np.float32)
+    found: NDArray[Any]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads that a seed rules out, and of numba's own
+        if method == "pca":
+            from sklearn.decomposition import PCA
+
+            found = PCA(3, random_state=seed).fit_transform(vectors)
+        elif method == "tsne":
+            from sklearn.manifold import TSNE
+
+            near = min(30.0, (count - 1) / 3)
+            found = TSNE(3, perplexity=near, init="pca", random_state=seed).fit_transform(vectors)
+        else:
+            from umap import UMAP
+
+            near = min(15, count - 1)
+            start = "spectral" if count > 50 else "random"
+            found = UMAP(
+                near, n_components=3, metric="cosine", min_dist=0.15, init=start, random_state=seed
+            ).fit_transform(vectors)
+    points = np.array(found, np.float32)
+    points -= np.median(points, axis=0).astype(np.float32)
+    # A few that lie far out do not make all the others small.
+    reach = np.quantile(np.linalg.norm(points, axis=1), 0.98) or 1.0
+    return np.asarray(points / max(float(reach), 1e-9), np.float32)
+
+
+def trustworthiness(vectors: Embeddings, points: NDArray[np.float32]) -> float:
+    """Of the nearest 15 on the map (J. Venna and S. Kaski, 2001), on at most 4,000 assets."""
+    from sklearn.manifold import trustworthiness as measured
+
+    rows = np.random.default_rng(0).permutation(len(vectors))[:_ASKED]
+    near = min(_TRUSTED, (len(rows) - 1) // 2)
+    if near < 1:
+        return 1.0
+    return float(measured(vectors[rows], points[rows], n_neighbors=near))
+
+
+def clusters(points: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(N,) numbers of dense places, -1 between them, by HDBSCAN (R. Campello et al., 2013)."""
+    least = max(_LEAST_CLUSTER, len(points) // 150)
+    if len(points) < 2 * least:
+        return np.full(len(points), -1, np.int64)
+    from sklearn.cluster import HDBSCAN
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(points)
+    return np.asarray(found, np.int64)
+
+
+def make_map(
+    gallery: Gallery,
+    methods: Sequence[Method] = METHODS,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[str, list[Layout]]:
+    """The page of a gallery's map, and what it shows.
+
+    Args:
+        gallery: with at least one mesh; that it was indexed by shape or by look is enough.
+        methods: by which to lay it out; the page starts with the first.
+        progress: called with the layouts that are made, and how many there will be.
+
+    Raises:
+        GalleryError: it holds no mesh.
+    """
+    if not gallery.assets:
+        raise GalleryError(f"{gallery.folder}: holds no assets; run 'shapesim index STORE'")
+    spaces = _vectors(gallery)
+    ids = sorted(set.intersection(*(set(known.tolist()) for known, _ in spaces.values())))
+    assets = [gallery.assets[id] for id in ids]
+    wanted = [(space, method) for space in spaces for method in methods
+              if method != "tsne" or len(ids) <= _TSNE_UP_TO]  # fmt: skip
+    layouts, near, blobs = [], {}, []
+    for done, (space, method) in enumerate(wanted):
+        progress(done, len(wanted))
+        known, stored = spaces[space]
+        vectors = stored[np.searchsorted(known, ids)]
+        points = lay_out(vectors, method)
+        layouts.append(Layout(space, method, points, trustworthiness(vectors, points)))
+        if space not in near:
+            k = min(_NEIGHBOURS + 1, len(ids))
+            near[space] = ExactIndex(vectors).query(vectors, k)[0][:, 1:].astype(np.uint32)
+    progress(len(wanted), len(wanted))
+    blobs += [layout.points.tobytes() for layout in layouts]
+    blobs += [rows.tobytes() for rows in near.values()]
+    cell, sheets = _sheets(gallery, ids)
+    data = {
+        "title": f"{len(ids):,} assets",
+        "assets": _columns(assets),
+        "layouts": [
+            {
+                "space": layout.space,
+                "method": layout.method,
+                "trust": round(layout.trustworthiness, 3),
+                "labels": _labels(layout.points, assets),
+            }
+            for layout in layouts
+        ],
+        "neighbours": {space: rows.shape[1] for space, rows in near.items()},
+        "cell": cell,
+        "sheets": len(sheets),
+    }
+    return page("map", f"Map of {len(ids):,} assets", data, [*blobs, *sheets]), layouts
+
+
+def _vectors(gallery: Gallery) -> dict[str, tuple[NDArray[np.int64], Embeddings]]:
+    """Ids, ascending, and vectors of the spaces by which all of the gallery was indexed."""
+    found: dict[str, tuple[NDArray[np.int64], Embeddings]] = {}
+    for space in _SPACES:
+        try:
+            ids, vectors = gallery.vectors(EMBEDDERS[space]())
+        except EmbedderMismatchError:
+            continue
+        if len(ids):
+            order = np.argsort(ids)
+            found[space] = ids[order], vectors[order]
+    if not found:
+        raise GalleryError(f"{gallery.folder}: is not embedded; run 'shapesim index'")
+    return found
+
+
+def _columns(assets: Sequence[Asset]) -> dict[str, Any]:
+    """What the page knows of each asset, a list for each kind of thing."""
+    tags = [next(iter(asset.tags.items()), ("", 0.0)) for asset in assets]
+    return {
+        "name": [asset.listing.name or asset.path.name for asset in assets],
+        "path": [asset.id for asset in assets],
+        "pack": [asset.id.rpartition("/")[0] or asset.path.parent.name for asset in assets],
+        "tag": [label for label, _ in tags],
+        "sure": [round(probability, 3) for _, probability in tags],
+        "arrived": [asset.arrived_at[:10] for asset in assets],
+        "triangles": [asset.triangles for asset in assets],
+    }
+
+
+def _labels(points: NDArray[np.float32], assets: Sequence[Asset]) -> list[dict[str, Any]]:
+    """A word for each dense place: its commonest tag, or else the commonest part of names."""
+    numbers = clusters(points)
+    found = []
+    for number in range(numbers.max(initial=-1) + 1):
+        rows = np.flatnonzero(numbers == number).tolist()
+        words = Counter(_word(assets[row]) for row in rows)
+        middle = np.median(points[rows], axis=0)
+        word = words.most_common(1)[0][0]
+        found.append({"text": word, "at": [round(float(x), 3) for x in middle], "count": len(rows)})
+    return sorted(found, key=lambda label: -label["count"])
+
+
+def _word(asset: Asset) -> str:
+    if asset.tags:
+        return next(iter(asset.tags))
+    letters = "".join(letter if letter.isalpha() else " " for letter in asset.path.stem)
+    first = letters.split()[0] if letters.split() else asset.path.stem
+    # treePine and TreePine are trees.
+    upper = [place for place, letter in enumerate(first) if place and letter.isupper()]
+    return (first[: upper[0]] if upper and upper[0] > 2 else first).lower()
+
+
+def _sheets(gallery: Gallery, ids: Sequence[int]) -> tuple[int, list[bytes]]:
+    """Thumbnails side by side on square sheets, in the order of the ids, and their side."""
+    from PIL import Image
+
+    stored: Mapping[int, bytes] = gallery.catalogue.thumbnails()
+    if not stored or len(ids) > _THUMBNAILS:
+        return 0, []
+    cell = 64 if len(ids) <= 4 * (_SHEET // 64) ** 2 else 32
+    across = _SHEET // cell
+    sheets = []
+    for start in range(0, len(ids), across * across):
+        part = ids[start : start + across * across]
+        sheet = Image.new("RGB", (_SHEET, -(-len(part) // across) * cell), "white")
+        for place, id in enumerate(part):
+            if id in stored:
+                picture = Image.open(io.BytesIO(stored[id])).convert("RGB").resize((cell, cell))
+                sheet.paste(picture, (place % across * cell, place // across * cell))
+        buffer = io.BytesIO()
+        sheet.save(buffer, "WEBP", quality=80)
+        sheets.append(buffer.getvalue())
+    return cell, sheets

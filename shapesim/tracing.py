@@ -1,0 +1,253 @@
+"""Traces a picture found in the wild back to the original that it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.embedders import CopyEmbedder, lite0
+from shapesim.embedders.look import CAMERAS
+from shapesim.errors import AssetError, GalleryError
+from shapesim.gallery import Gallery
+from shapesim.images import framed, load_image
+from shapesim.meshes import load_mesh
+from shapesim.rendering import on_background, render
+from shapesim.types import Embeddings, Image
+from shapesim.verification import FOUND, ORIGINAL, Features, Verified, features, verify
+
+_LARGEST = 640  # pixels of a found picture's side: more tells nothing more
+_CANDIDATES = 40  # originals that are looked for in the picture itself
+_PARTS = (0.72, 0.5)  # sizes of the parts of a found picture that are compared beside the whole
+_NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
+_SAME = 0.995  # cosine from which originals are one and the same picture
+_FOUND = 0.5  # confidence from which a picture counts as found
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a found picture was made of.
+
+    Attributes:
+        path: of the picture, or of the mesh that it shows.
+        confidence: probability that it is the original, 0 to 1.
+        box: x, y, width and height of what is left of it, in pixels of the found picture; the
+            whole picture where no such place could be made out.
+        view: number of the mesh's view; None of a picture.
+    """
+
+    path: Path
+    confidence: float
+    box: tuple[int, int, int, int]
+    view: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``trace --json``."""
+        return {
+            "path": str(self.path),
+            "confidence": round(self.confidence, 4),
+            "box": list(self.box),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A found picture, and the originals that it may come from, best first.
+
+    Attributes:
+        query: the found picture.
+        matches: the likely ones; several where originals are the same picture.
+        confidence: probability that the first is the original.
+    """
+
+    query: Path
+    matches: tuple[Original, ...]
+    confidence: float
+
+    @property
+    def found(self) -> bool:
+        """Whether it comes from this store at all."""
+        return self.confidence >= _FOUND
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of ``trace --json``."""
+        return {
+            "query": str(self.query),
+            "found": self.found,
+            "confidence": round(self.confidence, 4),
+            "matches": [match.to_json() for match in self.matches] if self.found else [],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an original.
+
+    Attributes:
+        row: of the originals.
+        similarity: cosine of the nearest parts, less what unrelated pictures reach.
+        verified: where it was found in the picture; None if nowhere.
+    """
+
+    row: int
+    similarity: float
+    verified: Verified | None
+
+    @property
+    def measures(self) -> NDArray[np.float64]:
+        """(4,) numbers from which the confidence is calculated."""
+        inliers, share = (self.verified.inliers, self.verified.share) if self.verified else (0, 0)
+        return np.array([1.0, self.similarity, np.log1p(inliers), share])
+
+
+class Tracer:
+    """Looks for the originals of pictures among all that a gallery holds.
+
+    Args:
+        gallery: with stores of pictures, or of meshes that were indexed ``--by copy``.
+        embedder: that made its vectors.
+
+    Raises:
+        GalleryError: it holds nothing of the kind.
+    """
+
+    def __init__(self, gallery: Gallery, embedder: CopyEmbedder) -> None:
+        self._embedder = embedder
+        self._ids, self._views, self._vectors = gallery.originals(embedder)
+        if not len(self._ids):
+            raise GalleryError(
+                f"{gallery.folder}: holds no originals; run 'shapesim index PICTURES',"
+                " or 'shapesim index STORE --by copy' to trace pictures of meshes"
+            )
+        self._known = gallery.catalogue.places()
+        self._features = lru_cache(4096)(self._read)
+
+    def trace(self, path: Path) -> Trace:
+        """The originals of one picture file.
+
+        Raises:
+            AssetError: it cannot be read.
+        """
+        picture = _opaque(load_image(path, _LARGEST))
+        original = load_image(path).shape[:2]
+        scale = max(original) / max(picture.shape[:2])
+        evidence = self.gather(picture)
+        confidences = self.confidences(evidence)
+        whole = (0, 0, original[1], original[0])
+        matches = []
+        for one, confidence in zip(evidence, confidences.tolist(), strict=True):
+            known, view = self.place(one.row)
+            x, y, width, height = (
+                (round(side * scale) for side in one.verified.box) if one.verified else whole
+            )
+            matches.append(Original(known, confidence, (x, y, width, height), view))
+        order = sorted(matches, key=lambda match: -match.confidence)
+        best = order[0].confidence
+        first = self._vectors[evidence[int(np.argmax(confidences))].row]
+        rows = {match.path: one.row for match, one in zip(matches, evidence, strict=True)}
+        kept = [
+            match
+            for match in order
+            if match.confidence >= best / 2 or self._vectors[rows[match.path]] @ first > _SAME
+        ]
+        return Trace(path, tuple(kept), best)
+
+    def gather(self, picture: Image) -> list[Evidence]:
+        """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file."""
+        vectors = self._embedder.embed_pictures(np.stack(parts_of(picture)))
+        nearness = _nearest(self._vectors, vectors)
+        ground = np.sort(_nearest(self._embedder.unrelated, vectors))[-_NEAREST:].mean()
+        rows = self._likeliest(nearness)
+        mirrored = np.ascontiguousarray(picture[:, ::-1])
+        looked = [features(picture, FOUND), features(mirrored, FOUND)]
+
+        def look(row: int) -> Evidence:
+            try:
+                original = self._features(row)
+            except AssetError:  # gone since it was indexed: its vector still speaks for it
+                return Evidence(row, float(nearness[row] - ground), None)
+            tried = [verify(found, original) for found in looked]
+            if (turned := tried[1]) is not None:
+                x, y, width, height = turned.box
+                box = (picture.shape[1] - x - width, y, width, height)
+                tried[1] = Verified(turned.inliers, turned.share, box)
+            best = max(tried, key=lambda one: one.inliers if one else 0)
+            return Evidence(row, float(nearness[row] - ground), best)
+
+        # OpenCV works outside of Python's lock.
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(look, rows))
+
+    def confidences(self, evidence: Sequence[Evidence]) -> NDArray[np.float64]:
+        """(E,) probability of each to be the original."""
+        return confidences(np.stack([one.measures for one in evidence]), self._embedder.calibration)
+
+    def _likeliest(self, nearness: NDArray[np.float32]) -> list[int]:
+        """The nearest row of each of the nearest files."""
+        count = min(len(nearness), 16 * _CANDIDATES)
+        near = np.argpartition(-nearness, count - 1)[:count]
+        near = near[np.argsort(-nearness[near], kind="stable")]
+        _, first = np.unique(self._ids[near], return_index=True)
+        chosen: list[int] = near[np.sort(first)[:_CANDIDATES]].tolist()
+        return chosen
+
+    def place(self, row: int) -> tuple[Path, int | None]:
+        """The file of a row of the originals, and the number of a mesh's view."""
+        path, is_mesh, _ = self._known[int(self._ids[row])]
+        return path, int(self._views[row]) if is_mesh else None
+
+    def _read(self, row: int) -> Features:
+        path, is_mesh, up = self._known[int(self._ids[row])]
+        if not is_mesh:
+            return features(_opaque(load_image(path, 2 * ORIGINAL)), ORIGINAL)
+        camera = CAMERAS[int(self._views[row])]
+        view = on_background(render(load_mesh(path, up), [camera], ORIGINAL))[0]
+        return features(view, ORIGINAL)
+
+
+def confidences(measures: NDArray[np.float64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(E, 4) ``Evidence.measures`` to probabilities: a logistic regression."""
+    return 1 / (1 + np.exp(-(measures @ weights.astype(np.float64))))
+
+
+def parts_of(picture: Image) -> list[Image]:
+    """The whole of a picture and parts of it, squared: an original may be anywhere in it."""
+    height, width = picture.shape[:2]
+    parts = [framed(picture, lite0.SIZE)]
+    for share in _PARTS:
+        steps = np.linspace(0, 1 - share, 3)
+        for top in steps:
+            for left in steps:
+                y, x = round(top * height), round(left * width)
+                part = picture[y : y + max(1, round(share * height)),
+                               x : x + max(1, round(share * width))]  # fmt: skip
+                parts.append(framed(part, lite0.SIZE))
+    return parts
+
+
+def trace_files(tracer: Tracer, paths: Sequence[Path]) -> Iterator[tuple[Path, Trace | AssetError]]:
+    """Traces picture files, in their order."""
+    for path in paths:
+        try:
+            yield path, tracer.trace(path)
+        except AssetError as error:
+            yield path, error
+
+
+def _nearest(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
+    """(N,) the cosine of each stored row to the nearest of the vectors."""
+    nearest = np.empty(len(stored), np.float32)
+    for start in range(0, len(stored), 65536):  # bounds memory
+        rows = stored[start : start + 65536]
+        nearest[start : start + len(rows)] = (rows @ vectors.T).max(axis=1)
+    return nearest
+
+
+def _opaque(picture: NDArray[np.uint8]) -> Image:
+    return on_background(picture) if picture.shape[2] == 4 else picture

@@ -1,0 +1,148 @@
+"""The map of a gallery, and its page in a real browser."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from shapesim.gallery import Gallery
+from shapesim.mapping import _sheets, clusters, lay_out, trustworthiness
+from tests.browsers import opened
+from tests.conftest import SAMPLES
+from tests.test_cli import shapesim
+from tests.test_indexes import unit_rows
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The furniture of the sample store, indexed by shape and look."""
+    folder = tmp_path_factory.mktemp("map")
+    shutil.copytree(SAMPLES / "store" / "meadow-pack", folder / "store")
+    result = shapesim("index", folder / "store", "--gallery", folder / "gallery")
+    assert result.returncode == 0, result.stderr
+    return folder / "gallery"
+
+
+@pytest.fixture(scope="module")
+def page(gallery: Path, browser: Browser) -> Iterator[Page]:
+    """Its map, opened."""
+    out = gallery.parent / "map.html"
+    result = shapesim(
+        "map", "--out", out, "--method", "pca", "--method", "umap", "--gallery", gallery
+    )
+    assert result.returncode == 0, result.stderr
+    assert "umap" in result.stdout
+    with opened(browser, out) as shown:
+        yield shown
+
+
+def blobs(count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """Rows about four distant directions, and the number of each one's."""
+    middles = unit_rows(4, 32, 1)
+    kinds = np.repeat(np.arange(4), count)
+    rows = middles[kinds] + 0.1 * unit_rows(4 * count, 32, 2)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), kinds
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
+def test_neighbours_stay_neighbours(method: str) -> None:
+    """Four heaps stay four; the same seed gives the same map."""
+    rows, kinds = blobs()
+    points = lay_out(rows, method)  # type: ignore[arg-type]
+    assert points.shape == (160, 3)
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    assert (kinds[gaps.argmin(axis=1)] == kinds).mean() > 0.97
+    assert trustworthiness(rows, points) > 0.8
+    np.testing.assert_array_equal(points, lay_out(rows, method))  # type: ignore[arg-type]
+
+
+def test_dense_places_are_told_apart() -> None:
+    """Four heaps are four clusters."""
+    rows, kinds = blobs()
+    found = clusters(lay_out(rows, "pca"))
+    assert {frozenset(kinds[found == one].tolist()) for one in range(4)} == {
+        frozenset([kind]) for kind in range(4)
+    }
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_few_assets_have_a_map(count: int) -> None:
+    """Each at a place of its own."""
+    for method in ("pca", "tsne", "umap"):
+        points = lay_out(unit_rows(count, 16, 3), method)
+        assert np.isfinite(points).all()
+        assert len(np.unique(points.round(4), axis=0)) == count
+
+
+def test_sheets_hold_each_assets_own_thumbnail(gallery: Path) -> None:
+    """In the order of the assets, row by row."""
+    with Gallery(gallery) as opened_gallery:
+        ids = sorted(opened_gallery.assets)
+        cell, sheets = _sheets(opened_gallery, ids)
+        stored = opened_gallery.catalogue.thumbnails()
+    (sheet,) = (np.asarray(Image.open(io.BytesIO(one)), np.int64) for one in sheets)
+    across = sheet.shape[1] // cell
+    for place, id in enumerate(ids):
+        x, y = place % across * cell, place // across * cell
+        picture = Image.open(io.BytesIO(stored[id])).convert("RGB").resize((cell, cell))
+        gap = np.abs(sheet[y : y + cell, x : x + cell] - np.asarray(picture, np.int64)).mean()
+        assert gap < 6
+
+
+def test_the_page_turns_points_into_pictures(page: Page) -> None:
+    """Near assets are drawn as thumbnails: something of each asset's colours is on the screen."""
+    page.mouse.move(700, 450)
+    far = np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())), np.int64)
+    for _ in range(12):
+        page.mouse.wheel(0, -300)
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(500)
+    near = np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())), np.int64)
+    assert (far[..., :3].min(axis=2) < 250).mean() > 0.001
+    assert len(np.unique(near.reshape(-1, near.shape[2]), axis=0)) > 2 * len(
+        np.unique(far.reshape(-1, far.shape[2]), axis=0)
+    )
+    assert len(page.evaluate("frameTimes()")) > 10
+
+
+def test_search_layouts_and_lists_work(page: Page) -> None:
+    """What is searched is listed; a click in the list shows what is nearest; layouts change."""
+    page.locator("input[type=search]").fill("chair")
+    found = page.locator("#list button")
+    names = found.all_inner_texts()
+    assert names
+    assert all("chair" in name for name in names)
+    found.first.click()
+    page.wait_for_function("document.body.dataset.chosen === '7'")
+    assert found.first.inner_text() == names[0]
+    page.locator("input[type=search]").fill("")
+    page.locator("select").nth(1).select_option("pca")
+    page.locator("select").nth(0).select_option("look")
+    assert page.evaluate("document.body.dataset.layout") == "look pca"
+    page.wait_for_timeout(900)
+    page.keyboard.down("Shift")
+    page.mouse.move(300, 20)
+    page.mouse.down()
+    page.mouse.move(1390, 890)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert "in the frame" in page.locator("#panel").inner_text()
+    assert int(page.evaluate("document.body.dataset.chosen")) > 0
+
+
+def test_a_gallery_of_pictures_has_no_map(tmp_path: Path) -> None:
+    """It says what is missing."""
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "pictures" / "red.png")
+    assert shapesim("index", "pictures", cwd=tmp_path).returncode == 0
+    result = shapesim("map", "--out", "map.html", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "holds no assets" in result.stderr

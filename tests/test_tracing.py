@@ -1,0 +1,159 @@
+"""Manipulated pictures, traced back to their originals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from shapesim.augmentation import background
+from shapesim.embedders import CopyEmbedder
+from shapesim.gallery import Gallery
+from shapesim.manipulation import MANIPULATIONS, manipulate, paste
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.rendering import on_background, render
+from shapesim.tracing import Tracer
+from shapesim.verification import FOUND, features, verify
+from tests.conftest import SAMPLES
+from tests.test_cli import shapesim
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of renders, one of them there twice, and a gallery of it."""
+    folder = tmp_path_factory.mktemp("tracing")
+    (folder / "pictures" / "deep").mkdir(parents=True)
+    for path in find_assets(SAMPLES / "store").files[::3]:
+        view = on_background(render(load_mesh(path), [(-35.0, 20.0)], 256, 2))[0]
+        Image.fromarray(view).save(folder / "pictures" / f"{path.stem}.png")
+    first = next((folder / "pictures").glob("*.png"))
+    shutil.copy(first, folder / "pictures" / "deep" / f"again-{first.name}")
+    result = shapesim("index", folder / "pictures", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["failed"] == []
+    return folder
+
+
+def originals(home: Path) -> list[Path]:
+    """Those that are there once."""
+    twice = {path.name.removeprefix("again-") for path in (home / "pictures" / "deep").iterdir()}
+    return [path for path in sorted((home / "pictures").glob("*.png")) if path.name not in twice]
+
+
+def test_an_original_is_found_whatever_was_done_to_it(home: Path) -> None:
+    """Of every manipulation alone, and for most of the pictures."""
+    rng = np.random.default_rng(0)
+    pictures = originals(home)
+    grounds = [Image.fromarray(background(256, rng))]
+    with Gallery(home / ".shapesim") as gallery:
+        tracer = Tracer(gallery, CopyEmbedder())
+        hits = []
+        for number, path in enumerate(pictures):
+            ways = list(MANIPULATIONS)
+            changed = MANIPULATIONS[ways[number % len(ways)]](Image.open(path).convert("RGB"), rng)
+            changed.save(home / "changed.png")
+            trace = tracer.trace(home / "changed.png")
+            hits.append(trace.matches[0].path == path)
+        assert np.mean(hits) >= 0.9
+        pasted = paste(Image.open(pictures[0]).convert("RGB"), grounds[0], rng)
+        pasted.save(home / "changed.png")
+        assert tracer.trace(home / "changed.png").matches[0].path == pictures[0]
+
+
+def test_the_place_of_the_original_is_told(home: Path) -> None:
+    """In the found picture's own pixels, also mirrored."""
+    path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
+    page = Image.new("RGB", (900, 600), (40, 60, 80))
+    page.paste(ImageOps.mirror(Image.open(path).convert("RGB")).resize((320, 320)), (500, 100))
+    page.save(home / "page.png")
+    with Gallery(home / ".shapesim") as gallery:
+        trace = Tracer(gallery, CopyEmbedder()).trace(home / "page.png")
+    assert trace.matches[0].path == path
+    np.testing.assert_allclose(trace.matches[0].box, (500, 100, 320, 320), atol=12)
+
+
+def test_a_picture_agrees_with_itself_and_not_with_another(home: Path) -> None:
+    """By local features alone."""
+    rich = sorted(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
+    one, other = (features(_opened(path), FOUND) for path in rich[-2:])
+    itself, another = verify(one, one), verify(other, one)
+    assert itself is not None
+    assert itself.share > 0.5
+    np.testing.assert_allclose(itself.box, (0, 0, 256, 256), atol=2)
+    assert another is None or another.inliers < itself.inliers / 4
+
+
+def test_json_and_csv_follow_the_contract(home: Path) -> None:
+    """A line for each file; of the same picture in two files both are named."""
+    (again,) = (home / "pictures" / "deep").iterdir()
+    shutil.copytree(home / "pictures" / "deep", home / "found")
+    Image.new("RGB", (200, 100), (200, 30, 30)).save(home / "found" / "plain.png")
+    (home / "found" / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    out = home / "traced.csv"
+    result = shapesim("trace", home / "found", "--json", "--csv", out, cwd=home)
+    assert result.returncode == 0, result.stderr
+    assert "broken.jpg" in result.stderr
+    lines = {Path(line["query"]).name: line for line in map(json.loads, result.stdout.splitlines())}
+    same = lines[again.name]
+    assert same["found"]
+    assert same["confidence"] > 0.9
+    names = {Path(match["path"]).name for match in same["matches"]}
+    assert {again.name, again.name.removeprefix("again-")} <= names
+    np.testing.assert_allclose(same["matches"][0]["box"], (0, 0, 256, 256), atol=3)
+    assert lines["plain.png"] | {"confidence": 0} == {
+        "query": str(home / "found" / "plain.png"), "found": False, "confidence": 0, "matches": [],
+    }  # fmt: skip
+    with out.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["picture"] for row in rows} == {line["query"] for line in lines.values()}
+
+
+def test_views_of_meshes_are_originals_too(tmp_path: Path) -> None:
+    """Where they were indexed by copy; swap still works on the same gallery."""
+    shutil.copytree(SAMPLES / "store" / "meadow-pack" / "furniture", tmp_path / "store")
+    assert shapesim("index", tmp_path / "store", "--by", "copy", cwd=tmp_path).returncode == 0
+    chair = tmp_path / "store" / "chair-windsor.glb"
+    view = on_background(render(load_mesh(chair), [(-35.0, 20.0)], 256, 2))[0]
+    Image.fromarray(view[:, 30:]).save(tmp_path / "found.png")
+    out = tmp_path / "sheet.png"
+    result = shapesim("trace", "found.png", "--json", "--sheet", out, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    line = json.loads(result.stdout)
+    assert line["found"]
+    assert line["matches"][0]["path"] == str(chair)
+    with Image.open(out) as sheet:
+        assert sheet.width > 400
+
+
+def test_a_gallery_without_originals_says_what_to_do(tmp_path: Path) -> None:
+    """And so does a folder without pictures."""
+    shutil.copytree(SAMPLES / "store" / "meadow-pack" / "weapons", tmp_path / "store")
+    assert shapesim("index", "store", "--by", "shape", cwd=tmp_path).returncode == 0
+    Image.new("RGB", (99, 99)).save(tmp_path / "found.png")
+    result = shapesim("trace", "found.png", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "shapesim index PICTURES" in result.stderr
+    result = shapesim("trace", "store", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "holds no picture" in result.stderr
+
+
+def test_pictures_of_any_size_can_be_manipulated() -> None:
+    """Down to a few pixels, by several at once."""
+    rng = np.random.default_rng(1)
+    ground = Image.fromarray(background(64, rng))
+    for size in ((40, 40), (300, 50), (64, 200)):
+        picture = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+        for count in (1, 3, 5):
+            made = manipulate(picture, [ground], rng, count)
+            assert made.mode == "RGB"
+            assert min(made.size) >= 1
+
+
+def _opened(path: Path) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    return np.asarray(Image.open(path).convert("RGB"))
