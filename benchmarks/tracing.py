@@ -1,15 +1,18 @@
 """Traces manipulated pictures back: how often right, how sure, how fast.
 
-    python -m benchmarks.tracing STORE PICTURES [--views 10] [--queries 600]
+    python -m benchmarks.tracing STORE PICTURES [--views 10] [--queries 600] [--enlarged 1000000]
 
 The gallery holds the pictures and views rendered of every asset. Half of the queries are of
 pictures that it does not hold. They are manipulated by AugLy (Z. Papakipos and J. Bitton, 2022),
-once and three times in a row. Beside ours: a perceptual hash and plain ImageNet features.
+once and three times in a row. Beside ours: a perceptual hash and plain ImageNet features. At last,
+the gallery is enlarged by synthetic originals, mixtures of real ones, and asked again.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -175,6 +178,7 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--views", type=int, default=10)
     parser.add_argument("--queries", type=int, default=600)
+    parser.add_argument("--enlarged", type=int, default=0, help="originals, such as 1000000")
     parser.add_argument("--weights", default="lite0.copy")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rendered", type=Path, help="views of an earlier run")
@@ -242,6 +246,18 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
                     options.queries,
                 )
             )
+    if options.enlarged:
+        began = time.perf_counter()
+        enlarge(folder / "gallery", embedder, options.enlarged, rng)
+        print(f"enlarged in {time.perf_counter() - began:.0f} s")
+        with Gallery(folder / "gallery") as gallery:
+            began = time.perf_counter()
+            tracer = Tracer(gallery, embedder)
+            print(f"opened in {time.perf_counter() - began:.1f} s")
+            peers = hashes, plain, look
+            row = _asked(1, inside, outside, tracer, peers, ways, rng, options.queries // 4)
+            rows.append([f"{row[0]}, among {options.enlarged}", "", "", *row[3:]])
+        print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GB at most")
     print_table(
         f"{len(inside)} originals, indexed in {seconds:.0f} s; {options.queries} queries of them,"
         f" and as many of others",
@@ -249,6 +265,42 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
          "calibration", "median ms"],
         rows,
     )  # fmt: skip
+
+
+def enlarge(folder: Path, embedder: CopyEmbedder, count: int, rng: np.random.Generator) -> None:
+    """Adds originals to a gallery, whose files are not there, until there are so many."""
+    database = sqlite3.connect(folder / "gallery.sqlite")
+    real = np.stack(
+        [
+            np.frombuffer(row[0], np.float32)
+            for row in database.execute("SELECT vector FROM vectors WHERE space = 'copy'")
+        ]
+    )
+    first = database.execute("SELECT MAX(id) + 1 FROM files").fetchone()[0]
+    for start in range(0, count - len(real), 10_000):
+        size = min(10_000, count - len(real) - start)
+        one, other, noise = (
+            real[rng.integers(0, len(real), size)], real[rng.integers(0, len(real), size)],
+            rng.normal(0, 0.03, (size, real.shape[1])).astype(np.float32),
+        )  # fmt: skip
+        share = rng.uniform(0.3, 0.7, (size, 1)).astype(np.float32)
+        rows = normalised(share * one + (1 - share) * other + noise)
+        ids = range(first + start, first + start + size)
+        database.executemany(
+            "INSERT INTO files (id, store, path, size, mtime, sha256, arrived_at, reader)"
+            " VALUES (?, 1, ?, 1, 1, '', '2026-01-01T00:00:00+00:00', '')",
+            [(id, f"synthetic/{id}.png") for id in ids],
+        )
+        database.executemany(
+            "INSERT INTO vectors (file, space, fingerprint, vector, views)"
+            " VALUES (?, 'copy', ?, ?, ?)",
+            [
+                (id, embedder.fingerprint, row.tobytes(), row.astype(np.float16).tobytes())
+                for id, row in zip(ids, rows, strict=True)
+            ],
+        )
+        database.commit()
+    database.close()
 
 
 def _asked(

@@ -32,16 +32,16 @@ def new_picture(
     """
     camera = float(rng.uniform(0, 360)), float(rng.uniform(-10, 60))
     large = round(size / kept**0.5)
-    picture = Image.fromarray(render(mesh, [camera], large, light=_light(rng))[0])
+    picture = Image.fromarray(render(mesh, [camera], large, light=lamp(rng))[0])
     ground = Image.fromarray(background(large, rng))
     ground.paste(picture, mask=picture.getchannel("A"))
     left, top = (int(start) for start in rng.integers(0, large - size + 1, 2))
     box = (left, top, left + size, top + size)
-    shot = _as_jpeg(ground.crop(box), int(rng.integers(30, 91)))
+    shot = as_jpeg(ground.crop(box), int(rng.integers(30, 91)))
     return shot, np.asarray(picture.getchannel("A").crop(box))
 
 
-def _light(rng: np.random.Generator) -> Light:
+def lamp(rng: np.random.Generator) -> Light:
     """A lamp anywhere before the asset, warm to cold, in a room bright to dim."""
 
     def colour(low: float, high: float) -> tuple[float, float, float]:
@@ -69,7 +69,8 @@ def background(size: int, rng: np.random.Generator) -> Picture:
     return np.asarray(small.resize((size, size), resample))
 
 
-def _as_jpeg(picture: Image.Image, quality: int) -> Picture:
+def as_jpeg(picture: Image.Image, quality: int) -> Picture:
+    """A picture after it was saved so badly."""
     buffer = io.BytesIO()
     picture.convert("RGB").save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))

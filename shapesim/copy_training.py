@@ -34,8 +34,9 @@ from shapesim.manipulation import manipulate
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.finding import find_pictures
 from shapesim.rendering import on_background, render
-from shapesim.tracing import Evidence, Tracer
+from shapesim.tracing import Tracer
 from shapesim.types import Image as Picture
+from shapesim.verification import NOTHING
 from shapesim.workers import map_isolated
 
 _VIEWS = CAMERAS[::3] + CAMERAS[1:2]
@@ -182,7 +183,10 @@ def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Ite
 def learn_confidence(
     tracer: Tracer, files: Sequence[Path], known: int, seed: int
 ) -> NDArray[np.float32]:
-    """(4,) weights of the measures of evidence, of a logistic regression.
+    """(E,) weights of the measures of evidence.
+
+    A logistic regression over all that was looked at, scaled so that the likeliest answers are as
+    often right as they seem (J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
 
     Args:
         tracer: of a gallery that holds the first files, and not the others.
@@ -190,28 +194,40 @@ def learn_confidence(
         known: how many of them the gallery holds.
         seed: of the manipulations.
     """
-    from scipy.optimize import minimize
-
     rng = np.random.default_rng(seed)
     grounds = [_opened(files[int(row)]) for row in rng.integers(0, len(files), 32)]
-    best: list[Evidence] = []
-    right: list[bool] = []
+    gathered: list[NDArray[np.float64]] = []
+    right: list[NDArray[np.bool_]] = []
     for number, path in enumerate(files):
-        picture = manipulate(_opened(path), grounds, rng, int(rng.choice([1, 2, 3])))
+        picture = manipulate(_opened(path), grounds, rng, int(rng.choice([1, 1, 2, 3])))
         evidence = tracer.gather(np.asarray(picture.convert("RGB")))
-        for one in sorted(evidence, key=lambda one: -float(one.measures[1:3].sum()))[:4]:
-            best.append(one)
-            place = tracer.place(one.row)[0]
-            right.append(number < known and place.resolve() == path.resolve())
-    measures, hits = np.stack([one.measures for one in best]), np.array(right)
+        places = [tracer.place(one.row)[0].resolve() for one in evidence]
+        gathered.append(np.stack([one.measures for one in evidence]))
+        right.append(np.array([number < known and place == path.resolve() for place in places]))
+        if number % 100 == 99:
+            print(f"confidence: {number + 1} of {len(files)} pictures", flush=True)
+    weights = _regressed(np.concatenate(gathered), np.concatenate(right), 1e-2)
+    best = [int(np.argmax(measures @ weights)) for measures in gathered]
+    scores = np.array([(m @ weights)[row] for m, row in zip(gathered, best, strict=True)])
+    hits = np.array([one[row] for one, row in zip(right, best, strict=True)])
+    shift, scale = _regressed(np.stack([np.ones(len(scores)), scores], axis=1), hits, 1e-4)
+    weights = weights * scale
+    weights[0] += shift
+    return np.asarray(weights, dtype=np.float32)
+
+
+def _regressed(
+    measures: NDArray[np.float64], hits: NDArray[np.bool_], penalty: float
+) -> NDArray[np.float64]:
+    from scipy.optimize import minimize
 
     def loss(weights: NDArray[np.float64]) -> float:
         scores = measures @ weights
-        return float(np.logaddexp(0, np.where(hits, -scores, scores)).mean())
+        return float(np.logaddexp(0, np.where(hits, -scores, scores)).mean()) + penalty / len(
+            hits
+        ) * float((weights[1:] ** 2).sum())
 
-    found: NDArray[np.float32] = minimize(loss, np.array([-4.0, 4.0, 1.0, 1.0])).x.astype(
-        np.float32
-    )
+    found: NDArray[np.float64] = minimize(loss, np.zeros(measures.shape[1])).x
     return found
 
 
@@ -242,7 +258,7 @@ def train(files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int
     ranges: Any = LookEmbedder().ranges
     tensors = learn_projection(features_of(pictures, ranges, seed), epochs, seed)
     tensors["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
-    tensors["calibration"] = np.zeros(4, np.float32)
+    tensors["calibration"] = np.zeros(2 + len(NOTHING), np.float32)
     save_file(tensors, out)
     tensors["calibration"] = calibrate(originals, held_out, folder / "gallery", out, seed)
     save_file(tensors, out)
@@ -251,7 +267,7 @@ def train(files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int
 def calibrate(
     originals: Path, held_out: Path, folder: Path, weights: Path, seed: int
 ) -> NDArray[np.float32]:
-    """(4,) weights of the confidence, by pictures of assets that were not trained on.
+    """(E,) weights of the confidence, by pictures of assets that were not trained on.
 
     Args:
         originals: pictures to index; half of those held out are moved there.

@@ -97,7 +97,7 @@ def index_stores(
         report.warnings += [f"{store}: the folder is gone; its assets stay" for store in missing]
         gallery.refresh()
         began = time.perf_counter()
-        report.total = len(gallery.catalogue.places())
+        report.total = gallery.catalogue.count()
         report.answers = gallery.update_graph(embedder)
         report.seconds["index"] = time.perf_counter() - began
     return report

@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 from PIL.Image import Image as Picture
 
@@ -48,15 +49,36 @@ def write(picture: Picture, rng: np.random.Generator) -> Picture:
     draw = ImageDraw.Draw(picture)
     for _ in range(int(rng.integers(1, 4))):
         letters = rng.choice(list(string.ascii_letters + "   !?"), int(rng.integers(4, 20)))
-        font = ImageFont.load_default(float(rng.uniform(0.06, 0.16) * picture.height))
+        font = ImageFont.load_default(float(rng.uniform(0.06, 0.2) * picture.height))
         place = tuple(rng.uniform(-0.05, 0.7, 2) * picture.size)
         draw.text(place, "".join(letters), fill=_colour(rng), font=font)
     for _ in range(int(rng.integers(0, 4))):
-        low = rng.uniform(0, 0.8, 2) * picture.size
-        high = low + rng.uniform(0.08, 0.25) * min(picture.size)
-        shape = draw.ellipse if rng.random() < 0.6 else draw.rectangle
-        shape([*low, *high], fill=_colour(rng))
+        corner = rng.uniform(-0.05, 0.8, 2) * picture.size
+        _stick(draw, corner, float(rng.uniform(0.08, 0.42)) * min(picture.size), rng)
     return picture
+
+
+def _stick(
+    draw: ImageDraw.ImageDraw, place: NDArray[np.float64], size: float, rng: np.random.Generator
+) -> None:
+    """A disc or a box, at times with a face, or a scribble."""
+    if rng.random() < 0.3:
+        points = (
+            place + np.cumsum(rng.normal(0, 0.25, (int(rng.integers(4, 12)), 2)), axis=0) * size
+        )
+        width = max(1, round(size * float(rng.uniform(0.05, 0.15))))
+        draw.line([tuple(point) for point in points.tolist()], fill=_colour(rng), width=width)
+        return
+    shape = draw.ellipse if rng.random() < 0.6 else draw.rectangle
+    shape([*place, *(place + size)], fill=_colour(rng))
+    if rng.random() < 0.6:
+        ink = _colour(rng)
+        for x in (0.3, 0.7):
+            eye = place + size * np.array([x, 0.35])
+            radius = size * float(rng.uniform(0.05, 0.15))
+            draw.ellipse([*(eye - radius), *(eye + radius)], fill=ink)
+        low, high = place + size * np.array([0.25, 0.45]), place + size * np.array([0.75, 0.85])
+        draw.chord([*low, *high], 0, 180, fill=ink)
 
 
 def turn(picture: Picture, rng: np.random.Generator) -> Picture:

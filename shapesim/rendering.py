@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,11 +79,48 @@ def render(
     """
     # Pictures for the eye, which are finer, show what too few rays leave uneven.
     scene, light = _Scene(mesh, _AO_RAYS * samples**2), light or Light()
+    views = [_Camera(scene.points, *camera) for camera in cameras]
+    fine = size * samples
     pictures = [
-        _downsample(scene.shade(_Camera(scene.points, *camera), size * samples, light), samples)
-        for camera in cameras
+        _downsample(scene.shade(view, fine, light, view.pixels(fine)), samples) for view in views
     ]
     return np.stack(pictures)
+
+
+def render_scene(
+    mesh: Mesh,
+    groups: NDArray[np.int64],
+    framed: NDArray[np.float64],
+    camera: tuple[float, float],
+    size: int,
+    light: Light,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64]]:
+    """A picture of things in their surroundings, and what is seen of each.
+
+    Args:
+        mesh: y up, of all of them.
+        groups: (F,) the thing that each face belongs to, from 0; -1 for surroundings.
+        framed: (N, 3) points that the picture just holds.
+        camera: azimuth and elevation, in degrees.
+        size: S.
+        light: falls on all.
+
+    Returns:
+        (S, S, 4) uint8 sRGB with alpha; (S, S) the thing that is seen in each pixel, -1 for none;
+        and (G,) shares of the pixels that each thing would fill alone, 0 to 1.
+    """
+    scene = _Scene(mesh, _AO_RAYS)
+    view = _Camera(scene.scaled(framed), *camera, margin=1.0)
+    picture = _downsample(scene.shade(view, size, light, np.arange(size * size)), 1)
+    faces = scene.faces_seen(view, size)
+    seen = np.where(faces >= 0, groups[faces], -1).reshape(size, size)
+    count = int(groups.max()) + 1
+    pixels = np.bincount(seen[seen >= 0], minlength=count)
+    triangles = scene.scaled(mesh.triangles)
+    alone = [
+        (_trace(_embree(triangles[groups == one]), view, size) >= 0).sum() for one in range(count)
+    ]
+    return picture, seen, pixels / np.maximum(alone, 1)
 
 
 def on_background(
@@ -101,14 +139,20 @@ class _Camera:
     closed form: each side of the frame is a plane of known normal, which its farthest point holds.
     """
 
-    def __init__(self, points: NDArray[np.float64], azimuth: float, elevation: float) -> None:
+    def __init__(
+        self,
+        points: NDArray[np.float64],
+        azimuth: float,
+        elevation: float,
+        margin: float = _MARGIN,
+    ) -> None:
         yaw, pitch = np.radians([azimuth, elevation])
         back = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
         right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
         self.axes = np.stack([right, np.cross(back, right), back])
         x, y, z = (points @ self.axes.T).T
         self.slope = np.tan(_FIELD_OF_VIEW / 2)
-        t = self.slope / _MARGIN
+        t = self.slope / margin
         high_x, low_x = (x + t * z).max(), (-x + t * z).max()
         high_y, low_y = (y + t * z).max(), (-y + t * z).max()
         distance = max(high_x + low_x, high_y + low_y) / (2 * t)
@@ -136,26 +180,32 @@ class _Scene:
     """A mesh scaled to the unit sphere's size, ready for rays."""
 
     def __init__(self, mesh: Mesh, occlusion_rays: int) -> None:
-        from embreex.mesh_construction import TriangleMesh
-        from embreex.rtcore_scene import EmbreeScene
-
         corners = mesh.corners
         low, high = corners.min(axis=0), corners.max(axis=0)
         self._scale = 2 / np.linalg.norm(high - low)
         self._middle = (low + high) / 2
-        self.points = (corners - self._middle) * self._scale
-        triangles = (mesh.triangles - self._middle) * self._scale
+        self.points = self.scaled(corners)
+        triangles = self.scaled(mesh.triangles)
         self._hemisphere = _hemisphere(4 * occlusion_rays)
-        self._embree = EmbreeScene()
-        TriangleMesh(self._embree, triangles.astype(np.float32))
+        self._embree = _embree(triangles)
         self._flat, self._normals = _face_and_corner_normals(mesh, triangles)
         self._textures = Textures(mesh, triangles)
 
-    def shade(self, camera: _Camera, size: int, light: Light) -> NDArray[np.float32]:
-        """(S * S, 4) linear light with alpha, multiplied by it."""
+    def scaled(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., 3) points of the mesh's frame in that of the rays."""
+        moved: NDArray[np.float64] = (points - self._middle) * self._scale
+        return moved
+
+    def faces_seen(self, camera: _Camera, size: int) -> NDArray[np.int64]:
+        """(S * S,) the first face in each pixel, -1 for none."""
+        return _trace(self._embree, camera, size)
+
+    def shade(
+        self, camera: _Camera, size: int, light: Light, pixels: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """(S * S, 4) linear light with alpha, multiplied by it, in those pixels."""
         picture = np.zeros((size * size, 4), np.float32)
         back, position = camera.axes[2].astype(np.float32), camera.position.astype(np.float32)
-        pixels = camera.pixels(size)
         rays = camera.rays(size, pixels)
         origins = np.tile(position, (len(pixels), 1))
         footprint = np.float32(2 * camera.slope / size)  # of a pixel at depth 1
@@ -213,6 +263,24 @@ class _Scene:
         smooth, count = uniform_filter(plane, (0, _BLUR, _BLUR))
         # Where a surface is narrower than the gaps between the rays, it is seen as open.
         return np.divide(smooth, count, where=count > 1e-6, out=np.ones_like(count))
+
+
+def _embree(triangles: NDArray[np.float64]) -> Any:
+    """(F, 3, 3) triangles, ready for rays."""
+    from embreex.mesh_construction import TriangleMesh
+    from embreex.rtcore_scene import EmbreeScene
+
+    scene = EmbreeScene()
+    TriangleMesh(scene, triangles.astype(np.float32))
+    return scene
+
+
+def _trace(scene: Any, camera: _Camera, size: int) -> NDArray[np.int64]:
+    """(S * S,) the first triangle that is seen in each pixel, -1 for none."""
+    pixels = np.arange(size * size)
+    origins = np.tile(camera.position.astype(np.float32), (len(pixels), 1))
+    hits: NDArray[np.int64] = scene.run(origins, camera.rays(size, pixels)).astype(np.int64)
+    return hits
 
 
 @cache

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
+    from shapesim.objects import FoundObject
     from shapesim.tracing import Trace
 
 _SAMPLES = 3  # along each side of a pixel: smooth edges
 PAPER = (243, 244, 246)
 """Behind assets: light, and yet something that white assets stand out from."""
 _INK, _FAINT, _LINE = (32, 36, 42), (120, 126, 134), (222, 225, 230)
+_FRAMES = ((214, 56, 40), (24, 110, 190), (30, 130, 70), (150, 60, 170), (190, 100, 0))
 _PAD = 12
 _TEXT = 15  # height of a line
 
@@ -171,6 +173,26 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
         _caption(sheet, caption, _PAD + cell, y + size, size, _INK)
         _caption(sheet, line, _PAD + cell, y + size + _TEXT + 2, size, _FAINT)
     return sheet
+
+
+def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
+    """A picture with a numbered frame around each object."""
+    from PIL import Image as Pil
+    from PIL import ImageDraw, ImageFont
+
+    drawn = Pil.fromarray(picture)
+    draw = ImageDraw.Draw(drawn)
+    line = max(2, max(drawn.size) // 320)
+    font = ImageFont.load_default(max(_TEXT, max(drawn.size) // 36))
+    for number, one in enumerate(objects):
+        x, y, width, height = one.box
+        colour = _FRAMES[number % len(_FRAMES)]
+        draw.rectangle((x, y, x + width - 1, y + height - 1), outline=colour, width=line)
+        left, top, right, bottom = draw.textbbox((0, 0), str(one.id), font=font)
+        label = (x, y, x + right - left + 4 * line, y + bottom - top + 4 * line)
+        draw.rectangle(label, fill=colour)
+        draw.text((x + 2 * line - left, y + 2 * line - top), str(one.id), "white", font=font)
+    return drawn
 
 
 def _original(path: Path, view: int | None, size: int) -> PilImage:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,27 @@ from shapesim.errors import AssetError, GalleryError
 from shapesim.gallery import Gallery
 from shapesim.images import framed, load_image
 from shapesim.meshes import load_mesh
+from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render
 from shapesim.types import Embeddings, Image
-from shapesim.verification import FOUND, ORIGINAL, Features, Verified, features, verify
+from shapesim.verification import (
+    FOUND,
+    NOTHING,
+    ORIGINAL,
+    Features,
+    Place,
+    Verified,
+    compare,
+    features,
+    locate,
+)
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
-_CANDIDATES = 40  # originals that are looked for in the picture itself
-_PARTS = (0.72, 0.5)  # sizes of the parts of a found picture that are compared beside the whole
+_STEPS = (24, 48)  # originals that are looked for in the picture itself, the nearest first
+_JUDGED = 8  # of them that are compared in all respects
+_UNTURNED = 0.03  # by which a mirrored place has to be better
+# Of the parts of a found picture that are compared beside the whole: size, and number along a side.
+_PARTS = ((0.72, 2), (0.5, 3))
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
 _SAME = 0.995  # cosine from which originals are one and the same picture
 _FOUND = 0.5  # confidence from which a picture counts as found
@@ -101,9 +116,30 @@ class Evidence:
 
     @property
     def measures(self) -> NDArray[np.float64]:
-        """(4,) numbers from which the confidence is calculated."""
-        inliers, share = (self.verified.inliers, self.verified.share) if self.verified else (0, 0)
-        return np.array([1.0, self.similarity, np.log1p(inliers), share])
+        """(7,) numbers from which the confidence is calculated."""
+        return np.array([1.0, self.similarity, *(getattr(self.verified, "measures", NOTHING))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """Where an original was seen, at first sight.
+
+    Attributes:
+        row: of the originals.
+        similarity: as of the evidence.
+        place: in the found picture, or in its mirror image; None if nowhere.
+        is_mirrored: which of both.
+    """
+
+    row: int
+    similarity: float
+    place: Place | None = None
+    is_mirrored: bool = False
+
+    @property
+    def strength(self) -> float:
+        """By which one original is looked at before another."""
+        return self.similarity + (self.place.strength if self.place else -1)
 
 
 class Tracer:
@@ -125,7 +161,8 @@ class Tracer:
                 f"{gallery.folder}: holds no originals; run 'shapesim index PICTURES',"
                 " or 'shapesim index STORE --by copy' to trace pictures of meshes"
             )
-        self._known = gallery.catalogue.places()
+        self._catalogue = gallery.catalogue
+        self._known: dict[int, tuple[Path, bool, UpAxis | None]] = {}
         self._features = lru_cache(4096)(self._read)
 
     def trace(self, path: Path) -> Trace:
@@ -164,25 +201,47 @@ class Tracer:
         nearness = _nearest(self._vectors, vectors)
         ground = np.sort(_nearest(self._embedder.unrelated, vectors))[-_NEAREST:].mean()
         rows = self._likeliest(nearness)
-        mirrored = np.ascontiguousarray(picture[:, ::-1])
-        looked = [features(picture, FOUND), features(mirrored, FOUND)]
+        self._known |= self._catalogue.places(self._ids[rows].tolist())
+        looked = [features(picture, FOUND)]
+        looked.append(looked[0].mirrored())
 
-        def look(row: int) -> Evidence:
+        def look(row: int, everywhere: bool) -> _Sighting:
+            sighting = _Sighting(row, float(nearness[row] - ground))
             try:
                 original = self._features(row)
             except AssetError:  # gone since it was indexed: its vector still speaks for it
-                return Evidence(row, float(nearness[row] - ground), None)
-            tried = [verify(found, original) for found in looked]
-            if (turned := tried[1]) is not None:
-                x, y, width, height = turned.box
-                box = (picture.shape[1] - x - width, y, width, height)
-                tried[1] = Verified(turned.inliers, turned.share, box)
-            best = max(tried, key=lambda one: one.inliers if one else 0)
-            return Evidence(row, float(nearness[row] - ground), best)
+                return sighting
+            straight = locate(looked[0], original, everywhere)
+            if straight and straight.is_clear:
+                return replace(sighting, place=straight)
+            turned = locate(looked[1], original, everywhere)
+            if turned and (not straight or turned.strength > straight.strength + _UNTURNED):
+                return replace(sighting, place=turned, is_mirrored=True)
+            return replace(sighting, place=straight)
+
+        def judge(sighting: _Sighting) -> Evidence:
+            if not sighting.place:
+                return Evidence(sighting.row, sighting.similarity, None)
+            found, original = looked[sighting.is_mirrored], self._features(sighting.row)
+            seen = compare(found, original, sighting.place)
+            if seen and sighting.is_mirrored:
+                x, y, width, height = seen.box
+                seen = replace(seen, box=(picture.shape[1] - x - width, y, width, height))
+            return Evidence(sighting.row, sighting.similarity, seen)
 
         # OpenCV works outside of Python's lock.
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(look, rows))
+            seen: list[_Sighting] = []
+            for start, end in pairwise((0, *_STEPS)):
+                seen += pool.map(lambda row: look(row, False), rows[start:end])
+                seen.sort(key=lambda one: -one.strength)
+                if seen[0].place and seen[0].place.is_clear:  # what is as alike is as near
+                    break
+            else:
+                few = dict.fromkeys([one.row for one in seen[:_JUDGED]] + rows[: _JUDGED // 2])
+                seen = list(pool.map(lambda row: look(row, True), few))
+                seen.sort(key=lambda one: -one.strength)
+            return list(pool.map(judge, seen[:_JUDGED]))
 
     def confidences(self, evidence: Sequence[Evidence]) -> NDArray[np.float64]:
         """(E,) probability of each to be the original."""
@@ -190,16 +249,19 @@ class Tracer:
 
     def _likeliest(self, nearness: NDArray[np.float32]) -> list[int]:
         """The nearest row of each of the nearest files."""
-        count = min(len(nearness), 16 * _CANDIDATES)
+        count = min(len(nearness), 16 * _STEPS[-1])
         near = np.argpartition(-nearness, count - 1)[:count]
         near = near[np.argsort(-nearness[near], kind="stable")]
         _, first = np.unique(self._ids[near], return_index=True)
-        chosen: list[int] = near[np.sort(first)[:_CANDIDATES]].tolist()
+        chosen: list[int] = near[np.sort(first)[: _STEPS[-1]]].tolist()
         return chosen
 
     def place(self, row: int) -> tuple[Path, int | None]:
         """The file of a row of the originals, and the number of a mesh's view."""
-        path, is_mesh, _ = self._known[int(self._ids[row])]
+        id = int(self._ids[row])
+        if id not in self._known:
+            self._known |= self._catalogue.places([id])
+        path, is_mesh, _ = self._known[id]
         return path, int(self._views[row]) if is_mesh else None
 
     def _read(self, row: int) -> Features:
@@ -212,7 +274,7 @@ class Tracer:
 
 
 def confidences(measures: NDArray[np.float64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(E, 4) ``Evidence.measures`` to probabilities: a logistic regression."""
+    """(E, 7) ``Evidence.measures`` to probabilities: a logistic regression."""
     return 1 / (1 + np.exp(-(measures @ weights.astype(np.float64))))
 
 
@@ -220,8 +282,8 @@ def parts_of(picture: Image) -> list[Image]:
     """The whole of a picture and parts of it, squared: an original may be anywhere in it."""
     height, width = picture.shape[:2]
     parts = [framed(picture, lite0.SIZE)]
-    for share in _PARTS:
-        steps = np.linspace(0, 1 - share, 3)
+    for share, count in _PARTS:
+        steps = np.linspace(0, 1 - share, count)
         for top in steps:
             for left in steps:
                 y, x = round(top * height), round(left * width)

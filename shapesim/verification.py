@@ -1,8 +1,9 @@
-"""Whether one picture is in another, by local features, and where."""
+"""Whether one picture is in another, and where: by local features, then by what is seen there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapesim.types import Image
 
-FOUND, ORIGINAL = 448, 208
+FOUND, ORIGINAL = 384, 208
 """Pixels to which the longer side is brought before features are looked for. In a found picture,
 what is left of the original is often a small part; of originals, many are looked at."""
 
@@ -20,36 +21,104 @@ _CONTRAST = 0.015  # half of what is usual: renders are smooth
 _RATIO = 0.85  # most that the nearest is away, of what the second nearest is
 _REACH = 0.016  # of the found picture's side, by which matched points may be off
 _SCALES = (0.15, 7.0)  # that occur
+_COMPARED = 104  # pixels of an original's longer side, in which it is compared with what is seen
+_SEARCHED = 160  # of a found picture's, in which an original is looked for
+_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # of one picture's side, that the other fills
+_WINDOW = 11  # pixels, in which both should vary alike
+_GRAIN = 3.0  # grey levels: what varies less is flat
+_NEAR = 14.0  # grey levels, by which colours may be off
+_LEAST = 0.04  # share of an original's frame that has to be in the picture
+_CLEAR, _CLEAR_INLIERS = 0.85, 10
+_KEPT = 0.7  # share of the pixels that agree best: the others may be covered
+
+Matrix3 = NDArray[np.float64]
+"""(3, 3) homogeneous transform of points in a plane."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Keypoints of a picture, in its own pixels.
+    """What a picture is compared by; points in its own pixels.
 
     Attributes:
         points: (K, 2) x and y.
         descriptors: (K, 128) unit rows: roots of SIFT.
         size: width and height.
+        small: (h, w, 3) the picture, as small as it is compared.
     """
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.float32]
     size: tuple[int, int]
+    small: Image
+
+    def mirrored(self) -> Features:
+        """Of the picture with left and right exchanged.
+
+        A SIFT descriptor is 4 rows of 4 columns of 8 directions about its own direction: mirrored,
+        the rows and the directions run the other way.
+        """
+        cells = self.descriptors.reshape(-1, 4, 4, 8)[:, ::-1]
+        turned = np.roll(cells[..., ::-1], 1, axis=-1).reshape(self.descriptors.shape)
+        points = self.points * (-1, 1) + (self.size[0] - 1, 0)
+        small = np.ascontiguousarray(self.small[:, ::-1])
+        return Features(points.astype(np.float32), turned, self.size, small)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an original may be in a found picture.
+
+    Attributes:
+        matrix: (3, 3) from the original's pixels to the found picture's.
+        inliers: local features of both that agree on it.
+        share: of the matched ones.
+        likeness: how alike grey varies in both there, -1 to 1.
+    """
+
+    matrix: Matrix3
+    inliers: int = 0
+    share: float = 0.0
+    likeness: float = -1.0
+
+    @property
+    def strength(self) -> float:
+        """By which one place is preferred to another."""
+        return self.likeness + 0.02 * min(self.inliers, 10)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is no doubt that both are of one kind."""
+        return self.inliers >= _CLEAR_INLIERS and self.likeness >= _CLEAR
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One picture found in another.
+    """An original compared with a place in a found picture.
 
     Attributes:
-        inliers: points of both that agree.
-        share: of the matched points.
-        box: x, y, width and height in pixels of the picture in which it was found.
+        place: where.
+        agreement: share of what is seen there, whose colours follow from the original's.
+        colours: how near they are to the original's, 0 to 1.
+        box: x, y, width and height of the place, in pixels of the found picture.
     """
 
-    inliers: int
-    share: float
+    place: Place
+    agreement: float
+    colours: float
     box: tuple[int, int, int, int]
+
+    @property
+    def measures(self) -> tuple[float, ...]:
+        """What speaks for it, in numbers."""
+        place = self.place
+        return (
+            float(np.log1p(place.inliers)), place.share, place.likeness, self.agreement,
+            self.colours,
+        )  # fmt: skip
+
+
+NOTHING = (0.0,) * 5
+"""``Verified.measures`` of what is nowhere to be found."""
 
 
 def features(picture: Image, side: int) -> Features:
@@ -65,59 +134,241 @@ def features(picture: Image, side: int) -> Features:
     scale = side / max(height, width)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    grey = cv2.cvtColor(cv2.resize(picture, size, interpolation=method), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(picture, size, interpolation=method)
     sift: Any = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=_CONTRAST)
-    keypoints, descriptors = sift.detectAndCompute(grey, None)
+    keypoints, descriptors = sift.detectAndCompute(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), None)
     points = np.array([point.pt for point in keypoints], np.float32).reshape(-1, 2) / scale
     if descriptors is None:
-        return Features(points, np.zeros((0, 128), np.float32), (width, height))
+        descriptors = np.zeros((0, 128), np.float32)
     sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
-    return Features(points, np.sqrt(descriptors / sums), (width, height))
+    shown = np.asarray(small, np.uint8)
+    return Features(points, np.sqrt(descriptors / sums), (width, height), shown)
 
 
-def verify(found: Features, original: Features) -> Verified | None:
-    """Looks for an original in a picture; None where no few points agree.
+def locate(found: Features, original: Features, everywhere: bool = False) -> Place | None:
+    """Where an original is in a picture, if anywhere: quickly.
+
+    Args:
+        found: the picture.
+        original: what may be in it.
+        everywhere: whether to look everywhere, and not only where local features agree.
+    """
+    places = [Place(_stretching(original.size, found.size)), *_agreed(found, original)]
+    if everywhere:
+        places += _searched(found, original)
+    tried = [
+        replace(place, likeness=_likeness(*pair))
+        for place in places
+        if (pair := _overlaid(found, original, place.matrix))
+    ]
+    return max(tried, key=lambda place: place.strength, default=None)
+
+
+def compare(found: Features, original: Features, place: Place) -> Verified | None:
+    """What speaks for an original at a place, which is moved to where both agree best.
+
+    None where too little of it is in the picture.
+    """
+    refined = _refined(found, original, place)
+    for one in (refined, place):
+        pair = _overlaid(found, original, one.matrix)
+        if pair and (likeness := _likeness(*pair)) >= place.likeness:
+            agreement, colours = _colours(*pair)
+            box = _box(one.matrix, original, found)
+            return Verified(replace(one, likeness=likeness), agreement, colours, box)
+    return None
+
+
+def _stretching(size: Sequence[float], other: Sequence[float]) -> Matrix3:
+    """From a picture of one size to all of a picture of another."""
+    made: Matrix3 = np.diag([other[0] / size[0], other[1] / size[1], 1.0])
+    return made
+
+
+def _agreed(found: Features, original: Features) -> Iterator[Place]:
+    """Where local features agree.
 
     By RANSAC over affine transforms (M. Fischler and R. Bolles, 1981).
     """
     if min(len(found.points), len(original.points)) < 3:
-        return None
+        return
     alike = original.descriptors @ found.descriptors.T
     rows = np.arange(len(alike))
     first = alike.argmax(axis=1)
     best = alike[rows, first]
     # Neighbours of the best are the same place; what competes is elsewhere.
-    apart = np.linalg.norm(found.points[None] - found.points[first][:, None], axis=2)
+    apart = np.abs(found.points[None] - found.points[first][:, None]).max(axis=2)
     other = np.where(apart > 0.02 * max(found.size), alike, -1).max(axis=1)
     distances = np.sqrt(np.maximum(2 - 2 * np.stack([best, other]), 0))
     good = distances[0] < _RATIO * distances[1]
     if good.sum() < 3:
-        return None
+        return
     start, end = original.points[rows[good]], found.points[first[good]]
     reach = _REACH * max(found.size)
     matrix, inside = cv2.estimateAffine2D(
-        start, end, method=cv2.RANSAC, ransacReprojThreshold=reach, maxIters=1000, confidence=0.99
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=reach, maxIters=500, confidence=0.99
     )
     if matrix is None or not np.isfinite(matrix).all():
-        return None
+        return
     # Relative to both sizes: a picture is not squeezed to a line.
     stretch = np.linalg.svd(matrix[:, :2], compute_uv=False)
     stretch = stretch * max(original.size) / max(found.size)
     if not (_SCALES[0] < stretch[1] and stretch[0] < min(_SCALES[1], 3 * stretch[1])):
-        return None
+        return
     hits = inside.ravel().astype(bool)
     # Many matches to one point are one.
     distinct = len({tuple(point) for point in np.round(end[hits] / reach).tolist()})
-    return Verified(distinct, distinct / int(good.sum()), _box(matrix, original, found))
+    placing = np.vstack([matrix, [0, 0, 1]])
+    yield Place(placing, distinct, distinct / int(good.sum()))
 
 
-def _box(
-    matrix: NDArray[np.float64], original: Features, found: Features
-) -> tuple[int, int, int, int]:
+def _searched(found: Features, original: Features) -> Iterator[Place]:
+    """The likeliest place of the whole found picture in the original, and the other way round.
+
+    By correlation of grey at several sizes. Pictures without corners have few local features.
+    """
+    for of, among, side, is_part in (
+        (found, original, _COMPARED, True),
+        (original, found, _SEARCHED, False),
+    ):
+        picture = _resized(among.small, side / max(among.small.shape[:2]))
+        most = min(np.array(picture.shape[:2]) / of.small.shape[:2])
+        best = (0.0, np.eye(3))
+        for share in _SHARES:
+            part = _resized(of.small, most * share)
+            if min(part.shape[:2]) < 8:
+                continue
+            scores = cv2.matchTemplate(_grey(picture), _grey(part), cv2.TM_CCOEFF_NORMED)
+            _, score, _, corner = cv2.minMaxLoc(scores)
+            if np.isfinite(score) and score > best[0]:
+                shift = np.array([[1, 0, corner[0]], [0, 1, corner[1]], [0, 0, 1.0]])
+                grown = _stretching(picture.shape[1::-1], among.size)
+                best = (score, grown @ shift @ _stretching(of.size, part.shape[1::-1]))
+        if best[0] > 0:
+            yield Place(np.asarray(np.linalg.inv(best[1]) if is_part else best[1], np.float64))
+
+
+def _refined(found: Features, original: Features, place: Place) -> Place:
+    """The place moved so that both correlate best.
+
+    G. Evangelidis and E. Psarakis, "Parametric Image Alignment Using Enhanced Correlation
+    Coefficient Maximization", PAMI 2008.
+    """
+    ours, theirs, placing = _side_by_side(found, original, place.matrix)
+    start = placing[:2].astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
+    empty: Any = None
+    try:
+        _, moved = cv2.findTransformECC(
+            _grey(ours), _grey(theirs), start, cv2.MOTION_AFFINE, stop, empty, 5
+        )
+    except cv2.error:  # nothing to hold on to
+        return place
+    if not np.isfinite(moved).all() or abs(np.linalg.det(moved[:, :2])) < 1e-3:
+        return place
+    back = np.linalg.inv(_stretching(found.size, theirs.shape[1::-1]))
+    matrix = back @ np.vstack([moved, [0, 0, 1]]) @ _stretching(original.size, ours.shape[1::-1])
+    return Place(matrix, place.inliers, place.share)
+
+
+def _side_by_side(
+    found: Features, original: Features, matrix: Matrix3
+) -> tuple[Image, Image, Matrix3]:
+    """Both pictures at about one scale, and the transform from the original's to the other's."""
+    ours = _resized(original.small, _COMPARED / max(original.small.shape[:2]))
+    grown = matrix @ _stretching(ours.shape[1::-1], original.size)
+    scale = max(found.small.shape[:2]) / max(found.size)
+    coarse = float(np.sqrt(abs(np.linalg.det(grown[:2, :2])))) * scale
+    # Else what lies between its pixels would not be seen.
+    theirs = _resized(found.small, 1 / coarse) if coarse > 1.5 else found.small
+    return ours, theirs, _stretching(found.size, theirs.shape[1::-1]) @ grown
+
+
+def _resized(picture: Image, scale: float) -> Image:
+    size = [max(2, round(side * scale)) for side in picture.shape[1::-1]]
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _grey(picture: Image) -> Any:
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+
+
+def _overlaid(
+    found: Features, original: Features, matrix: Matrix3
+) -> tuple[Image, Image, NDArray[np.float32]] | None:
+    """An original, what is seen in its place, and where that is within the found picture.
+
+    None where too little of it is.
+    """
+    ours, theirs, placing = _side_by_side(found, original, matrix)
+    size = ours.shape[1::-1]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    seen: Any = cv2.warpAffine(theirs, placing[:2], size, flags=flags)
+    inside = cv2.warpAffine(np.ones(theirs.shape[:2], np.float32), placing[:2], size, flags=flags)
+    mask = (inside > 0.9).astype(np.float32)
+    return None if mask.mean() < _LEAST else (ours, seen, mask)
+
+
+def _mean(plane: Any, window: int) -> Any:
+    return cv2.blur(plane, (window, window), borderType=cv2.BORDER_CONSTANT)
+
+
+def _likeness(ours: Any, seen: Any, mask: NDArray[np.float32]) -> float:
+    """Correlation of grey in windows, weighed by how much varies there."""
+    one, other = (_grey(picture).astype(np.float32) * mask for picture in (ours, seen))
+    share = np.maximum(_mean(mask, _WINDOW), 1e-3)
+    mean_one, mean_other = _mean(one, _WINDOW) / share, _mean(other, _WINDOW) / share
+    vary_one = np.maximum(_mean(one * one, _WINDOW) / share - mean_one**2, 0)
+    vary_other = np.maximum(_mean(other * other, _WINDOW) / share - mean_other**2, 0)
+    together = _mean(one * other, _WINDOW) / share - mean_one * mean_other
+    alike = together / np.sqrt((vary_one + _GRAIN**2) * (vary_other + _GRAIN**2))
+    weights = mask * np.sqrt(np.maximum(vary_one, vary_other))
+    return float((alike * weights).sum() / (weights.sum() + 0.1 * _GRAIN * mask.sum()))
+
+
+def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, float]:
+    """Share of the colours that follow from the original's by one rule, and how near all are.
+
+    Only what is near some edge counts: the ground of two renders always agrees.
+    """
+    one, other = (
+        _mean(picture.astype(np.float32) * mask[..., None], 5) for picture in (ours, seen)
+    )
+    share = np.maximum(_mean(mask, 5), 1e-3)[..., None]
+    one, other = one / share, other / share
+    weights = mask * (_varied(one, mask) + _varied(other, mask)).clip(0, 1)
+    rows = weights > 0.5
+    if rows.sum() < 16:
+        return 0.0, 0.0
+    one, other, weights = one[rows], other[rows], weights[rows]
+    gaps = np.abs(one - other).mean(axis=1)
+    near = float(np.sort(gaps)[: round(_KEPT * len(gaps))].mean())
+    known = np.hstack([one, np.full((len(one), 1), 64.0, np.float32)])
+    kept = np.ones(len(one), bool)
+    unchanged = np.eye(4, 3, dtype=np.float32)
+    ridge = np.eye(4, dtype=np.float32) * 50 * len(one) / 10
+    for _ in range(3):
+        of = known[kept]
+        rule = np.linalg.solve(of.T @ of + ridge, of.T @ other[kept] + ridge @ unchanged)
+        off = np.abs(other - known @ rule).mean(axis=1)
+        kept = off <= np.quantile(off, _KEPT)
+    return float((off < _NEAR).mean()), float(np.exp(-near / 16))
+
+
+def _varied(picture: Any, mask: NDArray[np.float32]) -> Any:
+    """How much colours vary around each pixel, 1 from where it is seen."""
+    window = 2 * _WINDOW - 1
+    share = np.maximum(_mean(mask, window), 1e-3)[..., None]
+    mean = _mean(picture * mask[..., None], window) / share
+    square = _mean(picture**2 * mask[..., None], window) / share
+    return np.sqrt(np.maximum(square - mean**2, 0).sum(axis=2)) / (4 * _GRAIN)
+
+
+def _box(matrix: Matrix3, original: Features, found: Features) -> tuple[int, int, int, int]:
     """Where the original's frame is, as far as it is in the picture."""
     width, height = original.size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    placed = corners @ matrix[:, :2].T + matrix[:, 2]
+    placed = corners @ matrix[:2, :2].T + matrix[:2, 2]
     low = placed.min(axis=0).clip(0, found.size)
     high = placed.max(axis=0).clip(0, found.size)
     x, y = (int(value) for value in np.floor(low))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder
@@ -18,7 +18,7 @@ from shapesim.manipulation import MANIPULATIONS, manipulate, paste
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.rendering import on_background, render
 from shapesim.tracing import Tracer
-from shapesim.verification import FOUND, features, verify
+from shapesim.verification import FOUND, ORIGINAL, compare, features, locate
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
 
@@ -81,11 +81,39 @@ def test_a_picture_agrees_with_itself_and_not_with_another(home: Path) -> None:
     """By local features alone."""
     rich = sorted(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
     one, other = (features(_opened(path), FOUND) for path in rich[-2:])
-    itself, another = verify(one, one), verify(other, one)
+    itself, another = locate(one, one), locate(other, one)
     assert itself is not None
     assert itself.share > 0.5
-    np.testing.assert_allclose(itself.box, (0, 0, 256, 256), atol=2)
+    assert itself.likeness > 0.95
+    judged = compare(one, one, itself)
+    assert judged is not None
+    assert judged.agreement > 0.99
+    np.testing.assert_allclose(judged.box, (0, 0, 256, 256), atol=2)
     assert another is None or another.inliers < itself.inliers / 4
+
+
+def test_mirrored_features_are_those_of_the_mirrored_picture(home: Path) -> None:
+    """At the same places, with the same descriptors."""
+    picture = max(map(_opened, originals(home)), key=lambda one: len(features(one, FOUND).points))
+    mirrored = features(picture, FOUND).mirrored()
+    again = features(np.ascontiguousarray(picture[:, ::-1]), FOUND)
+    nearest = (mirrored.descriptors @ again.descriptors.T).argmax(axis=1)
+    off = np.linalg.norm(mirrored.points - again.points[nearest], axis=1)
+    assert (off < 2).mean() > 0.8
+
+
+def test_a_part_without_local_features_is_found(home: Path) -> None:
+    """By correlation: a blurred third of a picture, and a small picture on a plain page."""
+    path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
+    whole = Image.open(path).convert("RGB")
+    original = features(_opened(path), ORIGINAL)
+    part = whole.crop((60, 60, 220, 220)).filter(ImageFilter.GaussianBlur(3))
+    place = locate(features(np.asarray(part), FOUND), original, everywhere=True)
+    assert place is not None
+    judged = compare(features(np.asarray(part), FOUND), original, place)
+    assert judged is not None
+    corner = np.linalg.inv(judged.place.matrix) @ (0, 0, 1)
+    np.testing.assert_allclose(corner[:2], (60, 60), atol=8)
 
 
 def test_json_and_csv_follow_the_contract(home: Path) -> None:

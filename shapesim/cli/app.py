@@ -17,6 +17,7 @@ from shapesim.cli.duplicates import duplicates
 from shapesim.cli.embed import embed
 from shapesim.cli.index import index
 from shapesim.cli.map import make_map
+from shapesim.cli.objects import objects
 from shapesim.cli.render import render
 from shapesim.cli.search import search
 from shapesim.cli.swap import swap
@@ -39,6 +40,7 @@ for command in (
     watch,
     duplicates,
     search,
+    objects,
     trace,
     tag,
     render,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.errors import WeightsError
 from shapesim.types import Embeddings, Image, Mesh
 
 
@@ -87,6 +89,43 @@ class Embedder(ABC):
     def embed(self, items: Sequence[Mesh | Image]) -> Embeddings:
         """Items to (N, D) float32, unit rows."""
         return self.embed_prepared([self.prepare(item) for item in items])
+
+
+_WEIGHTS = Path(__file__).parent / "weights"
+
+
+def weights_file(weights: str | Path) -> Path:
+    """The file of weights that ship, by their name, or of others, by their path."""
+    path = Path(weights)
+    return path if path.suffix == ".safetensors" else _WEIGHTS / f"{weights}.safetensors"
+
+
+def read_weights(path: Path, needed: set[str], kind: str) -> dict[str, NDArray[Any]]:
+    """Tensors of a file as float32; ``ranges`` is JSON as bytes.
+
+    Args:
+        path: a ``.safetensors`` file.
+        needed: names of tensors that it must hold.
+        kind: what the weights are for.
+
+    Raises:
+        WeightsError: there are no such weights, or they are damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise WeightsError(f"no {kind} weights named '{path.stem}'") from None
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); install anew") from error
+    if not needed <= set(tensors):
+        raise WeightsError(f"{path}: holds no {kind} weights")
+    return {
+        name: value if name == "ranges" else value.astype(np.float32)
+        for name, value in tensors.items()
+    }
 
 
 def normalised(vectors: NDArray[np.float32]) -> Embeddings:

@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from shapesim.embedders import lite0
-from shapesim.embedders.base import Embedded, Embedder, normalised
+from shapesim.embedders.base import (
+    Embedded,
+    Embedder,
+    normalised,
+    read_weights,
+    weights_file,
+)
 from shapesim.embedders.look import CAMERAS
-from shapesim.errors import WeightsError
 from shapesim.images import framed
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
 _PREPROCESSING = "copy-1"
-_WEIGHTS = Path(__file__).parent / "weights"
+_NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
 _PICTURES = 32  # at a time
 
 
@@ -43,14 +48,14 @@ class CopyEmbedder(Embedder):
     space = "copy"
 
     def __init__(self, weights: str | Path = "lite0.copy") -> None:
-        path = Path(weights)
-        if path.suffix != ".safetensors":
-            path = _WEIGHTS / f"{weights}.safetensors"
+        path = weights_file(weights)
         self.name = path.stem
-        self._weights = _read(path)
+        self._weights = read_weights(path, _NEEDED, "copy")
         self.dim = len(self._weights["project.1.bias"])
-        digest = hashlib.sha256(path.read_bytes())
-        digest.update(_PREPROCESSING.encode())
+        digest = hashlib.sha256(_PREPROCESSING.encode())
+        for name, value in sorted(self._weights.items()):
+            if name != "calibration":  # which changes no vector
+                digest.update(name.encode() + value.tobytes())
         self.fingerprint = digest.hexdigest()[:16]
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
@@ -119,28 +124,11 @@ class CopyEmbedder(Embedder):
     def _session(self) -> Any:
         ranges = json.loads(bytes(self._weights["ranges"]))
         cache = user_cache_path("shapesim", appauthor=False) / f"copy-{self.fingerprint}.onnx"
-        return lite0.session(lite0.cached(cache, {}, ranges))
+        return lite0.session(
+            lite0.cached(cache, lambda: lite0.build(lite0.imagenet_weights(), ranges))
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers prepare only: the network stays behind."""
         kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
         return kept | {"_weights": {}}
-
-
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """Tensors as float32; ``ranges`` is JSON as bytes."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError:
-        raise WeightsError(f"no copy weights named '{path.stem}'") from None
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot be read ({error}); install anew") from error
-    if not {"ranges", "mean", "project.1.bias", "unrelated"} <= set(tensors):
-        raise WeightsError(f"{path}: holds no weights of the copy embedder")
-    return {
-        name: value if name == "ranges" else value.astype(np.float32)
-        for name, value in tensors.items()
-    }

@@ -12,7 +12,7 @@ standard deviation over the picture of every stage, not of the last layer alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,11 @@ LAST = slice(sum(BLOCKS) - 2 * _HEAD, sum(BLOCKS) - _HEAD)
 """Where among the features the last layer's means are."""
 DIM = sum(BLOCKS)
 """Length of the features."""
+STAGES = tuple(f"stage{number}" for number in range(len(_STAGES) - _TAPPED + 1))
+"""Names of the tapped planes, of which one cell covers 8, 16, 16, 32, 32 and 32 pixels."""
+
+DILATIONS = (1, 2, 1)
+"""Of the layers that tell objects."""
 
 State = Mapping[str, NDArray[np.float32]]
 Ranges = Mapping[str, tuple[float, float]]
@@ -161,6 +166,32 @@ class _Graph:
             x = self.node(kind, [x], f"foreground.{number}.out")
         return x
 
+    def objects(self, fine: str, middle: str, last: str, weights: State) -> str:
+        """What ``shapesim.object_training.Head`` computes."""
+        sides = [
+            self._layer(name, x, weights, stride)
+            for name, x, stride in (("fine", fine, 2), ("middle", middle, 1), ("last", last, 1))
+        ]
+        doubled = self.constant("doubled", np.array([1, 1, 2, 2], np.float32))
+        upper = self.node("Resize", [sides[2], "", doubled], "upper", mode="nearest")
+        x = self.node("Concat", [*sides[:2], upper], "seen", axis=1)
+        x = self.node("Relu", [x], "seen.out")
+        for number, dilation in enumerate(DILATIONS):
+            x = self.node("Relu", [self._layer(str(number), x, weights, 1, dilation)], f"o{number}")
+        return self.node("Identity", [self._layer("out", x, weights)], "objects")
+
+    def _layer(self, name: str, x: str, weights: State, stride: int = 1, dilation: int = 1) -> str:
+        full = f"objects.{name}"
+        size = weights[f"{full}.weight"].shape[2]
+        inputs = [
+            self.constant(f"{full}.{part}", weights[f"{full}.{part}"])
+            for part in ("weight", "bias")
+        ]
+        return self.node(
+            "Conv", [x, *inputs], full, pads=[size // 2 * dilation] * 4, strides=[stride] * 2,
+            dilations=[dilation] * 2,
+        )  # fmt: skip
+
     def moments(self, x: str, name: str, shares: str) -> list[str]:
         """Mean and standard deviation over the foreground."""
         rows = self.node("Reshape", [x, "row_shape"], f"{name}.rows")
@@ -191,21 +222,7 @@ def build(state: State, ranges: Ranges | None, watched: Sequence[str] = ()) -> b
     from onnx import TensorProto, helper
 
     graph = _Graph(state, ranges)
-    x = graph.convolution(graph.input("pictures"), "_conv_stem", "_bn0", stride=2)
-    stages: list[str] = []
-    for block, (expansion, stride, residual, ends) in enumerate(_blocks()):
-        base, y = f"_blocks.{block}", x
-        if expansion > 1:
-            y = graph.convolution(y, f"{base}._expand_conv", f"{base}._bn0")
-        y = graph.convolution(
-            y, f"{base}._depthwise_conv", f"{base}._bn1", stride=stride, depthwise=True
-        )
-        y = graph.convolution(y, f"{base}._project_conv", f"{base}._bn2", relu=False)
-        if residual:
-            y = graph.rounded(graph.node("Add", [x, y], f"{base}.sum"), f"{base}.out", False)
-        x = y
-        stages += [x] * ends
-    head = graph.convolution(x, "_conv_head", "_bn1")
+    *stages, head = _trunk(graph)
     shares = _shares(graph, stages, state)
     features = [
         moment
@@ -220,7 +237,50 @@ def build(state: State, ranges: Ranges | None, watched: Sequence[str] = ()) -> b
         helper.make_tensor_value_info("foreground", TensorProto.FLOAT, ["n", 1, 14, 14]),
         *(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in watched),
     ]
-    pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
+    return _serialised(graph, outputs)
+
+
+def build_planes(state: State, ranges: Ranges) -> bytes:
+    """The serialised graph: (N, H, W, 3) uint8 to what each place of larger pictures shows.
+
+    H and W are multiples of 32. Outputs are ``STAGES``, and where the state has weights of
+    ``objects``, also ``objects``: (N, 5, H / 16, W / 16) logits of an object there and logarithms
+    of the distances to its sides, left, top, right and bottom, in 16 pixels.
+    """
+    from onnx import TensorProto, helper
+
+    graph = _Graph(state, ranges)
+    planes = _trunk(graph)[_TAPPED:]
+    names = [graph.node("Identity", [x], name) for x, name in zip(planes, STAGES, strict=True)]
+    if "objects.0.weight" in state:
+        names.append(graph.objects(names[0], names[2], names[4], state))
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+    return _serialised(graph, outputs)
+
+
+def _trunk(graph: _Graph) -> list[str]:
+    """The whole network: the tensor at the end of each stage, and of the head."""
+    x = graph.convolution(graph.input("pictures"), "_conv_stem", "_bn0", stride=2)
+    stages: list[str] = []
+    for block, (expansion, stride, residual, ends) in enumerate(_blocks()):
+        base, y = f"_blocks.{block}", x
+        if expansion > 1:
+            y = graph.convolution(y, f"{base}._expand_conv", f"{base}._bn0")
+        y = graph.convolution(
+            y, f"{base}._depthwise_conv", f"{base}._bn1", stride=stride, depthwise=True
+        )
+        y = graph.convolution(y, f"{base}._project_conv", f"{base}._bn2", relu=False)
+        if residual:
+            y = graph.rounded(graph.node("Add", [x, y], f"{base}.sum"), f"{base}.out", False)
+        x = y
+        stages += [x] * ends
+    return [*stages, graph.convolution(x, "_conv_head", "_bn1")]
+
+
+def _serialised(graph: _Graph, outputs: list[Any]) -> bytes:
+    from onnx import TensorProto, helper
+
+    pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
     made = helper.make_graph(graph.nodes, "lite0", [pictures], outputs, graph.constants)
     opset = [helper.make_opsetid("", 17)]
     model: bytes = helper.make_model(made, opset_imports=opset, ir_version=8).SerializeToString()
@@ -282,11 +342,11 @@ def imagenet_weights() -> dict[str, NDArray[np.float32]]:
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
-def cached(path: Path, extra: State, ranges: Ranges) -> bytes:
-    """The graph in 8 bit, made at its first use; ``extra`` are the foreground's weights."""
+def cached(path: Path, make: Callable[[], bytes]) -> bytes:
+    """A graph, made at its first use."""
     if path.is_file():
         return path.read_bytes()
-    content = build({**imagenet_weights(), **extra}, ranges)
+    content = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
     temporary.write_bytes(content)

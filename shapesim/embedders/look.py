@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from shapesim.embedders import lite0
-from shapesim.embedders.base import Embedded, Embedder, normalised
-from shapesim.errors import WeightsError
+from shapesim.embedders.base import (
+    Embedded,
+    Embedder,
+    normalised,
+    read_weights,
+    weights_file,
+)
 from shapesim.images import cut_out, framed
 from shapesim.types import Embeddings, Image, Mesh
 
@@ -25,7 +30,7 @@ _PREPROCESSING = "rings-3"
 # rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
 _KIND_OF_ASSETS = 0.8
 _KIND_OF_PICTURES = 0.35
-_WEIGHTS = Path(__file__).parent / "weights"
+_NEEDED = {"ranges", "mean", "project.1.bias", "kind.weight"}
 CAMERAS = tuple(
     (float(first + quarter), elevation)
     for first, elevation in ((-35, 20.0), (-5, 5.0), (25, 48.0))
@@ -58,11 +63,9 @@ class LookEmbedder(Embedder):
     space = "look"
 
     def __init__(self, weights: str | Path = "lite0.game") -> None:
-        path = Path(weights)
-        if path.suffix != ".safetensors":
-            path = _WEIGHTS / f"{weights}.safetensors"
+        path = weights_file(weights)
         self.name = path.stem
-        self._weights = _read(path)
+        self._weights = read_weights(path, _NEEDED, "look")
         self.dim = len(self._weights["kind.weight"]) + len(self._weights["project.1.bias"])
         digest = hashlib.sha256(path.read_bytes())
         digest.update(_PREPROCESSING.encode())
@@ -123,10 +126,21 @@ class LookEmbedder(Embedder):
 
     def as_queries(self, features: NDArray[np.float32]) -> Embeddings:
         """(N, ``lite0.DIM``) features of pictures to (N, D) unit rows that ask which one it is."""
+        return self.queries(*self.project(features))
+
+    def queries(self, kind: Embeddings, which: Embeddings) -> Embeddings:
+        """(N, K) and (N, I) unit rows, as ``project`` gives them, to (N, D) that ask which."""
+        return np.hstack(
+            [part * weight for part, weight in zip((kind, which), self.query_weights, strict=True)]
+        )
+
+    @property
+    def query_weights(self) -> NDArray[np.float32]:
+        """(2,) of both parts of a vector that asks which one it is."""
         # Divided by the weight that the assets' own vectors give to the part.
         share = _KIND_OF_PICTURES / np.sqrt(_KIND_OF_ASSETS)
         rest = (1 - _KIND_OF_PICTURES) / np.sqrt(1 - _KIND_OF_ASSETS)
-        return self._join(self.project(features), share**2 / (share**2 + rest**2))
+        return np.array([share, rest], np.float32) / np.float32(np.hypot(share, rest))
 
     @staticmethod
     def _join(parts: Sequence[NDArray[np.float32]], kind: float) -> Embeddings:
@@ -149,12 +163,7 @@ class LookEmbedder(Embedder):
 
     def project(self, features: NDArray[np.float32]) -> tuple[Embeddings, Embeddings]:
         """(N, ``lite0.DIM``) features to unit rows: (N, K) what kind it is, (N, I) which one."""
-        weights = self._weights
-        kind = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
-        hidden = (features - weights["mean"]) / weights["deviation"]
-        hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
-        which = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
-        return normalised(kind), normalised(which)
+        return project(features, self._weights)
 
     def foreground(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, 14, 14) how much of each part of the pictures is the thing they show, 0 to 1."""
@@ -179,7 +188,11 @@ class LookEmbedder(Embedder):
     @cached_property
     def _session(self) -> Any:
         cache = user_cache_path("shapesim", appauthor=False) / f"look-{self.fingerprint}.onnx"
-        return lite0.session(lite0.cached(cache, self.learnt, self.ranges))
+        return lite0.session(
+            lite0.cached(
+                cache, lambda: lite0.build({**lite0.imagenet_weights(), **self.learnt}, self.ranges)
+            )
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers prepare only: the network stays behind."""
@@ -187,20 +200,12 @@ class LookEmbedder(Embedder):
         return kept | {"_weights": {}}
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """Tensors as float32; ``ranges`` is JSON as bytes."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError:
-        raise WeightsError(f"no look weights named '{path.stem}'") from None
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot be read ({error}); install anew") from error
-    if not {"ranges", "mean", "project.1.bias", "kind.weight"} <= set(tensors):
-        raise WeightsError(f"{path}: holds no weights of the look embedder")
-    return {
-        name: value if name == "ranges" else value.astype(np.float32)
-        for name, value in tensors.items()
-    }
+def project(
+    features: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]]
+) -> tuple[Embeddings, Embeddings]:
+    """(N, ``lite0.DIM``) features to unit rows, by weights named as the look embedder's."""
+    kind = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
+    hidden = (features - weights["mean"]) / weights["deviation"]
+    hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
+    which = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
+    return normalised(kind), normalised(which)

@@ -389,12 +389,18 @@ class Catalogue:
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
 
-    def places(self) -> dict[int, tuple[Path, bool, UpAxis | None]]:
-        """Of all that could be read: where it is, whether it is a mesh, and its up axis."""
+    def count(self) -> int:
+        """Of files that could be read."""
+        return int(str(self._rows("SELECT COUNT(*) FROM files WHERE reason IS NULL")[0][0]))
+
+    def places(self, ids: Sequence[int]) -> dict[int, tuple[Path, bool, UpAxis | None]]:
+        """Of files by their ids: where each is, whether it is a mesh, and its up axis."""
         roots = self.stores()
         rows = self._rows(
             "SELECT files.id, store, path, triangles, up FROM files"
-            " JOIN stores ON store = stores.id WHERE reason IS NULL"
+            " JOIN stores ON store = stores.id"
+            " WHERE files.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
         )
         return {
             int(str(id)): (roots[int(str(store))] / str(path), triangles is not None, up)  # type: ignore

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ class Part:
     uvs: NDArray[Any] | None = None
     colours: NDArray[Any] | None = None
     normals: NDArray[Any] | None = None
+
+
+_Surface = TypeVar("_Surface", Part, Mesh)
 
 
 @dataclass(slots=True)
@@ -143,14 +146,33 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
     )
 
 
+def join(meshes: Sequence[Mesh]) -> Mesh:
+    """One mesh of several in the same frame, their faces and materials in the order given."""
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    firsts = np.cumsum([0, *(len(mesh.materials) for mesh in meshes)])
+    return Mesh(
+        vertices=np.concatenate([mesh.vertices for mesh in meshes]),
+        faces=np.concatenate(
+            [mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)]
+        ),
+        materials=tuple(material for mesh in meshes for material in mesh.materials),
+        face_materials=np.concatenate(
+            [mesh.face_materials + first for mesh, first in zip(meshes, firsts, strict=False)]
+        ),
+        uvs=_joined(meshes, lambda mesh: mesh.uvs, 2, np.nan, np.float64),
+        normals=_joined(meshes, lambda mesh: mesh.normals, 3, np.nan, np.float64),
+        colours=_joined(meshes, lambda mesh: mesh.colours, 4, 255, np.uint8),
+    )
+
+
 def _to_linear(material: Material) -> Material:
     red, green, blue = (float(c) for c in to_linear(np.array(material.colour[:3])))
     return replace(material, colour=(red, green, blue, material.colour[3]))
 
 
 def _joined(
-    parts: list[Part],
-    get: Callable[[Part], NDArray[Any] | None],
+    parts: Sequence[_Surface],
+    get: Callable[[_Surface], NDArray[Any] | None],
     width: int,
     fill: float,
     dtype: type,

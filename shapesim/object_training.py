@@ -1,0 +1,512 @@
+"""Trains what finds objects in a picture.
+
+    python -m shapesim.object_training MESHES... --out lite0.mine.safetensors
+
+Scenes are composed of the meshes, so that every box is known. Learnt are a small head that finds
+boxes in the planes of an ImageNet network, and a projection from what these planes hold below a box
+to the space in which assets are compared by look. Takes an hour and a half on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shapesim.composing import compose
+from shapesim.embedders import LookEmbedder, lite0
+from shapesim.errors import AssetError, ShapesimError
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.objects import SIDE, pooled
+from shapesim.reading import read_assets
+from shapesim.workers import map_isolated
+
+_TOGETHER = 14  # assets that are loaded at once, for
+_SCENES = 4  # scenes
+_FEWEST, _MOST = 3, 12  # assets of a scene
+_LEAST_SEEN = 0.25  # share of an object, from which it has to be found
+_WIDTH = 128
+_CELL = 16  # pixels
+_CENTRAL = 1.5  # cells from the middle of an object, in which it is told
+_BATCH = 16
+_RATE = 2e-3
+_PROJECTION_EPOCHS = 8  # with 20, assets that were not learnt are found less often
+_INPUTS = ("stage0", "stage2", "stage4")
+
+
+@dataclass(frozen=True, slots=True)
+class SceneTask:
+    """Assets to compose scenes of, and where these go."""
+
+    seed: int
+    paths: tuple[Path, ...]
+    folder: Path
+    scenes: int = _SCENES
+
+
+def write_scenes(task: SceneTask) -> int:
+    """Composes scenes and writes each as PNG and its boxes as NPZ; runs in a worker."""
+    rng = np.random.default_rng(task.seed)
+    meshes = []
+    for path in task.paths:
+        try:
+            meshes.append((path, load_mesh(path)))
+        except AssetError:
+            continue
+    count = 0
+    for number in range(task.scenes if len(meshes) >= _FEWEST else 0):
+        most = min(_MOST, len(meshes))
+        rows = rng.permutation(len(meshes))[: int(rng.integers(_FEWEST, most + 1))]
+        made = compose([meshes[row][1] for row in rows.tolist()], rng)
+        stem = task.folder / f"{task.seed:08}-{number}"
+        Image.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
+        names = np.array([str(meshes[row][0]) for row in rows.tolist()])
+        np.savez(stem.with_suffix(".npz"), boxes=made.boxes, visible=made.visible, names=names)
+        count += 1
+    return count
+
+
+class Head(nn.Module):
+    """From planes of an ImageNet network to objects, as ``lite0.build_planes`` runs it.
+
+    Anchor-free, after Z. Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", ICCV
+    2019; scored by how well its box fits, after X. Li et al., "Generalized Focal Loss", NeurIPS
+    2020.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(40, 64, 3, stride=2, padding=1)
+        self.middle = nn.Conv2d(112, 96, 1)
+        self.last = nn.Conv2d(320, 96, 1)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, _WIDTH, 3, padding=dilation, dilation=dilation)
+            for before, dilation in zip((256, _WIDTH, _WIDTH), lite0.DILATIONS, strict=True)
+        )
+        self.out = nn.Conv2d(_WIDTH, 5, 1)
+        with torch.no_grad():
+            self.out.weight *= 0.1
+            # Mostly there is no object, and its sides are two cells away.
+            self.out.bias = nn.Parameter(torch.tensor([-4.0, 0.7, 0.7, 0.7, 0.7]))
+
+    def forward(self, planes: Sequence[Tensor]) -> Tensor:
+        """(N, 40, 2 H, 2 W), (N, 112, H, W) and (N, 320, H / 2, W / 2) to (N, 5, H, W)."""
+        fine, middle, last = planes
+        upper = functional.interpolate(self.last(last), scale_factor=2, mode="nearest")
+        x = torch.cat([self.fine(fine), self.middle(middle), upper], 1).relu()
+        for layer in self.layers:
+            x = layer(x).relu()
+        out: Tensor = self.out(x)
+        return out
+
+    def load_tensors(self, tensors: dict[str, NDArray[Any]]) -> None:
+        """Takes weights that ``tensors`` gave."""
+        names = {self._name(name): name for name in self.state_dict()}
+        self.load_state_dict({names[key]: torch.tensor(tensors[key]) for key in names})
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Weights by the names that ``lite0`` knows."""
+        return {
+            self._name(name): value.numpy().astype(np.float32)
+            for name, value in self.state_dict().items()
+        }
+
+    @staticmethod
+    def _name(name: str) -> str:
+        return f"objects.{name.removeprefix('layers.')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a head should say of a scene of H by W cells.
+
+    Attributes:
+        boxes: (H, W, 4) sides of the object that a cell tells, in cells.
+        here: (H, W) whether it tells one.
+        ignored: (H, W) whether it may say what it likes.
+    """
+
+    boxes: NDArray[np.float32]
+    here: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+
+
+def targets_of(boxes: NDArray[np.int64], visible: NDArray[np.float64], cells: int) -> Targets:
+    """Cells near the middle of an object tell it; of several, the smallest."""
+    made = Targets(
+        np.zeros((cells, cells, 4), np.float32),
+        np.zeros((cells, cells), bool),
+        np.zeros((cells, cells), bool),
+    )
+    y, x = np.mgrid[:cells, :cells] + 0.5
+    for row in np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable"):
+        left, top, width, height = boxes[row] / _CELL
+        if not width:
+            continue
+        middle_x, middle_y = left + width / 2, top + height / 2
+        inside = (np.abs(x - middle_x) < min(width / 2, _CENTRAL)) & (
+            np.abs(y - middle_y) < min(height / 2, _CENTRAL)
+        )
+        inside |= (np.abs(x - middle_x) <= 0.5) & (np.abs(y - middle_y) <= 0.5)
+        if visible[row] < _LEAST_SEEN or min(boxes[row, 2:]) < 8:
+            made.ignored[inside] = True
+            continue
+        made.here[inside] = True
+        made.boxes[inside] = [left, top, left + width, top + height]
+    return made
+
+
+def loss_of(said: Tensor, boxes: Tensor, here: Tensor, ignored: Tensor) -> Tensor:
+    """Focal loss on how well a box fits, and what the boxes lack of a fit.
+
+    Args:
+        said: (N, 5, H, W).
+        boxes: (N, H, W, 4).
+        here: (N, H, W).
+        ignored: (N, H, W).
+    """
+    y, x = torch.meshgrid(
+        torch.arange(said.shape[2]) + 0.5, torch.arange(said.shape[3]) + 0.5, indexing="ij"
+    )
+    centres = torch.stack([x, y], -1).expand(*boxes.shape[:3], 2)[here]
+    sides = said[:, 1:].permute(0, 2, 3, 1)[here].clamp(-6, 6).exp()
+    made = torch.cat([centres - sides[:, :2], centres + sides[:, 2:]], 1)
+    fit, general = _overlap(made, boxes[here])
+    quality = torch.zeros_like(said[:, 0])
+    quality[here] = fit.detach().clamp(min=0.05)
+    logits = said[:, 0]
+    gap = (quality - logits.sigmoid()).abs().detach() ** 2
+    weights = torch.where(here, gap + 0.05, gap) * ~(ignored & ~here)
+    focal = functional.binary_cross_entropy_with_logits(logits, quality, weights, reduction="sum")
+    return (focal + 2 * (1 - general).sum()) / max(1, int(here.sum()))
+
+
+def _overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """(P,) intersection over union, and generalised (H. Rezatofighi et al., CVPR 2019)."""
+    low, high = torch.maximum(one[:, :2], other[:, :2]), torch.minimum(one[:, 2:], other[:, 2:])
+    both = (high - low).clamp(min=0).prod(1)
+    union = (one[:, 2:] - one[:, :2]).prod(1) + (other[:, 2:] - other[:, :2]).prod(1) - both
+    around = torch.maximum(one[:, 2:], other[:, 2:]) - torch.minimum(one[:, :2], other[:, :2])
+    hull = around.prod(1).clamp(min=1e-6)
+    fit = both / union.clamp(min=1e-6)
+    return fit, fit - (hull - union) / hull
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learnt from N scenes.
+
+    Attributes:
+        planes: of each of the head's inputs, (N, C, H, W) float16.
+        targets: of each scene.
+        features: (M, F) float16, of all objects of all scenes.
+        assets: (M,) which asset each object is, as a row of the names.
+        names: of the assets' files.
+    """
+
+    planes: list[NDArray[np.float16]]
+    targets: list[Targets]
+    features: NDArray[np.float16]
+    assets: NDArray[np.int64]
+    names: list[str]
+
+
+def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson:
+    """Sees scenes through the network.
+
+    Args:
+        scenes: NPZ files of ``write_scenes``, beside their pictures.
+        ranges: of the network's tensors.
+        seed: of how they are cut and blurred.
+    """
+    rng = np.random.default_rng(seed)
+    session = lite0.session(lite0.build_planes(lite0.imagenet_weights(), ranges))
+    cells = SIDE // _CELL
+    planes = [
+        np.zeros((len(scenes), channels, size, size), np.float16)
+        for channels, size in ((40, 2 * cells), (112, cells), (320, cells // 2))
+    ]
+    inputs = [lite0.STAGES.index(name) for name in _INPUTS]
+    targets, features, names = [], [], []
+    for number, path in enumerate(scenes):
+        stored = np.load(path)
+        picture = np.asarray(Image.open(path.with_suffix(".png")))
+        picture, boxes, visible = _cut(picture, stored["boxes"], stored["visible"], rng)
+        picture, boxes = _to_side(picture, boxes)
+        seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
+        for plane, which in zip(planes, inputs, strict=True):
+            height, width = seen[which].shape[1:]
+            plane[number, :, :height, :width] = seen[which]
+        targets.append(targets_of(boxes, visible, cells))
+        targets[-1].ignored[picture.shape[0] // _CELL :] = True
+        good = (visible >= _LEAST_SEEN) & (boxes[:, 2:].min(axis=1) >= 16)
+        if good.any():
+            corners = np.hstack([boxes[good, :2], boxes[good, :2] + boxes[good, 2:]])
+            # Boxes that people draw, or the head finds, are not exact.
+            sides = np.tile(boxes[good, 2:], 2)
+            corners = corners + rng.normal(0, 0.04, corners.shape) * sides
+            frame = np.tile(picture.shape[1::-1], 2)
+            features.append(pooled(seen, (corners / frame).clip(0, 1)).astype(np.float16))
+            names += stored["names"][good].tolist()
+        if number % 500 == 0:
+            print(f"seen: {number} of {len(scenes)} scenes", flush=True)
+    known = sorted(set(names))
+    rows = {name: row for row, name in enumerate(known)}
+    assets = np.array([rows[name] for name in names])
+    return Lesson(planes, targets, np.concatenate(features), assets, known)
+
+
+def _cut(
+    picture: NDArray[np.uint8],
+    boxes: NDArray[np.int64],
+    visible: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64]]:
+    """At times a band of a scene only, as wide as screens are, and at times blurred."""
+    if rng.random() < 0.4:
+        size = int(rng.integers(288, 480))
+        top = int(rng.integers(0, len(picture) - size + 1))
+        picture = picture[top : top + size]
+        low = (boxes[:, 1] - top).clip(0, size)
+        high = (boxes[:, 1] + boxes[:, 3] - top).clip(0, size)
+        visible = visible * (high - low) / np.maximum(boxes[:, 3], 1)
+        boxes = np.stack([boxes[:, 0], low, boxes[:, 2] * (high > low), high - low], axis=1)
+    if rng.random() < 0.4:
+        shown = Image.fromarray(picture)
+        share = rng.uniform(0.5, 0.9)
+        small = shown.resize([max(32, round(side * share)) for side in shown.size])
+        picture = np.asarray(small.resize(shown.size, Image.Resampling.BICUBIC))
+    return picture, boxes, visible
+
+
+def _to_side(
+    picture: NDArray[np.uint8], boxes: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A picture as wide as the network sees it."""
+    scale = SIDE / picture.shape[1]
+    height = round(len(picture) * scale / 32) * 32
+    resized = Image.fromarray(picture).resize((SIDE, height), Image.Resampling.BICUBIC)
+    factors = np.tile([scale, height / len(picture)], 2)
+    return np.asarray(resized), np.round(boxes * factors).astype(np.int64)
+
+
+def learn_head(
+    lesson: Lesson, epochs: int, seed: int, start: dict[str, NDArray[Any]] | None = None
+) -> Head:
+    """Trains what finds boxes; ``start`` holds tensors to go on from."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    head = Head()
+    if start:
+        head.load_tensors(start)
+    count = len(lesson.targets)
+    steps = epochs * (count // _BATCH)
+    optimizer = torch.optim.AdamW(head.parameters(), 1e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
+    boxes = torch.from_numpy(np.stack([target.boxes for target in lesson.targets]))
+    here = torch.from_numpy(np.stack([target.here for target in lesson.targets]))
+    ignored = torch.from_numpy(np.stack([target.ignored for target in lesson.targets]))
+    recent: list[float] = []
+    for step in range(steps):
+        if step % (count // _BATCH) == 0:
+            order = rng.permutation(count)
+        at = step % (count // _BATCH) * _BATCH
+        rows = np.sort(order[at : at + _BATCH])
+        planes = [torch.from_numpy(plane[rows]).float() for plane in lesson.planes]
+        of = torch.from_numpy(rows)
+        loss = loss_of(head(planes), boxes[of], here[of], ignored[of])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(head.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        recent.append(loss.item())
+        if step % 100 == 99:
+            print(
+                f"head: step {step + 1} of {steps}, loss {np.mean(recent[-100:]):.3f}", flush=True
+            )
+    return head.eval()
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How assets look, each in a row of its own.
+
+    Attributes:
+        vectors: (A, D) unit rows.
+        views: (A, V, I) unit rows of single views.
+    """
+
+    vectors: NDArray[np.float32]
+    views: NDArray[np.float32]
+
+
+def looks_of(names: Sequence[str], embedder: LookEmbedder) -> Looks:
+    """Embeds files."""
+    vectors = np.zeros((len(names), embedder.dim), np.float32)
+    views: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(names)
+    rows = {Path(name): row for row, name in enumerate(names)}
+    for path, read in read_assets(list(rows), embedder):
+        if isinstance(read, AssetError):
+            raise read
+        embedded = embedder.embed_parts([read.prepared])[0]
+        vectors[rows[path]] = embedded.vectors[0]
+        views[rows[path]] = (embedded.views or [])[0].astype(np.float32)
+    return Looks(vectors, np.stack(views))
+
+
+class Projection(nn.Module):
+    """From what lies below a box to queries in the look space; starts as the look embedder's own.
+
+    Args:
+        embedder: whose weights it starts from.
+    """
+
+    def __init__(self, embedder: LookEmbedder) -> None:
+        super().__init__()
+        learnt = {name: torch.from_numpy(value) for name, value in embedder.learnt.items()}
+        self.mean = nn.Parameter(learnt["mean"], requires_grad=False)
+        self.deviation = nn.Parameter(learnt["deviation"], requires_grad=False)
+        self.first, self.second = nn.Linear(lite0.DIM, 768), nn.Linear(768, 256)
+        self.typical = nn.Parameter(learnt["kind.mean"], requires_grad=False)
+        self.kind = nn.Linear(
+            learnt["kind.weight"].shape[1], len(learnt["kind.weight"]), bias=False
+        )
+        with torch.no_grad():
+            for layer, number in ((self.first, 0), (self.second, 1)):
+                layer.weight.copy_(learnt[f"project.{number}.weight"])
+                layer.bias.copy_(learnt[f"project.{number}.bias"])
+            self.kind.weight.copy_(learnt["kind.weight"])
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, F) to unit rows: (B, K) what kind it is, (B, I) which one."""
+        known = functional.dropout((features - self.mean) / self.deviation, 0.1, self.training)
+        hidden = functional.dropout(self.first(known).relu(), 0.1, self.training)
+        kind = self.kind(features[:, lite0.LAST].clamp(min=0).sqrt() - self.typical)
+        return functional.normalize(kind, dim=1), functional.normalize(self.second(hidden), dim=1)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Weights as the look embedder names its own, the large ones as float16."""
+        made: dict[str, NDArray[Any]] = {
+            "mean": self.mean.numpy(),
+            "deviation": self.deviation.numpy(),
+            "kind.mean": self.typical.numpy(),
+            "kind.weight": self.kind.weight.detach().numpy().astype(np.float16),
+        }
+        for number, layer in enumerate((self.first, self.second)):
+            made[f"project.{number}.weight"] = layer.weight.detach().numpy().astype(np.float16)
+            made[f"project.{number}.bias"] = layer.bias.detach().numpy()
+        return made
+
+
+def learn_projection(
+    lesson: Lesson, looks: Looks, embedder: LookEmbedder, epochs: int, seed: int
+) -> Projection:
+    """Trains by which an object's own asset is nearest to it of all assets."""
+    torch.manual_seed(seed)
+    net = Projection(embedder)
+    vectors, views = torch.from_numpy(looks.vectors), torch.from_numpy(looks.views)
+    assets = torch.from_numpy(lesson.assets)
+    warmth = nn.Parameter(torch.tensor(3.0))
+    trained = [value for value in net.parameters() if value.requires_grad]
+    optimizer = torch.optim.AdamW([*trained, warmth], 1e-4, weight_decay=0.02)
+    size = min(256, len(assets))
+    steps = epochs * (len(assets) // size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-4, total_steps=steps)
+    weights = embedder.query_weights
+    recent: list[float] = []
+    for step in range(steps):
+        if step % (len(assets) // size) == 0:
+            order = torch.randperm(len(assets))
+        at = step % (len(assets) // size) * size
+        rows = order[at : at + size]
+        features = torch.from_numpy(lesson.features[rows.numpy()]).float()
+        kind, which = net(features)
+        whole = torch.cat([kind * weights[0], which * weights[1]], 1) @ vectors.T
+        nearest = torch.einsum("bi,avi->bav", which, views).amax(2)
+        loss = functional.cross_entropy((whole + nearest) / 2 * warmth.exp(), assets[rows])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        recent.append(loss.item())
+        if step % 100 == 99:
+            mean = np.mean(recent[-100:])
+            print(f"projection: step {step + 1} of {steps}, loss {mean:.3f}", flush=True)
+    return net.eval()
+
+
+def main() -> None:
+    """Parses the arguments and trains."""
+    parser = argparse.ArgumentParser(description="Train what finds objects in a picture.")
+    parser.add_argument("meshes", nargs="+", type=Path, help="folders of mesh files")
+    parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
+    parser.add_argument("--scenes", type=int, default=4000, help="to learn from")
+    parser.add_argument("--composed", type=Path, help="a folder of scenes; composed if empty")
+    parser.add_argument("--epochs", type=int, default=10, help="of the head, over all scenes")
+    parser.add_argument("--start-from", type=Path, help="weights whose head to go on from")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    began = time.perf_counter()
+    files = [path for root in given.meshes for path in find_assets(root).files]
+    with tempfile.TemporaryDirectory() as made:
+        folder = given.composed or Path(made)
+        if not any(folder.glob("*.npz")):
+            write_all(files, folder, given.scenes, given.seed)
+        scenes = sorted(folder.glob("*.npz"))[: given.scenes]
+        train(scenes, given.out, given.epochs, given.seed, given.start_from)
+    print(f"{len(scenes)} scenes, {time.perf_counter() - began:.0f} s: {given.out}")
+
+
+def write_all(files: Sequence[Path], folder: Path, scenes: int, seed: int) -> None:
+    """Composes scenes of files, each as often as the others."""
+    if len(files) < _TOGETHER:
+        raise ShapesimError(f"too few meshes to compose scenes of: {len(files)}")
+    rng = np.random.default_rng(seed)
+    order: list[int] = []
+    tasks = []
+    for number in range(-(-scenes // _SCENES)):
+        if len(order) < _TOGETHER:
+            order = rng.permutation(len(files)).tolist()
+        paths = tuple(files[order.pop()] for _ in range(_TOGETHER))
+        tasks.append(SceneTask(seed + number, paths, folder))
+    mapped = map_isolated(write_scenes, tasks, lambda task: task.paths[0], 600)
+    for done, (_, result) in enumerate(mapped, 1):
+        if isinstance(result, AssetError):
+            print(f"left out: {result}", flush=True)
+        if done % 25 == 0:
+            print(f"composed: {done} of {len(tasks)} groups", flush=True)
+
+
+def train(
+    scenes: Sequence[Path], out: Path, epochs: int, seed: int, start: Path | None = None
+) -> None:
+    """Learns head and projection and writes them."""
+    from safetensors.numpy import load_file, save_file
+
+    embedder = LookEmbedder()
+    lesson = lesson_of(scenes, embedder.ranges, seed)
+    start_from = load_file(start) if start else None
+    tensors = learn_head(lesson, epochs, seed, start_from).tensors()
+    save_file(tensors, out)  # in case that what follows is interrupted
+    lesson.planes.clear()  # some GB
+    looks = looks_of(lesson.names, embedder)
+    tensors |= learn_projection(lesson, looks, embedder, _PROJECTION_EPOCHS, seed).tensors()
+    tensors["ranges"] = np.frombuffer(json.dumps(embedder.ranges).encode(), np.uint8)
+    save_file(tensors, out)
+
+
+if __name__ == "__main__":
+    main()

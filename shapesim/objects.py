@@ -1,0 +1,252 @@
+"""Finds the objects in a picture of many, and tells what each looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from shapesim.embedders import LookEmbedder, lite0
+from shapesim.embedders.base import read_weights, weights_file
+from shapesim.embedders.look import project
+from shapesim.errors import ShapesimError
+from shapesim.images import load_image
+from shapesim.rendering import on_background
+from shapesim.types import Embeddings, Image
+
+SIDE = 640
+"""Pixels to which a picture's longer side is brought."""
+
+_CELL = 16  # pixels of that
+_SURE = 0.35
+_LEAST_SCORE = 0.2
+_ONE_OBJECT = 0.6  # intersection over union, from which boxes tell of one object
+_OVERLAP = 0.5  # intersection over union, from which two boxes are one object
+_NEEDED = {"objects.0.weight", "ranges"}
+
+Box = tuple[int, int, int, int]
+"""x, y, width and height in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """Something in a picture.
+
+    Attributes:
+        id: from 1, the surest first.
+        box: where it is.
+        score: how sure that is, 0 to 1.
+    """
+
+    id: int
+    box: Box
+    score: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether to show it to people: three of four such are right."""
+        return self.score >= _SURE
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``objects --json``."""
+        return {"id": self.id, "box": list(self.box), "score": round(self.score, 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPicture:
+    """What one pass of the network over a whole picture gave.
+
+    Attributes:
+        size: width and height of the picture.
+        planes: (C, H, W) what each place shows, for each of ``lite0.STAGES``.
+        said: (5, H, W) of the objects' head.
+    """
+
+    size: tuple[int, int]
+    planes: tuple[NDArray[np.float32], ...]
+    said: NDArray[np.float32]
+
+
+class ObjectFinder:
+    """Sees pictures whole, and tells objects and what they look like.
+
+    An ImageNet network looks at the picture once. A small head finds boxes in what it saw, and what
+    lies below a box, pooled, is projected into the look space (see ``LookEmbedder``).
+
+    Args:
+        weights: a name of weights that ship, or a path to a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: there are no such weights, or they are damaged.
+    """
+
+    def __init__(self, weights: str | Path = "lite0.objects") -> None:
+        path = weights_file(weights)
+        self._weights = read_weights(path, _NEEDED, "objects")
+        self._fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+    def see(self, picture: Image) -> SeenPicture:
+        """One pass over a (H, W, 3) picture."""
+        height, width = picture.shape[:2]
+        scale = SIDE / max(height, width)
+        # The network's coarsest cells have 32 pixels.
+        size = [max(32, round(side * scale / 32) * 32) for side in (width, height)]
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        resized = cv2.resize(picture, size, interpolation=method)
+        *planes, said = self._session.run(None, {"pictures": resized[None]})
+        return SeenPicture((width, height), tuple(plane[0] for plane in planes), said[0])
+
+    def objects(self, seen: SeenPicture, least: float = _LEAST_SCORE) -> list[FoundObject]:
+        """The objects of a picture, the surest first, many of the last in doubt."""
+        boxes, scores = boxes_of(seen.said, least)
+        scale = np.array(seen.size) / (np.array(seen.said.shape[:0:-1]) * _CELL)
+        corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, seen.size)
+        whole = np.round(corners).astype(int)
+        sizes = np.maximum(whole[:, 1] - whole[:, 0], 1)
+        return [
+            FoundObject(number, (*corner, *size), score)
+            for number, (corner, size, score) in enumerate(
+                zip(whole[:, 0].tolist(), sizes.tolist(), scores.tolist(), strict=True), 1
+            )
+        ]
+
+    def embed(
+        self, seen: SeenPicture, boxes: Sequence[Box], embedder: LookEmbedder
+    ) -> tuple[Embeddings, Embeddings]:
+        """What is in boxes, as queries.
+
+        Returns:
+            (N, D) unit rows to compare with the embedder's of assets, and (N, I) to compare with
+            those of single views.
+        """
+        frame = np.tile(seen.size, 2)
+        corners = np.array([(x, y, x + width, y + height) for x, y, width, height in boxes])
+        features = pooled(seen.planes, (corners / frame).clip(0, 1))
+        kind, which = project(features, self._weights)
+        return embedder.queries(kind, which), which
+
+    @cached_property
+    def _session(self) -> Any:
+        ranges = json.loads(bytes(self._weights["ranges"]))
+        folder = user_cache_path("shapesim", appauthor=False)
+        return lite0.session(
+            lite0.cached(
+                folder / f"objects-{self._fingerprint}.onnx",
+                lambda: lite0.build_planes({**lite0.imagenet_weights(), **self._weights}, ranges),
+            )
+        )
+
+
+def open_scene(path: Path) -> Image:
+    """(H, W, 3) a picture file, in the pixels that boxes count.
+
+    Raises:
+        AssetError: it cannot be read.
+    """
+    scene: Image = on_background(load_image(path))
+    return scene
+
+
+def check_box(box: Box, picture: Image) -> Box:
+    """A box as far as it is in a picture.
+
+    Raises:
+        ShapesimError: it is empty, or nowhere in it.
+    """
+    x, y, width, height = box
+    tall, wide = picture.shape[:2]
+    low = max(x, 0), max(y, 0)
+    inside = min(x + width, wide) - low[0], min(y + height, tall) - low[1]
+    if min(width, height, *inside) < 1:
+        raise ShapesimError(
+            f"box {x},{y},{width},{height} holds nothing of the picture, which is {wide} × {tall}"
+        )
+    return (*low, *inside)
+
+
+def boxes_of(
+    said: NDArray[np.float32], least: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, 4) corners in pixels of the network's picture, and (N,) scores, best first."""
+    scores = 1 / (1 + np.exp(-said[0]))
+    rows, columns = np.nonzero(scores >= least)
+    sides = np.exp(said[1:, rows, columns].clip(-6, 6))
+    x, y = columns + 0.5, rows + 0.5
+    boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], 1) * _CELL
+    height, width = np.array(said.shape[1:]) * _CELL
+    boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
+    found = scores[rows, columns]
+    kept = distinct_boxes(boxes, found)
+    # Neighbours that tell of the same object have a say in where it ends.
+    voted = [np.zeros((0, 4), np.float32)]
+    for row in kept:
+        shares = overlaps(boxes[row], boxes)
+        weights = found * shares**2 * (shares > _ONE_OBJECT)
+        voted.append(weights[None] @ boxes / weights.sum())
+    return np.concatenate(voted).astype(np.float32), found[kept].astype(np.float32)
+
+
+def distinct_boxes(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[int]:
+    """Rows of the boxes that no better one covers mostly, best first."""
+    kept: list[int] = []
+    for row in np.argsort(-scores, kind="stable").tolist():
+        if not kept or overlaps(boxes[row], boxes[kept]).max() < _OVERLAP:
+            kept.append(row)
+    return kept
+
+
+def overlaps(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) intersection over union of (4,) corners with (N, 4)."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    both = (high - low).clip(0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    return np.asarray(both / np.maximum(areas - both, 1e-6), dtype=np.float32)
+
+
+def pooled(
+    planes: Sequence[NDArray[np.float32]], boxes: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """What lies below boxes: mean and deviation of each plane, as ``lite0`` has them of pictures.
+
+    After RoI pooling (R. Girshick, "Fast R-CNN", ICCV 2015), with cells counted by the share of
+    them that the box covers.
+
+    Args:
+        planes: (C, H, W) of each of ``lite0.STAGES``.
+        boxes: (N, 4) left, top, right and bottom, 0 to 1 of the picture.
+
+    Returns:
+        (N, ``lite0.DIM``).
+    """
+    parts = []
+    for plane in planes:
+        height, width = plane.shape[1:]
+        across = _covered(boxes[:, 0], boxes[:, 2], width)
+        down = _covered(boxes[:, 1], boxes[:, 3], height)
+        mean, square = (
+            np.einsum("chw,nh,nw->nc", values, down, across, optimize=True)
+            for values in (plane, plane**2)
+        )
+        parts += [mean, np.sqrt(np.maximum(square - mean**2, 0))]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _covered(
+    low: NDArray[np.float64], high: NDArray[np.float64], cells: int
+) -> NDArray[np.float32]:
+    """(N, cells) shares, which sum to 1, of a stretch that each cell holds."""
+    high = np.maximum(high, low + 1e-3)
+    edges = np.arange(cells)
+    shares = np.minimum(high[:, None] * cells, edges + 1) - np.maximum(low[:, None] * cells, edges)
+    shares = shares.clip(0)
+    made = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(made, dtype=np.float32)

@@ -1,0 +1,212 @@
+"""Scenes of several assets, the objects found in them, and the assets that these show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from shapesim.composing import Composed, compose
+from shapesim.embedders import LookEmbedder, lite0
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes.parts import join
+from shapesim.object_training import Head, loss_of, targets_of
+from shapesim.objects import SIDE, boxes_of, distinct_boxes, overlaps, pooled
+from shapesim.rendering import Light, render_scene
+from shapesim.types import Material, Mesh
+from tests.conftest import SAMPLES
+from tests.test_cli import shapesim
+
+
+def cube(centre: tuple[float, float, float], side: float) -> Mesh:
+    """An axis-aligned one."""
+    corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]) - 0.5
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    faces = np.array([f for a, b, c, d in quads for f in ((a, b, c), (a, c, d))])
+    return Mesh(corners * side + centre, faces, (Material(),), np.zeros(12, np.int64))
+
+
+def test_what_is_seen_of_each_thing_is_exact() -> None:
+    """Hidden by half, hidden wholly, and alone."""
+    front, side, behind = cube((0, 0, 2), 1), cube((0.9, 0, 0), 1), cube((0, 0, -4), 0.3)
+    scene = join([front, side, behind])
+    groups = np.repeat([0, 1, 2], 12)
+    points = join([front, side]).corners
+    _, seen, visible = render_scene(scene, groups, points, (0.0, 0.0), 200, Light())
+    assert visible[0] == 1
+    assert 0.3 < visible[1] < 0.7
+    assert visible[2] == 0
+    _, alone, _ = render_scene(front, np.zeros(12, np.int64), points, (0.0, 0.0), 200, Light())
+    # The frame is of the same points, so that each pixel sees the same.
+    np.testing.assert_array_equal(seen == 0, alone == 0)
+    pixels = (seen == 0).sum() / (alone == 0).sum()
+    assert pixels == visible[0]
+
+
+def test_joined_meshes_keep_their_colours_and_materials() -> None:
+    """Of which only some have vertex colours."""
+    red = replace(cube((0, 0, 0), 1), colours=np.tile(np.array([255, 0, 0, 255], np.uint8), (8, 1)))
+    both = join([cube((3, 0, 0), 1), red])
+    assert len(both.materials) == 2
+    np.testing.assert_array_equal(both.face_materials, np.repeat([0, 1], 12))
+    assert both.colours is not None
+    np.testing.assert_array_equal(both.colours[:8], 255)
+    np.testing.assert_array_equal(both.colours[8:, 1], 0)
+    np.testing.assert_allclose(both.triangles[12:], red.triangles)
+
+
+@pytest.fixture(scope="module")
+def scene() -> Composed:
+    """Six assets of the sample store in a room."""
+    return compose([load_mesh(path) for path in shown()], np.random.default_rng(4))
+
+
+def shown() -> list[Path]:
+    """The files of the scene's assets."""
+    return list(find_assets(SAMPLES / "store").files[2::9][:6])
+
+
+def test_a_scene_shows_its_assets(scene: Composed) -> None:
+    """In boxes within the picture."""
+    assert scene.picture.shape == (512, 512, 3)
+    assert (scene.visible > 0.2).sum() >= 4
+    assert (scene.boxes[:, :2] + scene.boxes[:, 2:] <= 512).all()
+    again = compose([load_mesh(path) for path in shown()], np.random.default_rng(4))
+    np.testing.assert_array_equal(scene.picture, again.picture)
+
+
+def test_pooling_is_the_mean_over_the_box() -> None:
+    """Of all, of whole cells, and of shares of cells."""
+    rng = np.random.default_rng(0)
+    plane = rng.random((3, 4, 8)).astype(np.float32)
+    boxes = np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 1], [0, 0, 3 / 16, 0.25]])
+    made = pooled([plane], boxes)
+    np.testing.assert_allclose(made[0, :3], plane.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(made[0, 3:], plane.std(axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(made[1, :3], plane[:, 2:, 2:6].mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(made[2, :3], plane[:, 0, 0] * 2 / 3 + plane[:, 0, 1] / 3, rtol=1e-5)
+
+
+def test_of_boxes_on_one_object_the_best_is_kept() -> None:
+    """Against brute force over all pairs."""
+    rng = np.random.default_rng(1)
+    low = rng.uniform(0, 80, (60, 2))
+    boxes = np.hstack([low, low + rng.uniform(10, 60, (60, 2))]).astype(np.float32)
+    scores = rng.random(60).astype(np.float32)
+    kept = distinct_boxes(boxes, scores)
+    shares = np.stack([overlaps(box, boxes) for box in boxes])
+    np.testing.assert_allclose(np.diag(shares), 1, rtol=1e-5)
+    np.testing.assert_allclose(shares, shares.T, rtol=1e-5)
+    for row in range(60):
+        better = [other for other in kept if scores[other] > scores[row]]
+        assert (row in kept) == all(shares[row, other] < 0.5 for other in better)
+
+
+def test_the_graph_computes_what_was_trained() -> None:
+    """The head in ONNX against the head in torch, on planes of the same picture."""
+    torch.manual_seed(0)
+    head = Head().eval()
+    state = {**lite0.imagenet_weights(), **head.tensors()}
+    session = lite0.session(lite0.build_planes(state, LookEmbedder().ranges))
+    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 160, 3), dtype=np.uint8)
+    *planes, said = session.run(None, {"pictures": picture})
+    assert said.shape == (1, 5, 6, 10)
+    with torch.no_grad():
+        expected = head([torch.from_numpy(planes[row]) for row in (0, 2, 4)]).numpy()
+    np.testing.assert_allclose(said, expected, atol=1e-4)
+
+
+def test_a_head_that_says_what_is_wanted_is_read_back() -> None:
+    """Targets to logits to boxes; and nothing costs less than being right."""
+    boxes = np.array([(40, 60, 100, 80), (300, 200, 60, 150), (10, 400, 30, 20)])
+    targets = targets_of(boxes, np.array([1.0, 1.0, 0.1]), SIDE // 16)
+    assert targets.ignored.any()
+    assert not (targets.ignored & targets.here).any()
+    y, x = np.mgrid[: SIDE // 16, : SIDE // 16] + 0.5
+    sides = np.stack(
+        [x - targets.boxes[..., 0], y - targets.boxes[..., 1],
+         targets.boxes[..., 2] - x, targets.boxes[..., 3] - y]
+    ).clip(1e-3)  # fmt: skip
+    logits = np.where(targets.here, 9.0, -9.0)[None]
+    said = np.concatenate([logits, np.log(sides)]).astype(np.float32)
+    found, scores = boxes_of(said, 0.5)
+    assert len(found) == 2
+    assert (scores > 0.99).all()
+    corners = np.hstack([boxes[:2, :2], boxes[:2, :2] + boxes[:2, 2:]])
+    assert {tuple(np.round(box).tolist()) for box in found} == set(map(tuple, corners.tolist()))
+    tensors = [
+        torch.from_numpy(part)[None] for part in (targets.boxes, targets.here, targets.ignored)
+    ]
+    right = loss_of(torch.from_numpy(said)[None], *tensors)
+    wrong = loss_of(torch.from_numpy(said * 0.8 + 0.3)[None], *tensors)
+    assert right < 0.01 < wrong
+
+
+def test_objects_are_found_and_their_assets(tmp_path: Path, scene: Composed) -> None:
+    """From a picture to numbers, and from a number or a box to the asset."""
+    picture = tmp_path / "scene.png"
+    Image.fromarray(scene.picture).save(picture)
+    result = shapesim("objects", picture, "--json", "--sheet", tmp_path / "n.png", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    objects = json.loads(result.stdout)["objects"]
+    assert [one["id"] for one in objects] == list(range(1, len(objects) + 1))
+    scores = [one["score"] for one in objects]
+    assert scores == sorted(scores, reverse=True)
+    found = np.array([one["box"] for one in objects], np.float32)
+    found[:, 2:] += found[:, :2]
+    wanted = np.flatnonzero(scene.visible > 0.6)
+    corners = np.hstack([scene.boxes[:, :2], scene.boxes[:, :2] + scene.boxes[:, 2:]])
+    fits = np.stack([overlaps(box.astype(np.float32), found) for box in corners[wanted]])
+    assert (fits.max(axis=1) > 0.5).mean() >= 0.75
+    with Image.open(tmp_path / "n.png") as sheet:
+        assert sheet.size == (512, 512)
+
+    store = SAMPLES / "store"
+    assert shapesim("index", store, "--by", "look", cwd=tmp_path).returncode == 0
+    hits = []
+    for row, fit in zip(wanted.tolist(), fits, strict=True):
+        box = ",".join(map(str, scene.boxes[row].tolist()))
+        which = ["--object", str(fit.argmax() + 1)] if fit.max() > 0.5 else ["--box", box]
+        result = shapesim("search", picture, *which, "-k", "5", "--json", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        matches = json.loads(result.stdout)["matches"]
+        hits.append(shown()[row] in {Path(match["path"]) for match in matches})
+    assert np.mean(hits) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--box", "600,0,50,50"], "which is 512 × 512"),
+        (["--box", "10,10,0,50"], "holds nothing"),
+        (["--box", "1,2,3"], "is no box"),
+        (["--object", "99"], "no number 99"),
+        (["--object", "1", "--box", "1,1,9,9"], "either"),
+    ],
+)
+def test_what_cannot_be_searched_is_said(
+    tmp_path: Path, scene: Composed, arguments: list[str], message: str
+) -> None:
+    """In one line."""
+    Image.fromarray(scene.picture).save(tmp_path / "scene.png")
+    (tmp_path / "store").mkdir()
+    load = shapesim("index", SAMPLES / "store" / "meadow-pack" / "weapons", "--by", "look",
+                    cwd=tmp_path)  # fmt: skip
+    assert load.returncode == 0, load.stderr
+    result = shapesim("search", "scene.png", *arguments, cwd=tmp_path)
+    assert result.returncode in (1, 2)
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_scene_without_objects_is_no_error(tmp_path: Path) -> None:
+    """An empty list, and a line."""
+    Image.new("RGB", (640, 360), (120, 130, 140)).save(tmp_path / "plain.png")
+    result = shapesim("objects", "plain.png", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {"objects": []}
+    assert "no object" in result.stderr
