@@ -97,19 +97,42 @@ def test_sheets_hold_each_assets_own_thumbnail(gallery: Path) -> None:
         assert gap < 6
 
 
-def test_the_page_turns_points_into_pictures(page: Page) -> None:
-    """Near assets are drawn as thumbnails: something of each asset's colours is on the screen."""
-    page.mouse.move(700, 450)
-    far = np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())), np.int64)
-    for _ in range(12):
-        page.mouse.wheel(0, -300)
-        page.wait_for_timeout(50)
-    page.wait_for_timeout(500)
-    near = np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())), np.int64)
-    assert (far[..., :3].min(axis=2) < 250).mean() > 0.001
-    assert len(np.unique(near.reshape(-1, near.shape[2]), axis=0)) > 2 * len(
-        np.unique(far.reshape(-1, far.shape[2]), axis=0)
+@pytest.mark.parametrize("asset", [0, 3, 7])
+def test_the_page_turns_points_into_pictures(page: Page, gallery: Path, asset: int) -> None:
+    """An asset is a small point from afar, and its own thumbnail from near by."""
+    with Gallery(gallery) as opened_gallery:
+        ids = sorted(opened_gallery.assets, key=lambda id: opened_gallery.assets[id].path)
+        stored = opened_gallery.catalogue.thumbnails()
+    paths = page.evaluate("assets.path")
+    thumbnail = next(
+        stored[id] for id in ids if str(opened_gallery.assets[id].path).endswith(paths[asset])
     )
+    shots = {}
+    for name, away in (("far", 3.0), ("near", 0.2)):
+        page.evaluate(
+            """([asset, away]) => {
+                controls.target.fromArray(current, 3 * asset);
+                camera.position.copy(controls.target).z += away;
+                show([asset], "");
+            }""",
+            [asset, away],
+        )
+        page.wait_for_timeout(800)
+        shot = Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB")
+        middle = [side // 2 for side in shot.size]
+        shots[name] = np.asarray(
+            shot.crop((middle[0] - 70, middle[1] - 70, middle[0] + 70, middle[1] + 70)), np.int64
+        )
+    page.evaluate("show(null, '')")
+    side = 96 * 1.6
+    shown = np.asarray(
+        Image.open(io.BytesIO(thumbnail)).convert("RGB").resize((round(side), round(side))),
+        np.int64,
+    )
+    edge = (round(side) - 140) // 2
+    shown = shown[edge : edge + 140, edge : edge + 140]
+    assert np.abs(shots["near"] - shown).mean() < 10
+    assert np.abs(shots["far"] - shown).mean() > 20
     assert len(page.evaluate("frameTimes()")) > 10
 
 
