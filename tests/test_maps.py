@@ -101,7 +101,7 @@ def test_sheets_hold_each_assets_own_thumbnail(gallery: Path) -> None:
 def test_the_page_turns_points_into_pictures(page: Page, gallery: Path, asset: int) -> None:
     """An asset is a small point from afar, and its own thumbnail from near by."""
     with Gallery(gallery) as opened_gallery:
-        ids = sorted(opened_gallery.assets, key=lambda id: opened_gallery.assets[id].path)
+        ids = sorted(opened_gallery.assets, key=lambda one: opened_gallery.assets[one].path)
         stored = opened_gallery.catalogue.thumbnails()
     paths = page.evaluate("assets.path")
     thumbnail = next(
