@@ -100,7 +100,7 @@ def main() -> None:
         views.append(embedded.views[0].astype(np.float32))
         plain.append(normalised(features[:, lite0.LAST].mean(axis=0)))
         whole.append(embedder.as_queries(seen)[0])
-        vectors, sights = embedder.embed_shown([item.picture[None]])
+        vectors, sights, _ = embedder.embed_shown([item.picture[None]])
         ours.append(vectors[0])
         asked.append(sights[0])
         plain_queries.append(normalised(seen[0, lite0.LAST]))

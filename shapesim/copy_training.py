@@ -41,7 +41,7 @@ from shapesim.workers import map_isolated
 
 _VIEWS = CAMERAS[::3] + CAMERAS[1:2]
 _SIZE = 256
-_COPIES = 3  # of each original
+_COPIES = 6  # of each original
 _GROUNDS = 400  # pictures that originals are pasted on
 _DIM, _HIDDEN = 256, 1024
 _BATCH = 512
@@ -79,7 +79,7 @@ def make_copies(task: _Copies) -> Picture:
     few = [task.grounds[int(row)] for row in rng.integers(0, len(task.grounds), 4)]
     grounds = [_opened(path) for path in few]
     copies = [
-        manipulate(picture, grounds, rng, int(rng.choice([1, 2, 3], p=[0.4, 0.3, 0.3])))
+        manipulate(picture, grounds, rng, int(rng.choice([1, 2, 3], p=[0.3, 0.3, 0.4])))
         for _ in range(_COPIES)
     ]
     return np.stack([_squared(one) for one in (picture, *copies)])

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, UnreachableFileError
+from shapesim.types import Image as Picture
+from shapesim.types import Shares
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -90,6 +92,19 @@ def _to_rgba(picture: PilImage) -> PilImage:
     return picture.convert("RGBA")
 
 
+def opaque(picture: NDArray[np.uint8]) -> Picture:
+    """(H, W, 3 or 4) on white, without the sides that show nothing."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    if image.mode == "RGBA":
+        image = image.crop(image.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox())
+        ground = Image.new("RGB", image.size, (255, 255, 255))
+        ground.paste(image, mask=image.getchannel("A"))
+        image = ground
+    return np.asarray(image)
+
+
 def framed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """A picture as a network takes it: (S, S, 3), on white where it is transparent.
 
@@ -102,12 +117,7 @@ def framed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    image = Image.fromarray(picture)
-    if image.mode == "RGBA":
-        image = image.crop(image.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox())
-        ground = Image.new("RGB", image.size, (255, 255, 255))
-        ground.paste(image, mask=image.getchannel("A"))
-        image = ground
+    image = Image.fromarray(opaque(picture))
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
@@ -126,18 +136,29 @@ def cut_out(picture: NDArray[np.uint8], foreground: NDArray[np.float32]) -> NDAr
     """
     from PIL import Image
 
-    size, cells = len(picture), len(foreground)
-    rows, columns = np.nonzero(foreground > 0.5)
-    if not len(rows):
+    size = len(picture)
+    box = box_of(foreground)
+    if box is None:
         return picture
-    low = np.array([columns.min(), rows.min()]) * size / cells
-    high = np.array([columns.max() + 1, rows.max() + 1]) * size / cells
     # A square around it, as the views of assets are framed.
-    side = float((high - low).max())
-    if side > _MOST * size:
-        return picture
-    left, top = (low + high - side) / 2
+    corner, sides = np.array(box).reshape(2, 2) * size
+    side = float(sides.max())
+    left, top = (corner + (sides - side) / 2).tolist()
     # What lies beyond the picture is white, as behind the views.
     square = Image.new("RGB", (round(side), round(side)), (255, 255, 255))
-    square.paste(Image.fromarray(picture), (-round(float(left)), -round(float(top))))
+    square.paste(Image.fromarray(picture), (-round(left), -round(top)))
     return np.asarray(square.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def box_of(foreground: NDArray[np.float32]) -> Shares | None:
+    """Where a picture shows the thing; None where that is most of it, or nowhere.
+
+    Args:
+        foreground: (G, G) how much of each part is the thing, 0 to 1.
+    """
+    rows, columns = np.nonzero(foreground > 0.5)
+    if not len(rows):
+        return None
+    x, y = columns.min() / len(foreground), rows.min() / len(foreground)
+    width, height = ((p.max() + 1 - p.min()) / len(foreground) for p in (columns, rows))
+    return None if max(width, height) > _MOST else (float(x), float(y), float(width), float(height))

@@ -21,7 +21,7 @@ from shapesim.embedders.look import project
 from shapesim.errors import ShapesimError
 from shapesim.images import load_image
 from shapesim.rendering import on_background
-from shapesim.types import Embeddings, Image
+from shapesim.types import Box, Embeddings, Image
 
 SIDE = 640
 """Pixels to which a picture's longer side is brought."""
@@ -32,9 +32,6 @@ _LEAST_SCORE = 0.2
 _ONE_OBJECT = 0.6  # intersection over union, from which boxes tell of one object
 _OVERLAP = 0.5  # intersection over union, from which two boxes are one object
 _NEEDED = {"objects.0.weight", "ranges"}
-
-Box = tuple[int, int, int, int]
-"""x, y, width and height in pixels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ READER = 2
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory
-_LARGEST_PICTURE = 512  # pixels of a side: more is not seen
+LARGEST_PICTURE = 512
+"""Pixels of a side of pictures that are read: more is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
     if digest == task.known_sha256:
         return ReadAsset(digest)
     if is_picture(task.path):
-        prepared = task.embedder.prepare(load_image(task.path, _LARGEST_PICTURE))
+        prepared = task.embedder.prepare(load_image(task.path, LARGEST_PICTURE))
         return ReadAsset(digest, prepared=prepared, seconds=(time.perf_counter() - began, 0.0))
     mesh = load_mesh(task.path, task.up)
     loaded = time.perf_counter()
@@ -152,7 +153,7 @@ def read_pictures(
 
     def read(path: Path) -> Any | AssetError:
         try:
-            return embedder.prepare(load_image(path, _LARGEST_PICTURE))
+            return embedder.prepare(load_image(path, LARGEST_PICTURE))
         except AssetError as error:
             return error
 

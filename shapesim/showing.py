@@ -16,7 +16,7 @@ from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render, ring
-from shapesim.types import Image
+from shapesim.types import Camera, Image
 from shapesim.workers import map_isolated
 
 if TYPE_CHECKING:
@@ -37,19 +37,21 @@ _TEXT = 15  # height of a line
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """A file to render: views in a circle of so many pixels."""
+    """A file to render: views in a circle of so many pixels, or one by a camera of its own."""
 
     path: Path
     views: int = 1
     size: int = 224
     elevation: float = 20.0
     up: UpAxis | None = None
+    camera: Camera | None = None
 
 
 def render_file(task: RenderTask) -> NDArray[np.uint8]:
     """(V, S, S, 4) views of one file; runs in a worker."""
     mesh = load_mesh(task.path, task.up)
-    return render(mesh, ring(task.views, task.elevation), task.size, _SAMPLES)
+    cameras = [task.camera] if task.camera else ring(task.views, task.elevation)
+    return render(mesh, cameras, task.size, _SAMPLES)
 
 
 def render_files(
@@ -118,6 +120,7 @@ class SwapRow:
     query: Image
     name: str
     matches: Sequence[tuple[Image, str, str]]
+    wish: str = "to replace"
 
 
 def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
@@ -137,7 +140,7 @@ def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
             draw.line([(_PAD, y - _PAD // 2), (sheet.width - _PAD, y - _PAD // 2)], _LINE)
         line_x = cell_x + gap // 2
         draw.line([(line_x, y), (line_x, y + height + 2 * _TEXT)], _LINE, 2)
-        cells = [(row.query, row.name, "to replace"), *row.matches]
+        cells = [(row.query, row.name, row.wish), *row.matches]
         for column, (picture, name, line) in enumerate(cells):
             x = _PAD + column * cell_x + (gap if column else 0)
             sheet.paste(_as_pil(picture), (x, y))

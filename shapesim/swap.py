@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.embedders import Embedder
+from shapesim.embedders import Embedder, LookEmbedder
 from shapesim.errors import AssetError, GalleryError, ShapesimError
 from shapesim.fitting import Surface, fit
 from shapesim.gallery import Gallery
@@ -18,10 +18,14 @@ from shapesim.geometry import same_geometry
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
+from shapesim.posing import Sight, poses
 from shapesim.traits import compare, traits_of
-from shapesim.types import Asset, Match, Swap, Traits
+from shapesim.types import Asset, Image, Match, Mesh, Shares, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
+COMPARED = 16
+"""Assets that are at least compared with a picture as it shows them."""
+_LIKENESS = (1.0, 1.0, 0.5)  # weights of embeddings, of places, of outlines, by picture_search
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
 _UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
 
@@ -254,6 +258,45 @@ class Replaced:
             losses=tuple(losses),
             warning=_uneven(found.proportions),
         )
+
+
+class Pictured:
+    """A picture of what to find, with which assets are compared as it shows them.
+
+    Args:
+        picture: (H, W, 3).
+        embedder: that looks at both.
+        box: where in it the thing is.
+    """
+
+    def __init__(
+        self, picture: Image, embedder: LookEmbedder, box: Shares = (0.0, 0.0, 1.0, 1.0)
+    ) -> None:
+        self._sight, self._embedder = Sight(picture, box), embedder
+
+    def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
+        """The matches, turned as the picture shows them and ordered anew, and why some cannot be.
+
+        Those keep their places behind the others.
+        """
+        meshes: dict[int, Mesh] = {}
+        failures = []
+        for row, match in enumerate(matches):
+            try:
+                meshes[row] = load_mesh(match.asset.path, match.asset.up)
+            except AssetError as error:
+                failures.append(error)
+        found = poses(self._sight, list(meshes.values()))
+        likenesses = self._embedder.likenesses(
+            self._sight.picture, [(pose.overlay, pose.weights) for pose in found]
+        )
+        compared = []
+        for row, pose, likeness in zip(meshes, found, likenesses, strict=True):
+            parts = (matches[row].score, likeness, pose.outlines)
+            score = float(np.dot(parts, _LIKENESS)) / sum(_LIKENESS)
+            compared.append(replace(matches[row], score=score, camera=pose.camera))
+        compared.sort(key=lambda match: -match.score)
+        return [*compared, *(m for n, m in enumerate(matches) if n not in meshes)], failures
 
 
 def least_to_outrank(match: Match) -> float:

@@ -22,6 +22,12 @@ Embeddings = NDArray[np.float32]
 """(N, D), every row of unit length."""
 Matrix4 = NDArray[np.float64]
 """(4, 4) homogeneous transform for column vectors."""
+Box = tuple[int, int, int, int]
+"""x, y, width and height in pixels."""
+Shares = tuple[float, float, float, float]
+"""x, y, width and height in shares of a picture's sides, 0 to 1."""
+Camera = tuple[float, float]
+"""Azimuth (0: from +z, 90: from +x) and elevation, in degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +220,12 @@ class Match:
 
     Attributes:
         asset: the asset.
-        score: cosine similarity of the embeddings, -1 to 1; of a picture, the mean of that and the
-            cosine to the asset's nearest single view.
+        score: how alike, -1 to 1: the cosine of the embeddings; of a picture, how much it looks
+            like the asset from the same side.
         is_copy: the same geometry as the query itself.
         variants: other assets of the same geometry, folded into this match.
         swap: what it would be to use it; None of a picture's match, or unasked.
+        camera: from where a picture shows it; None of an asset's match.
     """
 
     asset: Asset
@@ -226,6 +233,7 @@ class Match:
     is_copy: bool
     variants: tuple[Asset, ...] = ()
     swap: Swap | None = None
+    camera: Camera | None = None
 
     def to_json(self, rank: int) -> dict[str, Any]:
         """One entry of ``swap --json``."""
@@ -244,5 +252,6 @@ class Match:
             "tags": list(self.asset.tags),
             "variants": [str(v.path) for v in self.variants],
             **({"listing": listing} if listing else {}),
+            **({"camera": [round(angle, 1) for angle in self.camera]} if self.camera else {}),
             **swap,
         }

@@ -111,7 +111,7 @@ def test_a_picture_lands_at_its_asset(look: LookEmbedder) -> None:
     files = sorted((SAMPLES / "game").rglob("*.*"))
     meshes = [path for path in files if path.suffix in {".fbx", ".obj", ".glb"}]
     vectors = look.embed([load_mesh(path) for path in meshes])
-    asked, _ = look.embed_shown([picture[None] for picture in pictures(8)])
+    asked, *_ = look.embed_shown([picture[None] for picture in pictures(8)])
     nearest = (asked @ vectors.T).argmax(axis=1)
     assert (np.array([meshes[row].stem for row in nearest]) == "chair").mean() >= 0.75
 

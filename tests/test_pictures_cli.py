@@ -67,7 +67,7 @@ def test_render_names_what_fails(tmp_path: Path) -> None:
 
 
 def test_search_finds_what_a_picture_shows(work: Path) -> None:
-    """A picture of a chair finds a chair; the lines are as swap's."""
+    """A picture of a chair finds that chair, and from where it shows it; lines are as swap's."""
     chair = SAMPLES / "store" / "meadow-pack" / "furniture" / "chair-slats.fbx"
     picture, _ = new_picture(load_mesh(chair), np.random.default_rng(3))
     Image.fromarray(picture).save(work / "shot.jpg")
@@ -80,7 +80,12 @@ def test_search_finds_what_a_picture_shows(work: Path) -> None:
     (line,) = [json.loads(line) for line in result.stdout.splitlines()]
     assert line["query"] == "shot.jpg"
     assert [match["rank"] for match in line["matches"]] == [1, 2, 3]
-    assert any("chair" in match["path"] for match in line["matches"])
+    first = line["matches"][0]
+    assert first["path"].endswith("chair-slats.fbx")
+    taken = np.random.default_rng(3)
+    azimuth, elevation = taken.uniform(0, 360), taken.uniform(-10, 60)
+    assert abs((first["camera"][0] - azimuth + 180) % 360 - 180) < 12
+    assert abs(first["camera"][1] - elevation) < 12
     assert picture_size(work / "found.png")[0] > 4 * 224
 
 

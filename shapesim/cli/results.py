@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapesim.listings import Listing
     from shapesim.meshes.loading import UpAxis
     from shapesim.reporting import Entry
-    from shapesim.types import Asset, Match
+    from shapesim.types import Asset, Camera, Match
 
 _CELLS = 12  # columns that a thumbnail takes
 _SHEET_SIZE = 224
@@ -171,16 +171,23 @@ def _draw(
     )
 
     queries = [path for path, matches in found.items() if matches]
-    files = {match.asset.path: None for path in queries for match in found[path]}
-    axes: dict[Path, UpAxis | None] = {**files, **dict.fromkeys(queries, up)}
-    pictures: dict[Path, NDArray[np.uint8]] = {}
-    failures: list[AssetError] = []
-    tasks = []
-    for path, axis in axes.items():
+    pictures: dict[tuple[Path, Camera | None], NDArray[np.uint8]] = {}
+    # As a picture shows them.
+    seen = {
+        (match.asset.path, match.camera): match.asset.up
+        for path in queries
+        for match in found[path]
+    }
+    tasks = [
+        RenderTask(path, size=_SHEET_SIZE, up=axis, camera=camera)
+        for (path, camera), axis in seen.items()
+    ]
+    for path in queries:
         if path.suffix.lower() in SUFFIXES:
-            pictures[path] = framed(load_image(path, 2 * _SHEET_SIZE), _SHEET_SIZE)
+            pictures[path, None] = framed(load_image(path, 2 * _SHEET_SIZE), _SHEET_SIZE)
         else:
-            tasks.append(RenderTask(path, size=_SHEET_SIZE, up=axis))
+            tasks.append(RenderTask(path, size=_SHEET_SIZE, up=up))
+    failures: list[AssetError] = []
     with progress_bar("drawing") as bar:
         bar.update(bar.task_ids[0], total=len(tasks))
         for task, result in render_files(tasks):
@@ -188,21 +195,22 @@ def _draw(
             if isinstance(result, AssetError):
                 failures.append(result)
             else:
-                pictures[task.path] = on_background(result[0], PAPER)
+                pictures[task.path, task.camera] = on_background(result[0], PAPER)
     report_failures(failures)
     blank = np.full((_SHEET_SIZE, _SHEET_SIZE, 3), 240, np.uint8)
     rows = [
         SwapRow(
-            pictures.get(path, blank),
+            pictures.get((path, None), blank),
             path.name,
             [
                 (
-                    pictures.get(match.asset.path, blank),
+                    pictures.get((match.asset.path, match.camera), blank),
                     match.asset.path.name,
                     f"{match.score:.2f}{'  same geometry' if match.is_copy else ''}",
                 )
                 for match in found[path]
             ],
+            "to find" if path.suffix.lower() in SUFFIXES else "to replace",
         )
         for path in queries
     ]

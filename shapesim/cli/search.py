@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from shapesim.cli.console import (
     check_writable,
     gallery_folder,
     parse_since,
+    progress_bar,
     report_failures,
 )
 from shapesim.cli.results import show
@@ -23,8 +25,8 @@ from shapesim.errors import AssetError, ShapesimError
 
 if TYPE_CHECKING:
     from shapesim.embedders import LookEmbedder
-    from shapesim.objects import Box
-    from shapesim.swap import Query
+    from shapesim.swap import Pictured, Query
+    from shapesim.types import Box, Match, Shares
 
 
 def search(
@@ -76,26 +78,52 @@ def search(
         check_writable(sheet)
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
-    from shapesim.reading import read_pictures
-    from shapesim.swap import Filters, Query, recommend
+    from shapesim.swap import COMPARED, Filters, recommend
 
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
         if number or part:
-            query = _object_query(pictures[0], number, part, embedder)
-            results = recommend(opened, embedder, [query], k, Filters(since, tag))
-            show(opened, {pictures[0]: results[0]}, "Looks like part of", as_json, sheet, new_since)
-            return
-        read = dict(read_pictures(list(dict.fromkeys(pictures)), embedder))
-        good = {path: item for path, item in read.items() if not isinstance(item, AssetError)}
-        report_failures([error for error in read.values() if isinstance(error, AssetError)])
-        if not good:
-            raise typer.Exit(1)
-        asked = zip(*embedder.embed_shown(list(good.values())), strict=True)
-        queries = [Query(vector, view=view) for vector, view in asked]
-        results = recommend(opened, embedder, queries, k, Filters(since, tag))
-        matches = dict(zip(good, results, strict=True))
-        show(opened, matches, "Looks like", as_json, sheet, new_since)
+            asked = {pictures[0]: _object_query(pictures[0], number, part, embedder)}
+        else:
+            asked = _queries(pictures, embedder)
+        queries = [query for query, _ in asked.values()]
+        results = recommend(opened, embedder, queries, max(k, COMPARED), Filters(since, tag))
+        matches: dict[Path, Sequence[Match]] = {}
+        failures: list[AssetError] = []
+        with progress_bar("comparing") as bar:
+            for (path, (_, open_picture)), found in zip(asked.items(), results, strict=True):
+                compared, failed = open_picture().compared(found)
+                matches[path] = compared[:k]
+                failures += failed
+                bar.update(bar.task_ids[0], advance=1, total=len(asked))
+        report_failures(failures)
+        title = "Looks like part of" if number or part else "Looks like"
+        show(opened, matches, title, as_json, sheet, new_since)
+
+
+def _queries(
+    paths: Sequence[Path], embedder: LookEmbedder
+) -> dict[Path, tuple[Query, Callable[[], Pictured]]]:
+    """What is asked by each picture that can be read, and the picture itself, opened anew."""
+    from shapesim.images import load_image, opaque
+    from shapesim.reading import LARGEST_PICTURE, read_pictures
+    from shapesim.swap import Pictured, Query
+
+    read = dict(read_pictures(list(dict.fromkeys(paths)), embedder))
+    good = {path: item for path, item in read.items() if not isinstance(item, AssetError)}
+    report_failures([error for error in read.values() if isinstance(error, AssetError)])
+    if not good:
+        raise typer.Exit(1)
+
+    def opener(path: Path, box: Shares) -> Callable[[], Pictured]:
+        return lambda: Pictured(opaque(load_image(path, LARGEST_PICTURE)), embedder, box)
+
+    return {
+        path: (Query(vector, view=view), opener(path, box))
+        for path, vector, view, box in zip(
+            good, *embedder.embed_shown(list(good.values())), strict=True
+        )
+    }
 
 
 def _parse_box(text: str) -> Box:
@@ -108,9 +136,11 @@ def _parse_box(text: str) -> Box:
     return x, y, width, height
 
 
-def _object_query(path: Path, number: int | None, box: Box | None, embedder: LookEmbedder) -> Query:
+def _object_query(
+    path: Path, number: int | None, box: Box | None, embedder: LookEmbedder
+) -> tuple[Query, Callable[[], Pictured]]:
     from shapesim.objects import ObjectFinder, check_box, open_scene
-    from shapesim.swap import Query
+    from shapesim.swap import Pictured, Query
 
     scene = open_scene(path)
     finder = ObjectFinder()
@@ -123,5 +153,8 @@ def _object_query(path: Path, number: int | None, box: Box | None, embedder: Loo
                 f" run 'shapesim objects {path} --sheet numbered.png'"
             )
         box = found[number]
-    vectors, views = finder.embed(seen, [check_box(box, scene)], embedder)
-    return Query(vectors[0], view=views[0])
+    x, y, width, height = check_box(box, scene)
+    vectors, views = finder.embed(seen, [(x, y, width, height)], embedder)
+    tall, wide = scene.shape[:2]
+    shares = x / wide, y / tall, width / wide, height / tall
+    return Query(vectors[0], view=views[0]), lambda: Pictured(scene, embedder, shares)

@@ -21,8 +21,8 @@ from shapesim.embedders.base import (
     read_weights,
     weights_file,
 )
-from shapesim.images import cut_out, framed
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.images import box_of, cut_out, framed
+from shapesim.types import Embeddings, Image, Mesh, Shares
 
 # Changes when the same item and weights would give another vector.
 _PREPROCESSING = "rings-3"
@@ -39,6 +39,7 @@ CAMERAS = tuple(
 """Azimuths and elevations from which a mesh is looked at: people take pictures from above, too."""
 _BARE = CAMERAS[1::2]  # from which it is looked at without its colours as well
 
+_COMPARED = 4  # stages, by which pictures are compared place by place
 _PICTURES = 32  # at a time: enough for all cores, and little memory
 
 
@@ -112,17 +113,21 @@ class LookEmbedder(Embedder):
         vectors = self._join(parts, _KIND_OF_ASSETS)
         return Embedded(vectors, [rows[: len(CAMERAS)] for rows in views])
 
-    def embed_shown(self, prepared: Sequence[NDArray[np.uint8]]) -> tuple[Embeddings, Embeddings]:
+    def embed_shown(
+        self, prepared: Sequence[NDArray[np.uint8]]
+    ) -> tuple[Embeddings, Embeddings, list[Shares]]:
         """(1, 224, 224, 3) pictures as queries: of what they show.
 
         Returns:
-            (N, D) unit rows to compare with assets, and (N, I) to compare with single views.
+            (N, D) unit rows to compare with assets, (N, I) to compare with single views, and where
+            in each picture that is.
         """
         pictures = np.concatenate(prepared)
         planes = self.foreground(pictures)
         shown = [cut_out(*pair) for pair in zip(pictures, planes, strict=True)]
         features = self.features(np.stack(shown))
-        return self.as_queries(features), self.project(features)[1]
+        boxes = [box_of(plane) or (0.0, 0.0, 1.0, 1.0) for plane in planes]
+        return self.as_queries(features), self.project(features)[1], boxes
 
     def as_queries(self, features: NDArray[np.float32]) -> Embeddings:
         """(N, ``lite0.DIM``) features of pictures to (N, D) unit rows that ask which one it is."""
@@ -161,6 +166,40 @@ class LookEmbedder(Embedder):
         ]
         return np.concatenate([np.zeros((0, lite0.DIM), np.float32), *batches])
 
+    def likenesses(
+        self, picture: Image, others: Sequence[tuple[Image, NDArray[np.float32]]]
+    ) -> list[float]:
+        """How alike each of others is to a picture, place by place, -1 to 1.
+
+        Args:
+            picture: (S, S, 3), S a multiple of 32.
+            others: of the same size, each with (S, S) how much its places count.
+        """
+        ours = self._compared(picture)
+        return [
+            float(np.mean([
+                (cosines * share).sum() / max(share.sum(), 1e-6)
+                for one, plane in zip(ours, self._compared(other), strict=True)
+                for cosines in [(one * plane).sum(axis=0)]
+                for share in [_shrunk(weights, len(cosines))]
+            ]))
+            for other, weights in others
+        ]  # fmt: skip
+
+    def _compared(self, picture: Image) -> list[NDArray[np.float32]]:
+        """(C, H, W) of the stages that tell how alike places are; every place a unit vector."""
+        planes = self._planes.run(list(lite0.STAGES[:_COMPARED]), {"pictures": picture[None]})
+        return [
+            plane[0] / (np.linalg.norm(plane[0], axis=0) + np.float32(1e-6)) for plane in planes
+        ]
+
+    @cached_property
+    def _planes(self) -> Any:
+        cache = user_cache_path("shapesim", appauthor=False) / f"planes-{self.fingerprint}.onnx"
+        return lite0.session(
+            lite0.cached(cache, lambda: lite0.build_planes(lite0.imagenet_weights(), self.ranges))
+        )
+
     def project(self, features: NDArray[np.float32]) -> tuple[Embeddings, Embeddings]:
         """(N, ``lite0.DIM``) features to unit rows: (N, K) what kind it is, (N, I) which one."""
         return project(features, self._weights)
@@ -198,6 +237,11 @@ class LookEmbedder(Embedder):
         """Workers prepare only: the network stays behind."""
         kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
         return kept | {"_weights": {}}
+
+
+def _shrunk(weights: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    cell = len(weights) // side
+    return np.asarray(weights.reshape(side, cell, side, cell).mean(axis=(1, 3)), np.float32)
 
 
 def project(
