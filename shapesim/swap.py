@@ -20,7 +20,7 @@ from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.posing import Sight, poses
 from shapesim.traits import compare, traits_of
-from shapesim.types import Asset, Image, Match, Mesh, Shares, Swap, Traits
+from shapesim.types import Asset, Camera, Image, Match, Mesh, Shares, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
 COMPARED = 16
@@ -286,17 +286,31 @@ class Pictured:
                 meshes[row] = load_mesh(match.asset.path, match.asset.up)
             except AssetError as error:
                 failures.append(error)
-        found = poses(self._sight, list(meshes.values()))
+        before = np.array([matches[row].score for row in meshes])
+        scores, cameras = self.scores(before, list(meshes.values()))
+        compared = [
+            replace(matches[row], score=score, camera=camera)
+            for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True)
+        ]
+        compared.sort(key=lambda match: -match.score)
+        return [*compared, *(m for n, m in enumerate(matches) if n not in meshes)], failures
+
+    def scores(
+        self, before: NDArray[np.float64], meshes: Sequence[Mesh]
+    ) -> tuple[NDArray[np.float64], list[Camera]]:
+        """(N,) how alike meshes are to the picture, -1 to 1, and from where they are.
+
+        Args:
+            before: (N,) how alike by their embeddings.
+            meshes: y up.
+        """
+        found = poses(self._sight, meshes)
         likenesses = self._embedder.likenesses(
             self._sight.picture, [(pose.overlay, pose.weights) for pose in found]
         )
-        compared = []
-        for row, pose, likeness in zip(meshes, found, likenesses, strict=True):
-            parts = (matches[row].score, likeness, pose.outlines)
-            score = float(np.dot(parts, _LIKENESS)) / sum(_LIKENESS)
-            compared.append(replace(matches[row], score=score, camera=pose.camera))
-        compared.sort(key=lambda match: -match.score)
-        return [*compared, *(m for n, m in enumerate(matches) if n not in meshes)], failures
+        outlines = [pose.outlines for pose in found]
+        parts = np.array([before, likenesses, outlines])
+        return np.array(_LIKENESS) @ parts / sum(_LIKENESS), [pose.camera for pose in found]
 
 
 def least_to_outrank(match: Match) -> float:
