@@ -1,11 +1,12 @@
 """Finds objects in composed scenes, and for each the asset that it shows.
 
-    python -m benchmarks.objects STORE [--scenes 200] [--gallery DIR]
+    python -m benchmarks.objects STORE [--scenes 200] [--compared 20] [--gallery DIR]
 
 Scenes hold 5 to 12 assets of the store on a floor, most often in a room (see
 ``shapesim.composing``). An object has to be found if a quarter of it or more is seen. Average
-precision is of boxes that overlap by half. Beside the search by box: the same box cut out and
-searched for as a picture of its own, and the whole picture.
+precision is of boxes that overlap by half. Beside the search by the box's features: the same box
+cut out and searched for as a picture of its own, and the whole picture. In some scenes the likely
+assets are also rendered as the box shows them and compared with it, as ``shapesim search`` does.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from shapesim.images import framed
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects import ObjectFinder, overlaps
-from shapesim.swap import Query, recommend
-from shapesim.types import Match
+from shapesim.swap import COMPARED, Pictured, Query, recommend
+from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
 
-_LEAST_SEEN = 0.25
+_LEAST_SEEN, _CLEAR = 0.25, 0.75
 _CONSIDERED = 0.05  # score, from which a box counts for average precision
 
 
@@ -87,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", type=Path)
     parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument("--compared", type=int, default=20, help="scenes to compare in full")
     parser.add_argument("--gallery", type=Path, help="of the store, with looks")
     parser.add_argument("--weights", default="lite0.objects")
     parser.add_argument("--seed", type=int, default=1_000_000)
@@ -103,18 +105,21 @@ def main() -> None:
         gallery = Gallery(options.gallery or Path(folder), create=True)
         if not options.gallery:
             index_stores(gallery, [options.store], embedder)
-        run(tasks, gallery, embedder, finder)
+        run(tasks, gallery, embedder, finder, options.compared)
 
 
 def run(
-    tasks: Sequence[Task], gallery: Gallery, embedder: LookEmbedder, finder: ObjectFinder
+    tasks: Sequence[Task],
+    gallery: Gallery,
+    embedder: LookEmbedder,
+    finder: ObjectFinder,
+    compared: int,
 ) -> None:
     """Composes, asks, and prints."""
     found: list[tuple[float, bool]] = []
     shown: list[tuple[float, bool]] = []
-    hits: dict[str, list[tuple[bool, bool]]] = {"box": [], "cut out": [], "whole picture": []}
+    hits: dict[str, list[tuple[bool, bool, bool]]] = {}
     seconds: list[float] = []
-    shares: list[float] = []
     total = 0
     for _, result in map_isolated(make_scene, tasks, lambda task: task.paths[0]):
         if isinstance(result, AssetError):
@@ -139,26 +144,33 @@ def run(
         rows = np.flatnonzero(wanted)
         if not len(rows):
             continue
-        shares += scene.visible[rows].tolist()
         asked = [tuple(box) for box in scene.boxes[rows].tolist()]
-        queries = {
+        whole = embedder.embed_shown([framed(scene.picture, lite0.SIZE)[None]])
+        queries: dict[str, tuple[Embeddings, Embeddings]] = {
             "box": finder.embed(seen, asked, embedder),
             "cut out": embedder.embed_shown(
                 [
                     framed(scene.picture[y : y + height, x : x + width], lite0.SIZE)[None]
                     for x, y, width, height in asked
                 ]
-            ),
-            "whole picture": tuple(
-                np.repeat(part, len(asked), axis=0)
-                for part in embedder.embed_shown([framed(scene.picture, lite0.SIZE)[None]])
-            ),
+            )[:2],
+            "whole picture": (whole[0].repeat(len(asked), 0), whole[1].repeat(len(asked), 0)),
         }
         for name, (vectors, views) in queries.items():
             made = [Query(vector, view=view) for vector, view in zip(vectors, views, strict=True)]
-            for row, matches in zip(rows, recommend(gallery, embedder, made, 5), strict=True):
-                right = [_is(match, signatures[row]) for match in matches]
-                hits[name].append((right[0], any(right)))
+            found_by = {name: recommend(gallery, embedder, made, COMPARED)}
+            if name == "box" and compared > 0:
+                compared -= 1
+                found_by["the same boxes"] = found_by["box"]
+                found_by["box, compared"] = [
+                    Pictured(scene.picture, embedder, _shares(box, scene.picture)).compared(m)[0]
+                    for box, m in zip(asked, found_by["box"], strict=True)
+                ]
+            for title, listed in found_by.items():
+                for row, matches in zip(rows, listed, strict=True):
+                    right = [_is(match, signatures[row]) for match in matches[:5]]
+                    visible = scene.visible[row] >= _CLEAR
+                    hits.setdefault(title, []).append((right[0], any(right), visible))
     print(f"{len(tasks)} scenes, {total} objects; {np.median(seconds) * 1e3:.0f} ms a picture")
     good = sum(one for _, one in shown)
     print_table(
@@ -171,14 +183,18 @@ def run(
             f"{good / total:.3f}",
         ]],
     )  # fmt: skip
-    clear = np.array(shares) >= 0.75
     table = []
     for name, right_at in hits.items():
         both = np.array(right_at)
-        table.append(
-            [name, *(f"{share:.3f}" for share in both.mean(axis=0)), f"{both[clear, 1].mean():.3f}"]
-        )
-    print_table("the right asset", ["by", "@1", "@5", "@5, three quarters seen"], table)
+        clear = both[:, 2].astype(bool)
+        figures = [*both[:, :2].mean(axis=0), both[clear, 1].mean()]
+        table.append([name, str(len(both)), *(f"{share:.3f}" for share in figures)])
+    print_table("the right asset", ["by", "of", "@1", "@5", "@5, three quarters seen"], table)
+
+
+def _shares(box: Box, picture: Image) -> Shares:
+    tall, wide = picture.shape[:2]
+    return box[0] / wide, box[1] / tall, box[2] / wide, box[3] / tall
 
 
 def _is(match: Match, wanted: NDArray[np.float32]) -> bool:
