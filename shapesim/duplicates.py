@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
-from shapesim.fitting import Surface, distance, fit, kept_corners, kept_triangles
+from shapesim.fitting import Surface, fit, kept_corners, kept_triangles, separations
 from shapesim.gallery import Gallery
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
@@ -28,19 +28,20 @@ Tier = Literal["exact", "variants", "transformed", "remeshed"]
 TIERS: tuple[Tier, ...] = ("exact", "variants", "transformed", "remeshed")
 
 _SAME = 2e-3  # of moments: one geometry, however it is cut into triangles
-_NEAR = 0.2  # of moments: simplified, perhaps
+_NEAR = 0.3  # of moments: simplified, perhaps
 _FEWER = 0.85  # times as many triangles at most: what has as many is another shape of a kit
-_ALIKE = 0.85  # cosine of what may be a simplified copy
-_NEIGHBOURS = 4  # geometries that each is compared with
+_ALIKE = 0.8  # cosine of what may be a simplified copy
+_NEIGHBOURS = 6  # geometries that each is compared with
 _SEARCHED = 40  # assets that are looked through for them
 _CLOSE = 1e-4  # of the size: rounding of another format or exporter
 _DISTANCE = 0.03  # of the size: within which most of a remeshed copy's surface is after the fit
 _MOST = 0.95
-_RIVALS, _LEAST = 1.2, 0.004  # times the nearest one's distance; what is always near
+_UNCHANGED, _MOSTLY = 0.004, 0.98  # of the size: within which most of it is that is only flatter
+_RIVALS, _LEAST = 1.05, 0.001  # times the nearest one's distance; what is always near
 _OVERLAP = 0.6  # least IoU then
 _KEPT = 0.1  # of the corners: simplifying leaves many where they were, another shape shares none
 _CHANGED = 0.3  # triangles, for each that a copy has fewer
-_FEWEST = 24  # triangles: of less, anything may be a simplification
+_FEWEST = 20  # triangles: of less, anything may be a simplification
 _RECOLOURED = 0.03  # share of the surface that has another colour
 
 
@@ -106,14 +107,17 @@ def find_duplicates(
         tier = "exact" if same_bytes else _tier(assets[a], assets[b], described[a], described[b])
         pairs[tier].append((a, b))
     geometry = _components([pair for found in pairs.values() for pair in found], len(assets))
+    members: dict[int, list[_Described]] = {}
+    for row, what in described.items():
+        members.setdefault(int(geometry[row]), []).append(what)
     tasks = [
         (assets[a], assets[b])
         for a, b in _near(gallery, embedder, vectors, described, geometry)
-        if not _recoloured(described[a], described[b], unknown_in_plain=True)
+        if _may_agree(members[int(geometry[a])], members[int(geometry[b])])
     ]
     near: dict[tuple[int, int], float] = {}
     for done, ((one, other), gap) in enumerate(map_isolated(_gap, tasks, lambda t: t[1].path), 1):
-        if not isinstance(gap, AssetError) and gap < _DISTANCE:
+        if not isinstance(gap, AssetError) and np.isfinite(gap):
             ends = geometry[rows[one.path]], geometry[rows[other.path]]
             near[int(ends[0]), int(ends[1])] = gap
         progress("comparing", done, len(tasks))
@@ -216,20 +220,22 @@ def _tier(asset: Asset, another: Asset, one: _Described, other: _Described) -> T
     return "variants" if _recoloured(one, other) else "exact"
 
 
-def _recoloured(one: _Described, other: _Described, unknown_in_plain: bool = False) -> bool:
-    """Whether a good part of the surface has other colours.
-
-    Args:
-        one: the first.
-        other: the second.
-        unknown_in_plain: whether what is all grey may have lost its colours: tools for meshes
-            often do that.
-    """
-    if unknown_in_plain and (_is_plain(one.colours) or _is_plain(other.colours)):
-        return False
+def _recoloured(one: _Described, other: _Described) -> bool:
+    """Whether a good part of the surface has other colours."""
     everything = set(one.colours) | set(other.colours)
-    gaps = [abs(one.colours.get(key, 0) - other.colours.get(key, 0)) for key in everything]
-    return sum(gaps) / 2 > _RECOLOURED
+    differences = [abs(one.colours.get(key, 0) - other.colours.get(key, 0)) for key in everything]
+    return sum(differences) / 2 > _RECOLOURED
+
+
+def _may_agree(some: Sequence[_Described], others: Sequence[_Described]) -> bool:
+    """Whether assets of two geometries may be one in colours.
+
+    What is all grey may have lost them: tools for meshes often do that.
+    """
+    known = [[one for one in kind if not _is_plain(one.colours)] for kind in (some, others)]
+    return not all(known) or any(
+        not _recoloured(one, other) for one in known[0] for other in known[1]
+    )
 
 
 def _is_plain(colours: dict[tuple[float, ...], float]) -> bool:
@@ -251,7 +257,7 @@ def _turned(one: Asset, other: Asset) -> bool:
 
 
 def _gap(pair: tuple[Asset, Asset]) -> float:
-    """Within which distance most of two surfaces is of each other, one in the other's place.
+    """How far two surfaces are from each other, one in the other's place: root mean square.
 
     Infinite for what is no copy. Simplifying leaves some corners where they were, and changes
     triangles all over; of a kit's like shapes, one has parts that the other lacks, and the
@@ -264,10 +270,13 @@ def _gap(pair: tuple[Asset, Asset]) -> float:
     transform, kept = kept_corners(query, asset, found.transform)
     if kept < _KEPT:
         return np.inf
+    apart = separations(query, asset, transform)
+    most, mostly = np.quantile(apart, (_MOST, _MOSTLY))
     fewer, more, same = kept_triangles(query, asset, transform)
-    if fewer - same < _CHANGED * min(more - fewer, fewer):
+    is_rebuilt = fewer - same >= _CHANGED * min(more - fewer, fewer)
+    if most > _DISTANCE or not (is_rebuilt or mostly < _UNCHANGED):
         return np.inf
-    return distance(query, asset, transform, _MOST)
+    return float(np.sqrt((apart**2).mean()))
 
 
 def _components(pairs: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:

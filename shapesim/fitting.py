@@ -169,16 +169,15 @@ def overlap(query: Mesh, asset: Mesh, transform: Matrix4) -> float:
     return float((first & second).sum() / (first | second).sum())
 
 
-def distance(query: Surface, asset: Surface, transform: Matrix4, share: float) -> float:
-    """How near most of both surfaces is to the other, as share of the query's size.
+def separations(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[np.float64]:
+    """(N,) how far points of both surfaces are from the other, as shares of the query's size.
 
     Args:
         query: stays where it is.
         asset: is moved.
         transform: (4, 4) from the asset's coordinates to the query's.
-        share: of the surfaces that is at least so near.
     """
-    return float(np.quantile(_pairs(query, asset, transform, _SOME).distances, share))
+    return _pairs(query, asset, transform, _POINTS).distances
 
 
 def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Matrix4, float]:
