@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from shapesim.embedders import CopyEmbedder, lite0
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, GalleryError
+from shapesim.framing import frames
 from shapesim.gallery import Gallery
 from shapesim.images import framed, load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render
-from shapesim.types import Embeddings, Image
+from shapesim.types import Box, Embeddings, Image
 from shapesim.verification import (
     FOUND,
     NOTHING,
@@ -40,6 +41,8 @@ _JUDGED = 8  # of them that are compared in all respects
 _UNTURNED = 0.03  # by which a mirrored place has to be better
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.
 _PARTS = ((0.72, 2), (0.5, 3))
+_FRAMES = 3  # pictures within it
+_LEAST_FRAME = 24  # pixels of their sides
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
 _SAME = 0.995  # cosine from which originals are one and the same picture
 _FOUND = 0.5  # confidence from which a picture counts as found
@@ -59,7 +62,7 @@ class Original:
 
     path: Path
     confidence: float
-    box: tuple[int, int, int, int]
+    box: Box
     view: int | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +123,26 @@ class Evidence:
         return np.array([1.0, self.similarity, *(getattr(self.verified, "measures", NOTHING))])
 
 
+class _Region:
+    """A part of a found picture, or all of it, in which originals are looked for.
+
+    Args:
+        picture: that was found.
+        box: the part.
+    """
+
+    def __init__(self, picture: Image, box: Box) -> None:
+        self.box = box
+        x, y, width, height = box
+        self.picture = picture[y : y + height, x : x + width]
+
+    @cached_property
+    def features(self) -> tuple[Features, Features]:
+        """Of the part, and of its mirror image."""
+        straight = features(self.picture, FOUND)
+        return straight, straight.mirrored()
+
+
 @dataclass(frozen=True, slots=True)
 class _Sighting:
     """Where an original was seen, at first sight.
@@ -127,12 +150,14 @@ class _Sighting:
     Attributes:
         row: of the originals.
         similarity: as of the evidence.
-        place: in the found picture, or in its mirror image; None if nowhere.
+        region: of the found picture, in which it was looked for.
+        place: in the region, or in its mirror image; None if nowhere.
         is_mirrored: which of both.
     """
 
     row: int
     similarity: float
+    region: _Region
     place: Place | None = None
     is_mirrored: bool = False
 
@@ -197,36 +222,50 @@ class Tracer:
 
     def gather(self, picture: Image) -> list[Evidence]:
         """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file."""
-        vectors = self._embedder.embed_pictures(np.stack(parts_of(picture)))
+        whole = _Region(picture, (0, 0, picture.shape[1], picture.shape[0]))
+        within = [
+            _Region(picture, box)
+            for box in frames(picture, _FRAMES)
+            if min(box[2:]) >= _LEAST_FRAME
+        ]
+        parts = [*(framed(region.picture, lite0.SIZE) for region in within), *parts_of(picture)]
+        vectors = self._embedder.embed_pictures(np.stack(parts))
         nearness = _nearest(self._vectors, vectors)
         ground = np.sort(_nearest(self._embedder.unrelated, vectors))[-_NEAREST:].mean()
         rows = self._likeliest(nearness)
+        nearest = (self._vectors[rows] @ vectors.T).argmax(axis=1).tolist()
+        regions = {
+            row: within[part] if part < len(within) else whole
+            for row, part in zip(rows, nearest, strict=True)
+        }
         self._known |= self._catalogue.places(self._ids[rows].tolist())
-        looked = [features(picture, FOUND)]
-        looked.append(looked[0].mirrored())
 
         def look(row: int, everywhere: bool) -> _Sighting:
-            sighting = _Sighting(row, float(nearness[row] - ground))
+            sighting = _Sighting(row, float(nearness[row] - ground), regions[row])
             try:
                 original = self._features(row)
             except AssetError:  # gone since it was indexed: its vector still speaks for it
                 return sighting
-            straight = locate(looked[0], original, everywhere)
-            if straight and straight.is_clear:
-                return replace(sighting, place=straight)
-            turned = locate(looked[1], original, everywhere)
-            if turned and (not straight or turned.strength > straight.strength + _UNTURNED):
+            straight, mirrored = regions[row].features
+            place = locate(straight, original, everywhere)
+            if place and place.is_clear:
+                return replace(sighting, place=place)
+            turned = locate(mirrored, original, everywhere)
+            if turned and (not place or turned.strength > place.strength + _UNTURNED):
                 return replace(sighting, place=turned, is_mirrored=True)
-            return replace(sighting, place=straight)
+            return replace(sighting, place=place)
 
         def judge(sighting: _Sighting) -> Evidence:
             if not sighting.place:
                 return Evidence(sighting.row, sighting.similarity, None)
-            found, original = looked[sighting.is_mirrored], self._features(sighting.row)
+            region = sighting.region
+            found, original = region.features[sighting.is_mirrored], self._features(sighting.row)
             seen = compare(found, original, sighting.place)
-            if seen and sighting.is_mirrored:
+            if seen:
                 x, y, width, height = seen.box
-                seen = replace(seen, box=(picture.shape[1] - x - width, y, width, height))
+                if sighting.is_mirrored:
+                    x = region.box[2] - x - width
+                seen = replace(seen, box=(region.box[0] + x, region.box[1] + y, width, height))
             return Evidence(sighting.row, sighting.similarity, seen)
 
         # OpenCV works outside of Python's lock.

@@ -77,6 +77,21 @@ def test_the_place_of_the_original_is_told(home: Path) -> None:
     np.testing.assert_allclose(trace.matches[0].box, (500, 100, 320, 320), atol=12)
 
 
+def test_a_small_picture_on_a_page_is_found_in_its_frame(home: Path) -> None:
+    """Between black bars, as pages show what is not as wide as they are; the box is on the page."""
+    hits = []
+    for path in originals(home)[:6]:
+        page = Image.new("RGB", (1280, 800), "white")
+        page.paste(Image.new("RGB", (560, 280), "black"), (200, 440))
+        page.paste(Image.open(path).convert("RGB").resize((280, 280)), (340, 440))
+        page.save(home / "page.png")
+        with Gallery(home / ".shapesim") as gallery:
+            trace = Tracer(gallery, CopyEmbedder()).trace(home / "page.png")
+        gap = np.abs(np.array(trace.matches[0].box) - [340, 440, 280, 280]).max()
+        hits.append(trace.matches[0].path.samefile(path) and gap <= 40)
+    assert np.mean(hits) >= 0.8
+
+
 def test_a_picture_agrees_with_itself_and_not_with_another(home: Path) -> None:
     """By local features alone."""
     rich = sorted(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))

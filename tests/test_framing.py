@@ -1,0 +1,32 @@
+"""Pictures within a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shapesim.framing import frames
+
+
+def test_a_pasted_picture_is_framed() -> None:
+    """Its box is found to a hundredth of the page, before anything else."""
+    rng = np.random.default_rng(0)
+    page = np.full((600, 800, 3), 245, np.uint8)
+    page[180:420, 300:620] = rng.integers(0, 160, (12, 16, 3)).repeat(20, 0).repeat(20, 1)
+    (x, y, width, height), *_ = frames(page, 3)
+    assert np.abs(np.array([x, y, x + width, y + height]) - [300, 180, 620, 420]).max() <= 8
+
+
+def test_two_opposite_edges_are_enough() -> None:
+    """What stands on white between black bars is framed by them, though open above and below."""
+    page = np.full((400, 600, 3), 255, np.uint8)
+    page[100:300, 100:180] = page[100:300, 400:480] = 0
+    page[140:260, 240:340] = (200, 60, 30)
+    found = [np.array([x, y, x + w, y + h]) for x, y, w, h in frames(page, 5)]
+    assert min(np.abs(box - [180, 100, 400, 300]).max() for box in found) <= 8
+
+
+def test_nothing_is_framed_in_plain_pictures() -> None:
+    """One colour, a smooth gradient, and pictures of few pixels have no frames."""
+    gradient = np.linspace(0, 255, 300).astype(np.uint8)[None, :, None].repeat(200, 0).repeat(3, 2)
+    for picture in (np.full((90, 160, 3), 7, np.uint8), gradient, np.zeros((1, 1, 3), np.uint8)):
+        assert frames(picture, 5) == []
