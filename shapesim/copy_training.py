@@ -5,7 +5,7 @@
 Learnt from pictures rendered of the meshes and from what ``shapesim.manipulation`` makes of them: a
 projection by which copies come back to their originals and nothing else does, other views of one
 asset included (after E. Pizzi et al., "A Self-Supervised Descriptor for Image Copy Detection", CVPR
-2022), and how sure one can be of an answer. Takes a quarter of an hour on two cores for 2,600
+2022), and how sure one can be of an answer. Takes half an hour on two cores for 2,600
 meshes.
 """
 
@@ -276,7 +276,7 @@ def calibrate(
         weights: of the embedder.
         seed: of the manipulations.
     """
-    asked = find_pictures(held_out).files[:: len(_VIEWS) // 2]
+    asked = find_pictures(held_out).files[:: len(_VIEWS) - 1]
     known = len(asked) // 2
     moved = [path.rename(originals / path.name) for path in asked[:known]]
     embedder = CopyEmbedder(weights)
@@ -291,7 +291,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the copy embedder's own weights.")
     parser.add_argument("meshes", nargs="+", type=Path, help="folders of mesh files")
     parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="take every n-th file")
     given = parser.parse_args()
