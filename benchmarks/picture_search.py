@@ -27,7 +27,7 @@ from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.swap import COMPARED, Pictured
+from shapesim.swap import COMPARED, LIKELY, Pictured
 from shapesim.types import Mesh
 from shapesim.workers import map_isolated
 
@@ -108,12 +108,14 @@ def compared(
     asked: Sequence[Pictured],
     paths: Sequence[Path],
 ) -> NDArray[np.float32]:
-    """(A, N) what ``shapesim search`` makes of similarities, -1 for what it does not look at."""
-    made = np.full_like(similarity, -1)
+    """(A, N) what ``shapesim search`` makes of similarities."""
+    made = np.empty_like(similarity)
     began = time.perf_counter()
     for number, (picture, scores) in enumerate(zip(asked, similarity, strict=True)):
-        likely = _first_of_each(scores, group)[:COMPARED]
+        first = _first_of_each(scores, group)[:COMPARED]
+        likely = first[scores[first] >= scores[first[0]] - LIKELY]
         meshes = [load_mesh(paths[row]) for row in likely]
+        made[number] = scores - 2  # behind those that are compared
         made[number, likely] = picture.scores(scores[likely], meshes)[0]
     print(f"compared in {(time.perf_counter() - began) / len(asked):.1f} s a picture")
     return made

@@ -24,8 +24,11 @@ from shapesim.types import Asset, Camera, Image, Match, Mesh, Shares, Swap, Trai
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
 COMPARED = 16
-"""Assets that are at least compared with a picture as it shows them."""
-_LIKENESS = (1.0, 1.0, 0.5)  # weights of embeddings, of places, of outlines, by picture_search
+"""Assets that are compared with a picture as it shows them, at most."""
+LIKELY = 0.1
+"""Of the score, that those are at most behind the first: of 200 pictures, the right one was further
+behind in one."""
+_LIKENESS = np.array([1.0, 1.0, 0.5])  # weights of embeddings, places, outlines
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
 _UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
 
@@ -275,42 +278,56 @@ class Pictured:
         self._sight, self._embedder = Sight(picture, box), embedder
 
     def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
-        """The matches, turned as the picture shows them and ordered anew, and why some cannot be.
+        """The matches ordered anew, the likeliest turned as the picture shows them.
 
-        Those keep their places behind the others.
+        Args:
+            matches: best first.
+
+        Returns:
+            The matches, of which those compared have a camera, and why others could not be.
         """
         meshes: dict[int, Mesh] = {}
         failures = []
-        for row, match in enumerate(matches):
+        for row, match in enumerate(matches[:COMPARED]):
+            if match.score < matches[0].score - LIKELY:
+                break
             try:
                 meshes[row] = load_mesh(match.asset.path, match.asset.up)
             except AssetError as error:
                 failures.append(error)
-        before = np.array([matches[row].score for row in meshes])
-        scores, cameras = self.scores(before, list(meshes.values()))
-        compared = [
-            replace(matches[row], score=score, camera=camera)
-            for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True)
+        if not meshes:
+            return list(matches), failures
+        before = np.array([match.score for match in matches])
+        scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()))
+        # What is not compared counts as being no more like the picture than what is.
+        ordered = [
+            replace(match, score=float(_LIKENESS @ [match.score, *least]) / _LIKENESS.sum())
+            for match in matches
         ]
-        compared.sort(key=lambda match: -match.score)
-        return [*compared, *(m for n, m in enumerate(matches) if n not in meshes)], failures
+        for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True):
+            ordered[row] = replace(matches[row], score=score, camera=camera)
+        return sorted(ordered, key=lambda match: -match.score), failures
 
     def scores(
         self, before: NDArray[np.float64], meshes: Sequence[Mesh]
-    ) -> tuple[NDArray[np.float64], list[Camera]]:
-        """(N,) how alike meshes are to the picture, -1 to 1, and from where they are.
+    ) -> tuple[NDArray[np.float64], list[Camera], NDArray[np.float64]]:
+        """How alike meshes are to the picture.
 
         Args:
             before: (N,) how alike by their embeddings.
             meshes: y up.
+
+        Returns:
+            (N,) scores, -1 to 1; from where the picture shows each; and (2,) the least that places
+            and outlines are alike.
         """
         found = poses(self._sight, meshes)
         likenesses = self._embedder.likenesses(
             self._sight.picture, [(pose.overlay, pose.weights) for pose in found]
         )
-        outlines = [pose.outlines for pose in found]
-        parts = np.array([before, likenesses, outlines])
-        return np.array(_LIKENESS) @ parts / sum(_LIKENESS), [pose.camera for pose in found]
+        parts = np.array([before, likenesses, [pose.outlines for pose in found]])
+        cameras = [pose.camera for pose in found]
+        return _LIKENESS @ parts / _LIKENESS.sum(), cameras, parts[1:].min(axis=1)
 
 
 def least_to_outrank(match: Match) -> float:
