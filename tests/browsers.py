@@ -8,22 +8,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 # Without a graphics card WebGL is calculated; in containers there is no sandbox to run in.
 _OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def launched(driver: Playwright) -> Iterator[Browser]:
     """Chromium or Chrome, as installed."""
     found = next((path for path in map(shutil.which, _NAMES) if path), None)
     assert found, "no Chromium or Chrome was found; install one ('make test' does on Debian)"
-    with sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=found, args=_OPTIONS)
-        yield launched
-        launched.close()
+    started = driver.chromium.launch(executable_path=found, args=_OPTIONS)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The same for all tests."""
+    with sync_playwright() as driver, launched(driver) as started:
+        yield started
 
 
 @contextmanager

