@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
+from benchmarks.reporting import print_table
+from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
+from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
 from shapesim.fitting import Surface, fit
 from shapesim.geometry import same_geometry, signature
@@ -98,6 +98,19 @@ def d2_similarity(queries: list[Described], gallery: list[Described]) -> NDArray
     """(Q, N) negative L1 distance of D2 histograms."""
     rows = np.stack([item.d2 for item in gallery])
     return np.stack([-np.abs(rows - query.d2).sum(axis=1) for query in queries])
+
+
+def view_cosine(
+    embedder: BothEmbedder, queries: list[Described], gallery: list[Described]
+) -> NDArray[np.float64]:
+    """(Q, N) cosine of the mean of all views' last features, as the ImageNet network gives them."""
+    _, (look, _) = embedder.parts
+    assert isinstance(look, LookEmbedder)
+    left, right = (
+        normalised(np.stack([look.features(x.prepared[1]).mean(axis=0)[lite0.LAST] for x in items]))
+        for items in (queries, gallery)
+    )
+    return (left @ right.T).astype(np.float64)
 
 
 def cosines(
@@ -199,6 +212,7 @@ def main() -> None:
     parser.add_argument("--queries", nargs="+", default=["kenney/"])
     parser.add_argument("--gallery", nargs="+", default=["quaternius/", "quaternius-glb/"])
     parser.add_argument("--fit", action="store_true", help="fit the first ten of every query, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
     embedder = BothEmbedder(ShapeEmbedder(options.weights), LookEmbedder(options.look))
     excluded = weights_info(options.weights)["excluded"]
@@ -220,25 +234,26 @@ def main() -> None:
     query_labels = np.array([label for label, _ in queries])
     gallery_labels = np.array([label for label, _ in gallery])
     left, right = [item for _, item in queries], [item for _, item in gallery]
-    table = Table(
-        title=f"{len(left)} queries of {len(counted)} labels, gallery of {len(right)}, "
-        f"weights trained without {excluded}",
-        title_justify="left",
-    )
-    for column in ("method", "macro P@1", "macro mAP"):
-        table.add_column(column)
     methods = {
         "D2 shape distribution": d2_similarity(left, right),
         "filled voxels, cosine": filled_cosine(left, right),
+        "views, ImageNet features": view_cosine(embedder, left, right),
         **cosines(embedder, left, right),
     }
     if options.fit:
         default = next(name for name in methods if name.endswith("the default"))
         methods |= fitted(left, right, methods[default])
-    for name, similarity in methods.items():
-        first, mean = scores(similarity, query_labels, gallery_labels)
-        table.add_row(name, f"{first:.3f}", f"{mean:.3f}")
-    Console().print(table)
+    rows = [
+        [name, *(f"{figure:.3f}" for figure in scores(similarity, query_labels, gallery_labels))]
+        for name, similarity in methods.items()
+    ]
+    print_table(
+        f"{len(left)} queries of {len(counted)} labels, gallery of {len(right)},"
+        f" weights trained without {excluded}",
+        ["method", "macro P@1", "macro mAP"],
+        rows,
+        options.json,
+    )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ def main() -> None:
     )
     parser.add_argument("store", type=Path)
     parser.add_argument("labels", type=Path)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
     examples = {e.path: e for e in read_examples(options.labels, options.store).examples}
     seen = see(list(examples))
@@ -68,7 +69,7 @@ def main() -> None:
         result = score(table, truth, labels)
         rows.append((name, f"{result.accuracy:.3f}", f"{result.macro_f1:.3f}"))
     title = f"{len(truth)} assets of {len(labels)} labels in {len(np.unique(packs))} packs"
-    print_table(title, ("method", "accuracy", "macro F1"), rows)
+    print_table(title, ("method", "accuracy", "macro F1"), rows, options.json)
 
 
 def tagged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,13 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.types import Mesh
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows under a title."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], out: Path | None = None
+) -> None:
+    """Prints rows under a title, and writes them as JSON where a file is given."""
+    if out:
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        out.write_text(json.dumps({"title": title, "rows": named}, indent=2) + "\n")
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.embedders import BothEmbedder, LookEmbedder
+from shapesim.embedders import BothEmbedder, LookEmbedder, lite0
 from shapesim.errors import AssetError, TaggerError
+from shapesim.finetuning import Shown
 from shapesim.geometry import same_geometry
 from shapesim.meshes.loading import UpAxis
 from shapesim.reading import ReadAsset, is_picture, read_assets, read_pictures
@@ -46,11 +47,22 @@ def see(
     paths: Sequence[Path],
     up: UpAxis | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    trunk: lite0.State | None = None,
+    shown: Shown | None = None,
 ) -> Seen:
-    """Features of pictures, or of meshes, or of both."""
+    """Features of pictures, or of meshes, or of both.
+
+    Args:
+        paths: of the files.
+        up: the up axis of meshes whose files do not say.
+        progress: called with the number of files done, and their total.
+        trunk: of a tagger with a network of its own.
+        shown: to be shown all pictures, too, to train such a network by.
+    """
     both = BothEmbedder()
     (shape, _), (look, _) = both.parts
     assert isinstance(look, LookEmbedder)
+    features = _features_by(trunk) if trunk else look.features
     unique = list(dict.fromkeys(paths))
     pictures = [path for path in unique if is_picture(path)]
     meshes = [path for path in unique if not is_picture(path)]
@@ -63,7 +75,7 @@ def see(
     def flush() -> None:
         if waiting:
             views = np.concatenate([prepared for _, prepared in waiting])
-            rows = look.features(views)
+            rows = features(views)
             starts = np.cumsum([0, *(len(prepared) for _, prepared in waiting)])
             for (path, _), start, end in zip(waiting, starts, starts[1:], strict=False):
                 seen[path] = rows[start:end].mean(axis=0)
@@ -74,6 +86,8 @@ def see(
             failures.append(result)
         elif prepared is not None:
             waiting.append((path, prepared))
+            if shown:
+                shown.add(path, prepared[:1] if path in pictures else prepared)
         if sum(len(item) for _, item in waiting) >= _FLUSH:
             flush()
         progress(len(seen) + len(waiting) + len(failures), len(unique))
@@ -98,6 +112,16 @@ def see(
     return Seen(kept, Features(stacked, shapes), _groups(kept, signatures), failures)
 
 
+def _features_by(trunk: lite0.State) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    session = lite0.session(lite0.build(trunk, None))
+    return lambda pictures: np.concatenate(
+        [
+            session.run(["features"], {"pictures": pictures[start : start + _FLUSH]})[0]
+            for start in range(0, len(pictures), _FLUSH)
+        ]
+    )
+
+
 def fingerprints() -> dict[str, str]:
     """Of the embedders that ``see`` uses, by space."""
     return {part.space: part.fingerprint for part, _ in BothEmbedder().parts}
@@ -109,7 +133,7 @@ def check_fits(tagger: Tagger) -> None:
     Raises:
         TaggerError: it was trained with other weights.
     """
-    if tagger.fingerprints != fingerprints():
+    if not tagger.trunk and tagger.fingerprints != fingerprints():
         raise TaggerError(
             "the tagger was trained with other weights; train it anew by 'shapesim tags train'"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,23 @@ def fit_head(
     weights = inputs.T @ dual
     arrays = (mean, deviation, weights, scale, bias)
     return Head(*(array.astype(np.float32) for array in arrays))
+
+
+def calibrated(
+    head: Head, given: NDArray[np.float32], truth: NDArray[np.float32], exclusive: bool
+) -> Head:
+    """A head whose probabilities are as sure as those of its like were right.
+
+    Args:
+        head: with a scale of 1.
+        given: (N, C) probabilities by heads that were not fitted to these items.
+        truth: (N, C) 0 or 1.
+        exclusive: whether each item has just one label.
+    """
+    safe = np.clip(given.astype(np.float64), 1e-6, 1 - 1e-6)
+    scores = np.log(safe) if exclusive else np.log(safe / (1 - safe))
+    scale, bias = (part.astype(np.float32) for part in _calibrate(scores, truth, exclusive))
+    return replace(head, scale=scale, bias=head.bias * scale + bias)
 
 
 def _calibrate(

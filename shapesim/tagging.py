@@ -24,6 +24,7 @@ DEFAULT = Path(__file__).parent / "taggers" / "game.tagger"
 """The tagger for game assets that ships."""
 
 _FORMAT = "shapesim tagger 1"
+_TRUNK = "trunk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class Tagger:
         fingerprints: of the embedders whose features the heads know, by space.
         exclusive: whether every item has just one label.
         info: what it was trained on, and how well it did.
+        trunk: weights of the tagger's own network, which was trained with its head; None where its
+            heads know the features of the embedders.
     """
 
     labels: list[str]
@@ -122,6 +125,7 @@ class Tagger:
     fingerprints: dict[str, str]
     exclusive: bool
     info: dict[str, Any] = field(default_factory=dict)
+    trunk: lite0.State | None = None
 
     def probabilities(self, features: Features) -> NDArray[np.float32]:
         """(N, C); rows sum to 1 where labels exclude each other."""
@@ -143,6 +147,7 @@ class Tagger:
             for space, head in self.heads.items()
             for name, tensor in head.tensors().items()
         }
+        tensors |= {f"{_TRUNK}.{name}": tensor for name, tensor in (self.trunk or {}).items()}
         meta = {
             "format": _FORMAT,
             "labels": json.dumps(self.labels),
@@ -176,6 +181,8 @@ class Tagger:
             raise TaggerError(f"{path}: {reason}; make one by 'shapesim tags train'") from error
         if meta.get("format") != _FORMAT:
             raise TaggerError(f"{path}: is no tagger; make one by 'shapesim tags train'")
+        own = f"{_TRUNK}."
+        trunk = {n.removeprefix(own): tensors.pop(n) for n in list(tensors) if n.startswith(own)}
         spaces = {name.partition(".")[0] for name in tensors}
         heads = {
             space: Head.from_tensors(
@@ -189,6 +196,7 @@ class Tagger:
             json.loads(meta["fingerprints"]),
             json.loads(meta["exclusive"]),
             json.loads(meta["info"]),
+            trunk or None,
         )
 
 
@@ -253,7 +261,7 @@ def cross_validate(
         groups: (N,) copies of one thing have one number and stay together.
         folds: into which the items are divided, each label evenly.
     """
-    fold = _folds(truth, groups, folds)
+    fold = deal(truth, groups, folds)
     labels = [str(number) for number in range(truth.shape[1])]
     given = np.zeros_like(truth)
     for number in range(folds):
@@ -265,8 +273,8 @@ def cross_validate(
     return given
 
 
-def _folds(truth: NDArray[np.float32], groups: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
-    """(N,) fold of each item: groups of each label are dealt out in a random order."""
+def deal(truth: NDArray[np.float32], groups: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
+    """(N,) fold of each item of (N, C) labels: groups of a label are dealt out in random order."""
     rng = np.random.default_rng(0)
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     label = truth[first].argmax(axis=1)

@@ -140,15 +140,20 @@ def throughput(model: nn.Module, resolution: int, seconds: float = 5.0) -> float
         return done / (time.perf_counter() - began)
 
 
-def _train_modelnet10(split: Split, one_view: bool, out: Path) -> None:
-    data, recipe, before = as_grid_data(split), _RECIPES[one_view], _START_FROM[one_view]
+def train_modelnet10(
+    split: Split, out: Path, one_view: bool = False, architecture: str = "posed3d"
+) -> None:
+    """Trains a network by our recipe, or goes on where that stopped, and writes its weights."""
+    recipe = replace(_RECIPES[one_view], architecture=architecture)
+    data, before = as_grid_data(split), _START_FROM[one_view]
     model = train(data, recipe, out.with_suffix(".checkpoint"), before)
     licence = "ModelNet10: academic use, benchmark only"
     about = {"data": ["modelnet10"], "excluded": [], "start_from": before, "licence": licence}
     save_trained(model, out, data, recipe, **about)
 
 
-def _load(name: str) -> nn.Module:
+def load_for_speed(name: str) -> nn.Module:
+    """Pretrained weights, by name or path, with their batch norms folded in."""
     return fold_norms(create_model(name, pretrained=True).to(pick_device()))
 
 
@@ -169,23 +174,24 @@ def main() -> None:
     command = commands.choices["modelnet10"]
     command.add_argument("--one-view", action="store_true", help="as a depth camera sees them")
     command.add_argument("--train", type=Path, metavar="FILE", help="train anew, write and use it")
+    command.add_argument("--architecture", default="posed3d", help="of what is trained")
     options = parser.parse_args()
     try:
         if options.benchmark == "throughput":
             name = options.weights or "resnet3d.game"
-            model = _load(name)
+            model = load_for_speed(name)
             figures = {"grids_per_second": throughput(model, int(model.resolution))}  # type: ignore
         elif options.benchmark == "completion":
             name = options.weights or "completer3d.game"
-            model = _load(name)
+            model = load_for_speed(name)
             figures = completion(model, read_modelnet10(options.data))
         else:
             split = read_modelnet10(options.data)
             name = options.weights or _WEIGHTS[options.one_view]
             if options.train:
-                _train_modelnet10(split, options.one_view, options.train)
+                train_modelnet10(split, options.train, options.one_view, options.architecture)
                 name = str(options.train)
-            model = _load(name)
+            model = load_for_speed(name)
             figures = modelnet10(model, split, options.one_view)
     except (ValueError, WeightsError) as error:
         parser.exit(1, f"{error}\n")

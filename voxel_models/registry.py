@@ -16,6 +16,8 @@ ARCHITECTURES = {
     "resnet3d": "voxel_models.resnet3d:ResNet3d",
     "posed3d": "voxel_models.resnet3d:PosedResNet3d",
     "completer3d": "voxel_models.completer3d:Completer3d",
+    "voxnet": "voxel_models.peers:VoxNet",
+    "shapenets3d": "voxel_models.peers:ShapeNets3d",
 }
 """Name to the class that builds it, imported when it is asked for."""
 

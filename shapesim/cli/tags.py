@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +61,13 @@ def train(
     folds: Annotated[
         int, typer.Option(min=2, help="Parts of which each is tagged by a tagger of the others.")
     ] = 10,
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="Train the network, too, and not only a head on it: minutes for each part.",
+        ),
+    ] = False,
     confusion: Annotated[
         Path | None,
         typer.Option(
@@ -77,8 +85,10 @@ def train(
       shapesim tags train photos/ --out mine.tagger
 
       shapesim tags train store/ --labels labels.csv --out mine.tagger
+
+      shapesim tags train photos/ --finetune --folds 5 --out mine.tagger
     """
-    from shapesim import featuring, tagging
+    from shapesim import featuring, finetuning, tagging
     from shapesim.showing import confusion_picture, write_picture
 
     check_writable(out)
@@ -90,24 +100,30 @@ def train(
     report_lines(found.warnings, "yellow", "warning")
     tagging.learnable(found.examples)  # asked before long work
     labels_of = {example.path: example for example in found.examples}
-    with progress_bar("embedding") as bar:
-        seen = featuring.see(list(labels_of), up, _shown(bar))
-    report_failures(seen.failures)
-    tagging.check_readable(seen.failures, found.examples)
-    read = [labels_of[path] for path in seen.paths]
-    examples, single = tagging.learnable(read)
-    if single:
-        note = f"a single file of {', '.join(single)}; left out"
-        report_lines([note], "yellow", "warning")
-    kept = {example.path for example in examples}
-    seen = seen.of(kept)
-    names = tagging.Examples(examples).labels
-    truth = tagging.targets(examples, names)
-    with stderr.status("cross-validating"):
-        scores = tagging.score(
-            tagging.cross_validate(seen.features, truth, seen.groups, folds), truth, names
-        )
-    tagger = tagging.fit(seen.features, truth, names, featuring.fingerprints())
+    with finetuning.Shown() if finetune else nullcontext() as shown:
+        with progress_bar("embedding") as bar:
+            seen = featuring.see(list(labels_of), up, _shown(bar), shown=shown)
+        report_failures(seen.failures)
+        tagging.check_readable(seen.failures, found.examples)
+        read = [labels_of[path] for path in seen.paths]
+        examples, single = tagging.learnable(read)
+        if single:
+            note = f"a single file of {', '.join(single)}; left out"
+            report_lines([note], "yellow", "warning")
+        kept = {example.path for example in examples}
+        seen = seen.of(kept)
+        names = tagging.Examples(examples).labels
+        truth = tagging.targets(examples, names)
+        if shown:
+            with progress_bar("fine-tuning") as bar:
+                tagger, given = finetuning.fit_finetuned(
+                    shown, seen.paths, truth, names, seen.groups, folds, _shown(bar)
+                )
+        else:
+            with stderr.status("cross-validating"):
+                given = tagging.cross_validate(seen.features, truth, seen.groups, folds)
+            tagger = tagging.fit(seen.features, truth, names, featuring.fingerprints())
+    scores = tagging.score(given, truth, names)
     tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
     tagger.save(out)
     picture = confusion or out.with_name(f"{out.name}.confusion.png")
@@ -178,7 +194,7 @@ def tag(
     if not paths:
         raise ShapesimError(f"no mesh files below {', '.join(map(str, files))}")
     with progress_bar("tagging") as bar:
-        seen = featuring.see(paths, up, _shown(bar))
+        seen = featuring.see(paths, up, _shown(bar), loaded.trunk)
     report_failures(seen.failures)
     if not seen.paths:
         stderr.print("none of the files could be tagged")
@@ -227,7 +243,8 @@ def apply(
     with Gallery(gallery_folder(gallery)) as opened, opened.writing():
         assets = opened.assets
         with progress_bar("tagging") as bar:
-            seen = featuring.see([asset.path for asset in assets.values()], up, _shown(bar))
+            paths = [asset.path for asset in assets.values()]
+            seen = featuring.see(paths, up, _shown(bar), loaded.trunk)
         report_failures(seen.failures)
         rows = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
         given = [

@@ -48,7 +48,7 @@ STAGES = tuple(f"stage{number}" for number in range(len(_STAGES) - TAPPED + 1))
 DILATIONS = (1, 2, 1)
 """Of the layers that tell objects."""
 
-State = Mapping[str, NDArray[np.float32]]
+State = Mapping[str, NDArray[Any]]
 """Weights by name: kernels and biases of the convolutions, and of small networks behind them."""
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value of each linear tensor; the others span 0 to 6."""
