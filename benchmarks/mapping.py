@@ -1,11 +1,11 @@
 """Opens the map of a gallery in Chromium: how soon it stands, how smoothly it turns, what it shows.
 
-    python -m benchmarks.mapping GALLERY [--points 100000] [--method umap] [--keep map.html]
+    python -m benchmarks.mapping GALLERY [--points 100000] [--method umap] [--keep FOLDER]
 
-The gallery is enlarged by synthetic assets, mixtures of two real ones with the thumbnail of the
-first, and mapped. The page is turned by the mouse from afar and from within, then flown to some
-assets, whose pictures are compared with their thumbnails. Without a graphics card WebGL is
-calculated on the processor, which bounds the frame times.
+The gallery is mapped, then enlarged by synthetic assets, mixtures of two real ones, and mapped
+again. The page is turned by the mouse from afar and from within; where it has thumbnails, it is
+flown to some assets, whose pictures are compared with what was stored. Without a graphics card,
+WebGL is calculated on the processor, which bounds the frame times.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from shapesim.embedders.base import normalised
 from shapesim.errors import EmbedderMismatchError
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, VectorRecord
-from shapesim.mapping import METHODS, make_map
+from shapesim.mapping import METHODS, Method, make_map
 from shapesim.pages import write_page
 from tests.browsers import launched
 
@@ -40,47 +40,65 @@ _ALIKE = 12.0  # mean difference of colours, up to which two pictures are the sa
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("gallery", type=Path)
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--method", choices=METHODS, default="umap")
-    parser.add_argument("--keep", type=Path, help="where to leave the page")
+    parser.add_argument("--keep", type=Path, help="folder to leave the pages and their pictures in")
     options = parser.parse_args()
+    rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder, out = Path(temporary) / "gallery", options.keep or Path(temporary) / "map.html"
+        folder, out = Path(temporary) / "gallery", options.keep or Path(temporary)
+        out.mkdir(exist_ok=True)
         shutil.copytree(options.gallery, folder)
-        with Gallery(folder) as gallery:
-            enlarge(gallery, options.points)
-        with Gallery(folder) as gallery:
-            began = time.perf_counter()
-            text, layouts = make_map(gallery, [options.method])
-            seconds = time.perf_counter() - began
-            by_name = {
-                str(asset.id): gallery.catalogue.thumbnail(id)
-                for id, asset in gallery.assets.items()
-            }
-        write_page(text, out)
-        with sync_playwright() as driver, launched(driver) as browser:
-            page = browser.new_page(viewport={"width": 1400, "height": 900}, offline=True)
-            began = time.perf_counter()
-            page.goto(out.resolve().as_uri())
-            page.wait_for_selector("body[data-state=ready]")
-            loaded = time.perf_counter() - began
-            turns = {name: _turned(page, away) for name, away in (("afar", 1.9), ("within", 0.4))}
-            right = _right(page, by_name)
-            pixels = page.evaluate("renderer.getContext().getParameter(37446) || ''")
-        print(
-            f"{len(by_name)} assets, laid out and paged in {seconds:.0f} s,"
-            f" {out.stat().st_size / 2**20:.0f} MB; drawn by {pixels or 'an unnamed device'}"
-        )
-        for layout in layouts:
-            print(f"{layout.space} {layout.method}: trust {layout.trustworthiness:.3f}")
-        rows = [
-            [name, *(f"{np.quantile(times, q):.0f} ms" for q in (0.5, 0.9, 1.0))]
-            for name, times in turns.items()
-        ]
-        print_table("frames while it is turned", ["from", "median", "p90", "longest"], rows)
-        print(f"loaded in {loaded:.1f} s; {right} of {_VISITED} assets show their own thumbnail")
+        for count in (0, options.points):
+            with Gallery(folder) as gallery:
+                enlarge(gallery, count)
+            rows.append(measure(folder, options.method, out))
+    print_table(
+        f"maps by {options.method}",
+        [
+            "assets",
+            "made",
+            "page",
+            "opens",
+            "frame from afar",
+            "frame from within",
+            "pictures right",
+        ],
+        rows,
+    )
+
+
+def measure(folder: Path, method: Method, out: Path) -> list[str]:
+    """A row of the table: a gallery's page, made and opened."""
+    with Gallery(folder) as gallery:
+        began = time.perf_counter()
+        text, layouts = make_map(gallery, [method])
+        made = time.perf_counter() - began
+        thumbnails = {
+            asset.id: gallery.catalogue.thumbnail(id) for id, asset in gallery.assets.items()
+        }
+    for layout in layouts:
+        print(f"{len(thumbnails)} by {layout.space}: trustworthiness {layout.trustworthiness:.3f}")
+    file = out / f"map-{len(thumbnails)}.html"
+    write_page(text, file)
+    with sync_playwright() as driver, launched(driver) as browser:
+        page = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True).new_page()
+        began = time.perf_counter()
+        page.goto(file.resolve().as_uri())
+        page.wait_for_selector("body[data-state=ready]")
+        opened = time.perf_counter() - began
+        turns = []
+        for name, away in (("afar", 1.9), ("within", 0.4)):
+            times = _turned(page, away)
+            turns.append(f"{np.median(times):.0f} ms, p90 {np.quantile(times, 0.9):.0f}")
+            page.screenshot(path=file.with_name(f"{file.stem}-{name}.png"))
+        right = f"{_right(page, thumbnails)} of {_VISITED}" if page.evaluate("map.sheets") else ""
+    size = f"{file.stat().st_size / 2**20:.0f} MB"
+    return [str(len(thumbnails)), f"{made:.0f} s", size, f"{opened:.1f} s", *turns, right]
 
 
 def enlarge(gallery: Gallery, count: int) -> None:

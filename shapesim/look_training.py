@@ -90,18 +90,6 @@ def _batches(items: Sequence[Any], decode: Callable[[Any], Picture], size: int =
         yield np.stack([decode(item) for item in items[start : start + size]])
 
 
-def measure_ranges(pictures: Sequence[bytes]) -> dict[str, tuple[float, float]]:
-    """The range of each linear tensor, without the outermost values of each batch."""
-    names = lite0.linear_tensors()
-    session = lite0.session(lite0.build(lite0.imagenet_weights(), None, names))
-    ends = []
-    for batch in _batches(pictures, _view, 16):
-        tensors = session.run(names, {"pictures": batch})
-        ends.append([np.percentile(tensor, [0.01, 99.99]) for tensor in tensors])
-    low, high = np.array(ends).min(axis=0)[:, 0], np.array(ends).max(axis=0)[:, 1]
-    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
-
-
 def learn_foreground(
     assets: Sequence[Pictured], ranges: lite0.Ranges, seed: int
 ) -> dict[str, NDArray[np.float32]]:
@@ -224,7 +212,7 @@ def train(assets: Sequence[Pictured], out: Path, epochs: int, seed: int) -> None
 
     rng = np.random.default_rng(seed)
     some = [assets[n].views[0] for n in rng.permutation(len(assets))[:256]]
-    ranges = measure_ranges(some)
+    ranges = lite0.measure_ranges(lite0.imagenet_weights(), _batches(some, _view, 16))
     tensors = learn_foreground(assets, ranges, seed)
     session = lite0.session(lite0.build({**lite0.imagenet_weights(), **tensors}, ranges))
 

@@ -54,7 +54,7 @@ def test_the_network_is_that_of_the_graph() -> None:
     }
 
 
-def test_training_changes_what_it_may_and_learns(folder: Path) -> None:
+def test_training_changes_what_it_may_and_learns(folder: Path, tmp_path: Path) -> None:
     """The first blocks and the depthwise kernels stay; what was not learnt from is told right."""
     calls: list[tuple[int, int]] = []
     with Shown() as shown:
@@ -73,6 +73,11 @@ def test_training_changes_what_it_may_and_learns(folder: Path) -> None:
         stays = "stem" in name or "depthwise" in name or 0 <= block < FROZEN
         same = np.abs(tagger.trunk[name].astype(np.float32) - value).max()
         assert same <= 2e-3 * np.abs(value).max() if stays else same > 0, name
+    tagger.save(tmp_path / "t.tagger")
+    again = Tagger.load(tmp_path / "t.tagger").trunk
+    assert again
+    for name, value in tagger.trunk.items():
+        np.testing.assert_array_equal(again[name], value)
 
 
 def test_the_command_writes_a_tagger_that_tags(folder: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ standard deviation over the picture of every stage, not of the last layer alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +324,23 @@ def _shares(graph: _Graph, stages: list[str], state: State) -> list[str]:
         shares = graph.node("Div", [plane, total], f"{name}.plane_shares")
         planes.append(graph.node("Reshape", [shares, "column_shape"], f"{name}.shares"))
     return [planes[0], planes[1], planes[1], planes[2], planes[2], planes[2]]
+
+
+def measure_ranges(state: State, batches: Iterable[NDArray[np.uint8]]) -> Ranges:
+    """For 8 bit: the range of each linear tensor, without the outermost values of each batch.
+
+    Args:
+        state: weights of the network.
+        batches: (B, 224, 224, 3) pictures.
+    """
+    names = linear_tensors()
+    exact = session(build(state, None, names))
+    ends = []
+    for batch in batches:
+        tensors = exact.run(names, {"pictures": batch})
+        ends.append([np.percentile(tensor, [0.01, 99.99]) for tensor in tensors])
+    low, high = np.array(ends).min(axis=0)[:, 0], np.array(ends).max(axis=0)[:, 1]
+    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
 
 
 def imagenet_weights() -> dict[str, NDArray[np.float32]]:

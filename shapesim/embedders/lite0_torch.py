@@ -68,8 +68,9 @@ class Trunk(nn.Module):
 
     def state(self) -> dict[str, NDArray[np.float16]]:
         """What a graph is made from, in half precision."""
+        # Laid out row by row: safetensors writes memory as it lies.
         return {
-            name: value.detach().numpy().astype(np.float16)
+            name: np.ascontiguousarray(value.detach().numpy(), np.float16)
             for name, value in self.state_dict().items()
         }
 
