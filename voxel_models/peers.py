@@ -37,7 +37,7 @@ class ShapeNets3d(nn.Module):
     """The layers of Z. Wu et al., "3D ShapeNets", CVPR 2015, as a feed-forward network.
 
     There they are a convolutional deep belief network; here, three convolutions and two hidden
-    layers, the second of which is the embedding.
+    layers, the second of which is the embedding. Grids of 24 get 3 empty voxels on each side.
 
     Args:
         resolution: R.
@@ -48,9 +48,10 @@ class ShapeNets3d(nn.Module):
     def __init__(self, resolution: int = 32, dim: int = 4000, classes: int = 0) -> None:
         super().__init__()
         self.resolution, self.dim = resolution, dim
-        after = (((resolution - 6) // 2 + 1) - 5) // 2 + 1 - 3
+        margin = max(0, (31 - resolution) // 2)
+        after = (((resolution + 2 * margin - 6) // 2 + 1) - 5) // 2 + 1 - 3
         self.layers = nn.Sequential(
-            nn.Conv3d(1, 48, 6, stride=2), nn.ReLU(),
+            nn.Conv3d(1, 48, 6, stride=2, padding=margin), nn.ReLU(),
             nn.Conv3d(48, 160, 5, stride=2), nn.ReLU(),
             nn.Conv3d(160, 512, 4), nn.ReLU(),
             nn.Flatten(), nn.Linear(512 * after**3, 1200), nn.ReLU(), nn.Dropout(0.5),
