@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +29,8 @@ SECONDS_PER_FILE = 120.0
 _TASKS_PER_WORKER = 1000
 # Long enough that workers stay busy while the caller embeds a batch.
 _QUEUED = 64
+_LOOK_AFTER_POOL = 1.0
+_ANEW = "export it anew"
 
 
 def map_isolated(
@@ -44,41 +48,45 @@ def map_isolated(
         seconds: after which a worker is stopped.
     """
     workers = max(1, min(os.cpu_count() or 1, len(tasks)))
-    # spawn everywhere: the same on Windows and macOS, and safe beside the threads of torch.
-    context = multiprocessing.get_context("spawn")
-    pool: Any = ProcessPool(
-        max_workers=workers,
-        max_tasks=_TASKS_PER_WORKER,
-        # What is wrong with a file comes back with its result; parsers that log it say it twice.
-        initializer=logging.disable,
-        initargs=[logging.CRITICAL],
-        context=context,
-    )
-    waiting = iter(tasks)
+    waiting = deque(tasks)
     running: dict[Any, Task] = {}
+    # Tasks that a broken pool held: each is tried by itself, to see which one breaks it.
+    suspects = 0
+    pool = _start_pool(workers)
     try:
-        while True:
-            while len(running) < _QUEUED * workers and (task := next(waiting, None)) is not None:
-                running[pool.schedule(function, args=[task], timeout=seconds)] = task
-            if not running:
-                break
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+        while waiting or running:
+            room = 1 if suspects else _QUEUED * workers
+            while waiting and len(running) < room and pool.active:
+                with suppress(RuntimeError):  # the pool broke since it was asked
+                    future = pool.schedule(function, args=[waiting[0]], timeout=seconds)
+                    running[future] = waiting.popleft()
+            if not pool.active:
+                # A reader died before the pool knew what it was reading.
+                lost = list(running.values())
+                running.clear()
+                pool.stop()
+                pool.join()
+                pool = _start_pool(workers)
+                if len(lost) == 1:
+                    yield lost[0], AssetError(path_of(lost[0]), f"crashed its reader; {_ANEW}")
+                    lost = []
+                waiting.extendleft(reversed(lost))
+                suspects = len(lost)
+            done, _ = wait(running, timeout=_LOOK_AFTER_POOL, return_when=FIRST_COMPLETED)
             for future in done:
+                if isinstance(future.exception(), BrokenProcessPool):
+                    continue
                 task = running.pop(future)
+                suspects = max(0, suspects - 1)
                 try:
                     yield task, future.result()
                 except AssetError as error:
                     yield task, error
-                except BrokenProcessPool as error:
-                    # Readers start by importing the caller's main module.
-                    raise ShapesimError(
-                        "no reader can start; call from below 'if __name__ == \"__main__\":'"
-                    ) from error
                 except TimeoutError:
                     reason = f"took longer than {seconds:.0f} s to read; decimate or convert it"
                     yield task, AssetError(path_of(task), reason)
                 except ProcessExpired as error:
-                    reason = f"crashed its reader (exit code {error.exitcode}); export it anew"
+                    reason = f"crashed its reader (exit code {error.exitcode}); {_ANEW}"
                     yield task, AssetError(path_of(task), reason)
                 except MemoryError:
                     reason = "does not fit into memory; split or decimate it"
@@ -89,3 +97,25 @@ def map_isolated(
     finally:
         pool.stop()
         pool.join()
+
+
+def _start_pool(workers: int) -> Any:
+    pool: Any = ProcessPool(
+        max_workers=workers,
+        max_tasks=_TASKS_PER_WORKER,
+        # What is wrong with a file comes back with its result; parsers that log it say it twice.
+        initializer=logging.disable,
+        initargs=[logging.CRITICAL],
+        # spawn everywhere: the same on Windows and macOS, and safe beside the threads of torch.
+        context=multiprocessing.get_context("spawn"),
+    )
+    try:
+        pool.schedule(os.getpid).result()
+    except BrokenProcessPool as error:
+        pool.stop()
+        pool.join()
+        # Readers start by importing the caller's main module.
+        raise ShapesimError(
+            "no reader can start; call from below 'if __name__ == \"__main__\":'"
+        ) from error
+    return pool

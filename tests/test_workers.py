@@ -6,7 +6,9 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -17,6 +19,7 @@ from shapesim.workers import map_isolated
 def misbehave(name: str) -> str:
     """Runs in a worker."""
     if name == "crash":
+        time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGSEGV)
     if name == "hang":
         time.sleep(600)
@@ -39,6 +42,24 @@ def test_a_crash_a_hang_and_a_failure_cost_one_file_each() -> None:
     assert "longer than 3 s" in reasons["hang"]
     assert reasons["fail"] == "is bad"
     assert results["c19"] == "C19"
+
+
+class Deadly(str):
+    """A name that ends whichever process receives it."""
+
+    def __reduce__(self) -> tuple[Callable[[int], NoReturn], tuple[int]]:
+        return os._exit, (1,)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("others", [[], ["a", "b", "c"]])
+def test_a_reader_that_dies_before_its_first_word_costs_its_file(others: list[str]) -> None:
+    """The pool breaks before it knows who read what; all others are still answered."""
+    results = dict(map_isolated(misbehave, [Deadly("crash"), *others], Path))
+    crash = results.pop("crash")
+    assert isinstance(crash, AssetError)
+    assert "crashed its reader" in crash.reason
+    assert results == {name: name.upper() for name in others}
 
 
 def grumble(name: str) -> str:
