@@ -61,6 +61,8 @@ const VERTEX = `
   void main() {
     vec4 seen = modelViewMatrix * vec4(position, 1.0);
     gl_Position = projectionMatrix * seen;
+    // What is chosen lies before what is not.
+    gl_Position.z = 0.5 * (gl_Position.z + (shown > 1.5 ? -1.0 : 1.0) * gl_Position.w);
     size = clamp(scale / -seen.z, least, 96.0);
     size *= shown > 1.5 ? 1.6 : 1.0;
     gl_PointSize = size;
@@ -93,15 +95,19 @@ const FRAGMENT = `
   }`;
 
 const holder = element("div", { id: "space" });
-const renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
+const renderer = new THREE.WebGLRenderer({ alpha: true });
 renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
 holder.append(renderer.domElement);
 const scene = new THREE.Scene();
 const camera = new THREE.PerspectiveCamera(50, 1, 0.005, 50);
-camera.position.set(0, 0.5, 1.9);
 const controls = new THREE.OrbitControls(camera, renderer.domElement);
 controls.enableDamping = true;
 controls.zoomToCursor = true;
+function seeAll() {
+  controls.target.set(0, 0, 0);
+  camera.position.set(0, 0.5, 1.9);
+}
+seeAll();
 const current = new Float32Array(3 * count);
 const clouds = [];
 for (let start = 0; start < count; start += perSheet) {
@@ -315,11 +321,13 @@ canvas.addEventListener("pointerup", (event) => {
   controls.enabled = true;
 });
 
+// Many are drawn smaller, so that they leave each other room.
+const thick = 0.045 * Math.min(1, Math.sqrt(2000 / count));
 function resize() {
   renderer.setSize(innerWidth, innerHeight);
   camera.aspect = innerWidth / innerHeight;
   camera.updateProjectionMatrix();
-  for (const { material } of clouds) material.uniforms.scale.value = innerHeight * 0.045 * renderer.getPixelRatio();
+  for (const { material } of clouds) material.uniforms.scale.value = innerHeight * thick * renderer.getPixelRatio();
 }
 
 const times = [];
@@ -367,7 +375,7 @@ document.body.append(
   frame,
 );
 addEventListener("resize", resize);
-for (const control of [spaceChoice, methodChoice]) control.addEventListener("input", () => place(true));
+for (const control of [spaceChoice, methodChoice]) control.addEventListener("input", () => { place(true); seeAll(); });
 colourChoice.addEventListener("input", paint);
 for (const control of [text, newer]) control.addEventListener("input", search);
 resize();
