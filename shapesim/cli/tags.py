@@ -65,7 +65,8 @@ def train(
         bool,
         typer.Option(
             "--finetune",
-            help="Train the network, too, and not only a head on it: minutes for each part.",
+            help="Train the network, too, and not only a head on it: minutes for each part. Kept if"
+            " it then tags better.",
         ),
     ] = False,
     confusion: Annotated[
@@ -114,16 +115,22 @@ def train(
         seen = seen.of(kept)
         names = tagging.Examples(examples).labels
         truth = tagging.targets(examples, names)
+        with stderr.status("cross-validating"):
+            given = tagging.cross_validate(seen.features, truth, seen.groups, folds)
+        tagger = tagging.fit(seen.features, truth, names, featuring.fingerprints())
+        scores = tagging.score(given, truth, names)
         if shown:
             with progress_bar("fine-tuning") as bar:
-                tagger, given = finetuning.fit_finetuned(
+                tuned, given = finetuning.fit_finetuned(
                     shown, seen.paths, truth, names, seen.groups, folds, _shown(bar)
                 )
-        else:
-            with stderr.status("cross-validating"):
-                given = tagging.cross_validate(seen.features, truth, seen.groups, folds)
-            tagger = tagging.fit(seen.features, truth, names, featuring.fingerprints())
-    scores = tagging.score(given, truth, names)
+            alone, scores = scores, tagging.score(given, truth, names)
+            note = f"accuracy {scores.accuracy:.1%} with the network, {alone.accuracy:.1%} without"
+            if scores.accuracy < alone.accuracy:
+                scores, note = alone, f"{note}: the network stays as it is"
+            else:
+                tagger = tuned
+            report_lines([note], "cyan", "fine-tuned")
     tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
     tagger.save(out)
     picture = confusion or out.with_name(f"{out.name}.confusion.png")
