@@ -3,6 +3,7 @@
 # make check  all that must hold before a change lands: lint, types, layers, tests
 # make vendor bundle three.js for the pages anew
 # make bench  print the figures of the README: make bench STORE=folder LABELS=labels.csv PICTURES=folder
+#             TWINS=folder MODELNET=file GALLERY=folder
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -57,6 +58,10 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.graph $(STORE)
 	$(BIN)/python -m benchmarks.picture_search $(STORE) --weights lite0.no-store
 	$(BIN)/python -m benchmarks.mesh_tags $(STORE) $(LABELS)
+	$(BIN)/python -m benchmarks.partial $(STORE)
+	$(BIN)/python -m benchmarks.objects $(STORE) --scenes 60 --compared 30
+	$(if $(MODELNET),$(BIN)/python -m benchmarks.modelnet $(MODELNET))
+	$(if $(GALLERY),$(BIN)/python -m benchmarks.mapping $(GALLERY))
 	$(if $(PICTURES),$(BIN)/python -m benchmarks.looking $(STORE) $(PICTURES))
 	$(if $(PICTURES),$(BIN)/python -m benchmarks.tracing $(STORE) $(PICTURES))
 

@@ -36,7 +36,7 @@ from shapesim.verification import (
 )
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
-_STEPS = (24, 48)  # originals that are looked for in the picture itself, the nearest first
+_STEPS = (8, 24, 48)  # originals that are looked for in the picture itself, the nearest first
 _JUDGED = 8  # of them that are compared in all respects
 _UNTURNED = 0.03  # by which a mirrored place has to be better
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.
@@ -301,13 +301,13 @@ class Tracer:
         if id not in self._known:
             self._known |= self._catalogue.places([id])
         path, is_mesh, _ = self._known[id]
-        return path, int(self._views[row]) if is_mesh else None
+        return path, int(self._views[row]) % len(CAMERAS) if is_mesh else None
 
     def _read(self, row: int) -> Features:
         path, is_mesh, up = self._known[int(self._ids[row])]
         if not is_mesh:
             return features(_opaque(load_image(path, 2 * ORIGINAL)), ORIGINAL)
-        camera = CAMERAS[int(self._views[row])]
+        camera = CAMERAS[int(self._views[row]) % len(CAMERAS)]  # of a view, or of its middle
         view = on_background(render(load_mesh(path, up), [camera], ORIGINAL))[0]
         return features(view, ORIGINAL)
 

@@ -22,13 +22,14 @@ from shapesim.embedders.base import (
     weights_file,
 )
 from shapesim.embedders.look import CAMERAS
-from shapesim.images import framed
+from shapesim.images import framed, opaque
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "copy-1"
+_PREPROCESSING = "copy-2"
 _NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
 _PICTURES = 32  # at a time
+_MIDDLE = 0.65  # of a picture's sides: what is left of it is often a part
 
 
 class CopyEmbedder(Embedder):
@@ -59,12 +60,18 @@ class CopyEmbedder(Embedder):
         self.fingerprint = digest.hexdigest()[:16]
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
-        """(P, 224, 224, 3) uint8: a mesh's views on white, or the one picture, squared."""
+        """(2 V, 224, 224, 3) uint8: V views of a mesh on white, or one picture; then their middles.
+
+        All are squared.
+        """
         if isinstance(item, Mesh):
             from shapesim.rendering import on_background, render  # in workers: takes a while
 
-            return on_background(render(item, list(CAMERAS), lite0.SIZE))
-        return framed(item, lite0.SIZE)[None]
+            whole = list(on_background(render(item, list(CAMERAS), lite0.SIZE)))
+        else:
+            whole = [opaque(item)]
+        pictures = [*whole, *(_middle(picture) for picture in whole)]
+        return np.stack([framed(picture, lite0.SIZE) for picture in pictures])
 
     def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
         """See ``Embedder``: the first picture."""
@@ -76,7 +83,7 @@ class CopyEmbedder(Embedder):
         return self._embed(prepared).vectors
 
     def embed_parts(self, prepared: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
-        """See ``Embedder``; every view of a mesh is an original of its own."""
+        """See ``Embedder``; each picture, and each middle of one, is an original of its own."""
         batches = [
             self._embed(prepared[start : start + self.batch_size])
             for start in range(0, len(prepared), self.batch_size)
@@ -132,3 +139,9 @@ class CopyEmbedder(Embedder):
         """Workers prepare only: the network stays behind."""
         kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
         return kept | {"_weights": {}}
+
+
+def _middle(picture: Image) -> Image:
+    height, width = picture.shape[:2]
+    y, x = (round(side * (1 - _MIDDLE) / 2) for side in (height, width))
+    return picture[y : height - y, x : width - x]
