@@ -4,7 +4,9 @@ Both stand on the ground already, so what is looked for is a turn about up, a un
 shift; on request a mirror image, a scale for each axis, or any of the 24 turns of a cube first.
 All yaws are tried coarsely in distance fields, the best of them are refined to the surfaces
 themselves, and of those the one is taken whose surfaces are nearest to each other. Where one is a
-copy of the other with fewer triangles, it is told exactly by the corners that were kept.
+copy of the other with fewer triangles, it is told exactly by the corners that were kept. Of a part
+of something, such as a scan from one side, only how far it is from the asset counts: what the
+asset has besides is what the part lacks.
 """
 
 from __future__ import annotations
@@ -122,6 +124,7 @@ def fit(
     mirror: bool = False,
     stretch: bool = False,
     any_up: bool = False,
+    whole: Surface | None = None,
 ) -> Fit:
     """Puts an asset in the query's place.
 
@@ -132,22 +135,25 @@ def fit(
         stretch: whether each axis has a scale of its own, so that both fill the same box.
         any_up: whether the asset may be laid on any of its sides, where it is not known which side
             is up.
+        whole: about what an incomplete query was before, where it was (``shapesim.completing``).
     """
-    found = [(*_fit_upright(query, asset), asset, np.eye(4))]
+    found = [(*_fit_upright(query, asset, whole), asset, np.eye(4))]
     for pose in _poses(mirror, any_up):
         held = Surface(_moved(asset.mesh, pose))
-        found.append((*_fit_upright(query, held), held, pose))
+        found.append((*_fit_upright(query, held, whole), held, pose))
     # Standing as it was made is given up only for what is far better.
     reluctance = _LAID if any_up else _MIRRORED
     costs = [cost * (reluctance if turn else 1) for turn, (_, cost, _, _) in enumerate(found)]
-    transform, _, held, pose = found[int(np.argmin(costs))]
-    transform = (_stretched(query, held, transform) if stretch else transform) @ pose
+    transform, apart, held, pose = found[int(np.argmin(costs))]
+    target = whole or query
+    transform = (_stretched(target, held, transform) if stretch else transform) @ pose
     low, high = _bounds(asset.mesh.corners @ transform[:3, :3].T + transform[:3, 3])
-    extents = np.maximum(query.high - query.low, 1e-9 * query.size)
+    extents = np.maximum(target.high - target.low, 1e-9 * target.size)
     return Fit(
         transform=transform,
-        iou=overlap(query.mesh, asset.mesh, transform),
+        iou=overlap(target.mesh, asset.mesh, transform),
         proportions=(high - low) / extents,
+        covered=None if whole is None else 1 - apart,
     )
 
 
@@ -276,9 +282,13 @@ def _moved(mesh: Mesh, transform: Matrix4) -> Mesh:
     return replace(mesh, vertices=vertices, normals=None)
 
 
-def _fit_upright(query: Surface, asset: Surface) -> tuple[Matrix4, float]:
+def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple[Matrix4, float]:
     """The transform, and how far apart the surfaces and the boxes are then."""
-    starts = _starts(query, asset)
+    starts = _starts(query, asset, whole)
+    if whole is not None:
+        placed = [_refined(query, asset, start, _FEW, _STEPS[0], part=True) for start in starts]
+        near = min(placed, key=lambda found: found[1])[0]
+        return _refined(query, asset, near, _SOME, _STEPS[1], part=True)
     refined = [_refined(query, asset, start, _FEW, _STEPS[0]) for start in starts]
     near = min(refined, key=lambda found: found[1])[0]
     copied, kept = _cornered(query, asset, near)
@@ -374,28 +384,36 @@ def _boxed(query: Surface, asset: Surface, transform: Matrix4) -> list[Matrix4]:
     return found
 
 
-def _starts(query: Surface, asset: Surface) -> list[Matrix4]:
-    """Of all yaws, in two ways to place the asset, the best that differ."""
+def _starts(query: Surface, asset: Surface, whole: Surface | None) -> list[Matrix4]:
+    """Of all yaws, in two ways to place the asset, and more for a part, the best that differ."""
+    target = whole or query
     yaws = np.arange(_YAWS) * 2 * np.pi / _YAWS
     cos, sin, none = np.cos(yaws), np.sin(yaws), np.zeros(_YAWS)
     turns = np.stack(
         [cos, none, sin, none, none + 1, none, -sin, none, cos], axis=1
     ).reshape(-1, 3, 3)  # fmt: skip
     few = slice(None, None, _POINTS // _FEW)
+    ways = [
+        (target.spread / asset.spread, asset.middle, target.middle),
+        (target.size / asset.size, asset.axis, target.axis),
+    ]
     placed = []
-    for scale, source, target in (
-        (query.spread / asset.spread, asset.middle, query.middle),
-        (query.size / asset.size, asset.axis, query.axis),
-    ):
+    for scale, source, place in ways:
         matrices = np.tile(np.eye(4), (_YAWS, 1, 1))
         matrices[:, :3, :3] = scale * turns
-        matrices[:, :3, 3] = target - (matrices[:, :3, :3] @ source)
+        matrices[:, :3, 3] = place - (matrices[:, :3, :3] @ source)
         placed.append(matrices)
+    if whole is not None:
+        placed += _beside(query, asset, turns)
     matrices = np.concatenate(placed)
-    there = asset.points[few] @ matrices[:, :3, :3].swapaxes(1, 2) + matrices[:, None, :3, 3]
     back = np.linalg.inv(matrices)
     here = query.points[few] @ back[:, :3, :3].swapaxes(1, 2) + back[:, None, :3, 3]
-    costs = query.distances(there).mean(axis=1) + asset.distances(here).mean(axis=1)
+    costs = asset.distances(here).mean(axis=1)
+    if whole is None:
+        there = asset.points[few] @ matrices[:, :3, :3].swapaxes(1, 2) + matrices[:, None, :3, 3]
+        costs = costs + query.distances(there).mean(axis=1)
+    else:  # a larger asset is not nearer for being coarser
+        costs = costs * np.cbrt(np.linalg.det(matrices[:, :3, :3]))
     chosen: list[int] = []
     for row in np.argsort(costs, kind="stable").tolist():
         apart = [min(gap := abs(row - other) % _YAWS, _YAWS - gap) for other in chosen]
@@ -404,6 +422,32 @@ def _starts(query: Surface, asset: Surface) -> list[Matrix4]:
         if len(chosen) == _STARTS:
             break
     return list(matrices[chosen])
+
+
+def _beside(query: Surface, asset: Surface, turns: NDArray[np.float64]) -> list[Matrix4]:
+    """As high as a part of something, on the same ground, and with sides where the part has some.
+
+    Args:
+        query: the part.
+        asset: what it may be a part of.
+        turns: (Y, 3, 3) about up.
+
+    Returns:
+        (Y, 4, 4) for each way in which sides agree.
+    """
+    scale = max(query.height, 1e-3 * query.size) / max(asset.height, 1e-3 * asset.size)
+    turned = asset.points[:: _POINTS // _SOME] @ (scale * turns).swapaxes(1, 2)
+    low, high = turned.min(axis=1), turned.max(axis=1)
+    shifts = (query.low - low, query.high - high, (query.low + query.high - low - high) / 2)
+    placed = []
+    for across in shifts:
+        for along in shifts:
+            matrices = np.tile(np.eye(4), (len(turns), 1, 1))
+            matrices[:, :3, :3] = scale * turns
+            matrices[:, 0, 3], matrices[:, 2, 3] = across[:, 0], along[:, 2]
+            matrices[:, 1, 3] = query.low[1] - scale * asset.low[1]
+            placed.append(matrices)
+    return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,10 +475,13 @@ class _Pairs:
     apart: float
 
 
-def _pairs(query: Surface, asset: Surface, transform: Matrix4, count: int) -> _Pairs:
+def _pairs(
+    query: Surface, asset: Surface, transform: Matrix4, count: int, part: bool = False
+) -> _Pairs:
+    """Of a part of something, only its own points count."""
     every = slice(None, None, _POINTS // count)
     others, back = query.points[every], np.linalg.inv(transform)
-    moved = asset.points[every] @ transform[:3, :3].T + transform[:3, 3]
+    moved = asset.points[every][: 0 if part else None] @ transform[:3, :3].T + transform[:3, 3]
     nearest, normals = query.nearest(moved)
     counterparts, facing = asset.nearest(others @ back[:3, :3].T + back[:3, 3])
     counterparts = counterparts @ transform[:3, :3].T + transform[:3, 3]
@@ -446,23 +493,32 @@ def _pairs(query: Surface, asset: Surface, transform: Matrix4, count: int) -> _P
     off = np.abs(np.einsum("nc,nc->n", planes, gaps))
     # Within its plane, the nearest of the points is not the nearest of the surface.
     beside = np.linalg.norm(gaps - np.einsum("nc,nc,nd->nd", planes, gaps, planes), axis=1)
-    distances = np.hypot(off, np.maximum(beside - 1.5 * query.spacing / query.size, 0))
+    spacing = asset.spacing * np.cbrt(abs(np.linalg.det(transform[:3, :3])))
+    spacing = (spacing if part else query.spacing) / query.size
+    distances = np.hypot(off, np.maximum(beside - 1.5 * spacing, 0))
     apart = float((distances / (distances + _NEAR)).mean())
     return _Pairs(points, gaps, planes, off, beside, distances, apart)
 
 
 def _refined(
-    query: Surface, asset: Surface, start: Matrix4, count: int, steps: int, rescaled: bool = True
+    query: Surface,
+    asset: Surface,
+    start: Matrix4,
+    count: int,
+    steps: int,
+    rescaled: bool = True,
+    part: bool = False,
 ) -> tuple[Matrix4, float]:
     """Iterates nearest points, both ways, to the planes in which they lie (Chen and Medioni 1992).
 
-    Of the transform, only yaw, scale (if it may be rescaled) and shift change.
+    Of the transform, only yaw, scale (if it may be rescaled) and shift change. Of a part of
+    something, only its own points count.
     """
     transform = start
     first = np.cbrt(np.abs(np.linalg.det(start[:3, :3])))
     best, least = start, np.inf
     for step in range(steps + 1):
-        pairs = _pairs(query, asset, transform, count)
+        pairs = _pairs(query, asset, transform, count, part)
         if pairs.apart < least:
             best, least = transform, pairs.apart
         if step == steps:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.completing import Completer
 from shapesim.embedders import Embedder, LookEmbedder
 from shapesim.errors import AssetError, GalleryError, ShapesimError
 from shapesim.fitting import Surface, fit
@@ -30,6 +31,10 @@ LIKELY = 0.1
 behind in one."""
 _LIKENESS = np.array([1.0, 1.0, 0.5])  # weights of embeddings, places, outlines
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
+COVER_WEIGHT = 3.0
+"""Of how much of a part lies on the asset, beside the score."""
+PARTIAL_SHORTLIST = 128
+"""Assets that are laid over a part before the best are known, at least."""
 _UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
 
 
@@ -222,14 +227,18 @@ class Replaced:
     Args:
         path: its file.
         up: its up axis; None for what the file says.
+        completer: of what is incomplete.
 
     Raises:
         AssetError: the file cannot be used.
     """
 
-    def __init__(self, path: Path, up: UpAxis | None = None) -> None:
+    def __init__(
+        self, path: Path, up: UpAxis | None = None, completer: Completer | None = None
+    ) -> None:
         self.mesh = load_mesh(path, up)
         self.surface = Surface(self.mesh)
+        self.whole = Surface(completer.complete_mesh(self.mesh)) if completer else None
         self.traits = traits_of(self.mesh, located(path))
 
     def fitted(
@@ -252,7 +261,9 @@ class Replaced:
             mesh = load_mesh(asset.path, asset.up)
         except AssetError as error:
             return error
-        found = fit(self.surface, Surface(mesh), options.mirror, options.stretch, options.any_up)
+        found = fit(
+            self.surface, Surface(mesh), options.mirror, options.stretch, options.any_up, self.whole
+        )
         gains, losses = compare(self.traits, asset.traits or traits_of(mesh, located(asset.path)))
         return Swap(
             fit=found,
@@ -336,8 +347,15 @@ def least_to_outrank(match: Match) -> float:
 
 
 def rank_score(match: Match) -> float:
-    """What matches are ordered by: mostly by how alike they are, a little by how they fit."""
-    return match.score + (_FIT_WEIGHT * match.swap.fit.iou if match.swap else 0.0)
+    """What matches are ordered by: mostly by how alike they are, a little by how they fit.
+
+    A part is not alike to its whole: there, what counts is whether it lies on the asset.
+    """
+    if match.swap is None:
+        return match.score
+    found = match.swap.fit
+    bonus = _FIT_WEIGHT * found.iou if found.covered is None else COVER_WEIGHT * found.covered
+    return match.score + bonus
 
 
 def _uneven(proportions: NDArray[np.float64]) -> str:

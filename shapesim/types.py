@@ -177,11 +177,14 @@ class Fit:
         transform: (4, 4) from the asset's coordinates to the query's, both y up in file units.
         iou: intersection over union of both as voxels after the fit, 0 to 1.
         proportions: (3,) size after the fit over the query's size, along the query's axes.
+        covered: how much of an incomplete query lies on the asset, and how near, 0 to 1; its IoU
+            and its size are then those of its completion. None of what is whole.
     """
 
     transform: Matrix4
     iou: float
     proportions: NDArray[np.float64]
+    covered: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,7 @@ class Swap:
         """What ``swap --json`` adds to a match."""
         return {
             "iou": round(self.fit.iou, 4),
+            "covered": None if self.fit.covered is None else round(self.fit.covered, 4),
             "transform": self.transform.tolist(),
             "proportions": [round(float(ratio), 4) for ratio in self.fit.proportions],
             "gains": list(self.gains),

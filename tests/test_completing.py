@@ -152,7 +152,10 @@ def test_part_of_an_asset_finds_its_whole(tmp_path: Path) -> None:
     part = half(whole, tmp_path)
     found = shapesim("swap", part, "--partial", "-k", "3", "--json", cwd=tmp_path)
     assert found.returncode == 0, found.stderr
-    assert whole.name in {Path(m["path"]).name for m in json.loads(found.stdout)["matches"]}
+    first = json.loads(found.stdout)["matches"][0]
+    assert Path(first["path"]).name == whole.name
+    assert first["covered"] > 0.9
+    assert np.allclose(first["transform"], np.eye(4), atol=0.02)
     wrong = shapesim("swap", part, "--partial", "--by", "look", cwd=tmp_path)
     assert wrong.returncode == 2
 

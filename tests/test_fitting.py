@@ -120,3 +120,23 @@ def test_what_is_flat_or_round_fits_too() -> None:
     found = fit(Surface(ball), Surface(large))
     assert found.iou > 0.95
     assert found.transform[0, 0] ** 2 + found.transform[0, 2] ** 2 == pytest.approx(1e-6, rel=0.02)
+
+
+def test_a_part_is_laid_upon_its_whole() -> None:
+    """Though its completion is coarse, it says where the whole stood; the rest does not pull."""
+    mesh = lamp()
+    vertices, faces = trimesh.remesh.subdivide_to_size(mesh.vertices, mesh.faces, 0.05)
+    kept = faces[vertices[faces].mean(axis=1)[:, 0] < 0.2]
+    matrix = placed(2.3, 1.7, (4.0, 1.0, -2.0))
+    part = moved(replace(mesh, vertices=vertices, faces=kept,
+                         face_materials=np.zeros(len(kept), np.int64)), matrix)  # fmt: skip
+    coarse = moved(mesh_of(box((1.1, 1.6, 0.7), (0.05, 0.8, 0))), matrix)
+    found = fit(Surface(part), Surface(mesh), whole=Surface(coarse))
+    assert found.covered is not None
+    assert found.covered > 0.9
+    assert np.allclose(found.transform, matrix, atol=0.02 * 1.7)
+    other = mesh_of(trimesh.creation.icosphere(radius=0.5))
+    far = fit(Surface(part), Surface(other), whole=Surface(coarse))
+    assert far.covered is not None
+    assert far.covered < 0.6
+    assert fit(Surface(part), Surface(mesh)).covered is None

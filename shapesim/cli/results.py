@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapesim.listings import Listing
     from shapesim.meshes.loading import UpAxis
     from shapesim.reporting import Entry
-    from shapesim.types import Asset, Camera, Match
+    from shapesim.types import Asset, Camera, Match, Swap
 
 _CELLS = 12  # columns that a thumbnail takes
 _SHEET_SIZE = 224
@@ -88,8 +88,9 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
         table.add_column("", width=_CELLS)
     table.add_column("score", justify="right")
     fitted = any(match.swap for match in matches)
+    partial = any(match.swap and match.swap.fit.covered is not None for match in matches)
     if fitted:
-        table.add_column("fit", justify="right")
+        table.add_column("covers" if partial else "fit", justify="right")
     table.add_column("asset", overflow="fold")
     table.add_column("triangles", justify="right")
     table.add_column("size", justify="right", no_wrap=True)
@@ -115,13 +116,20 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
             str(rank),
             *([pictures.get(match.asset.path, "")] if pictures else []),
             f"{match.score:.2f}",
-            *([f"{match.swap.fit.iou:.0%}" if match.swap else ""] if fitted else []),
+            *([_share(match.swap)] if fitted else []),
             name,
             f"{match.asset.triangles:,}",
             _size(match.asset),
             match.asset.arrived_at[:10],
         )
     return table
+
+
+def _share(swap: Swap | None) -> str:
+    """How much of the space both take up, or of a part's surface lies on the asset."""
+    if swap is None:
+        return ""
+    return f"{swap.fit.iou if swap.fit.covered is None else swap.fit.covered:.0%}"
 
 
 def _offer(listing: Listing) -> str:

@@ -36,6 +36,7 @@ from shapesim.cli.results import show
 from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
+    from shapesim.completing import Completer
     from shapesim.meshes.loading import UpAxis
     from shapesim.swap import FitOptions
     from shapesim.types import Match
@@ -78,7 +79,10 @@ def swap(
     report: ReportOption = None,
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="Complete the assets first; then shape alone counts."),
+        typer.Option(
+            "--partial",
+            help="The assets are incomplete: find what they may be parts of, by shape alone.",
+        ),
     ] = False,
     gallery: GalleryOption = None,
     up: UpOption = None,
@@ -112,13 +116,14 @@ def swap(
     from shapesim.gallery import Gallery
     from shapesim.reading import ReadAsset, read_assets
     from shapesim.reporting import Entry
-    from shapesim.swap import FitOptions, Query, recommend
+    from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, recommend
 
     if export:
         check_export(export, force)
     if partial and by not in ("shape", "both"):
         raise typer.BadParameter("what is incomplete is found by shape; leave out --by")
-    embedder = PartialShapeEmbedder() if partial else make_embedder(by)
+    part_embedder = PartialShapeEmbedder() if partial else None
+    embedder = part_embedder or make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
         # The order of completion is not the order asked for.
         found = dict(read_assets(list(dict.fromkeys(assets)), embedder, up))
@@ -132,10 +137,14 @@ def swap(
             Query(vector, asset.signature)
             for vector, asset in zip(vectors, good.values(), strict=True)
         ]
-        results = recommend(opened, embedder, queries, k, filters)
+        reach = max(k, PARTIAL_SHORTLIST) if partial and fit else k
+        results = recommend(opened, embedder, queries, reach, filters)
         matches: dict[Path, Sequence[Match]] = dict(zip(good, results, strict=True))
         if fit:
-            matches = _fitted(matches, up, FitOptions(mirror, stretch, any_up))
+            completer = part_embedder.completer if part_embedder else None
+            options = FitOptions(mirror, stretch, any_up)
+            fitted = _fitted(matches, up, options, completer)
+            matches = {path: found[:k] for path, found in fitted.items()}
         show(opened, matches, "Replacements for", as_json, sheet, new_since, up)
         if report:
             entries = {path: [Entry(match) for match in found] for path, found in matches.items()}
@@ -145,7 +154,10 @@ def swap(
 
 
 def _fitted(
-    matches: Mapping[Path, Sequence[Match]], up: UpAxis | None, options: FitOptions
+    matches: Mapping[Path, Sequence[Match]],
+    up: UpAxis | None,
+    options: FitOptions,
+    completer: Completer | None,
 ) -> dict[Path, Sequence[Match]]:
     from shapesim.swap import Replaced
 
@@ -153,7 +165,7 @@ def _fitted(
     failures: list[AssetError] = []
     with progress_bar("fitting") as bar:
         for path, found in matches.items():
-            fitted[path], failed = Replaced(path, up).fitted(found, options)
+            fitted[path], failed = Replaced(path, up, completer).fitted(found, options)
             failures += failed
             bar.update(bar.task_ids[0], advance=1, total=len(matches))
     report_failures(failures)

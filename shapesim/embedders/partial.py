@@ -24,20 +24,20 @@ class PartialShapeEmbedder(ShapeEmbedder):
 
     def __init__(self, weights: str = "resnet3d.game") -> None:
         super().__init__(weights)
-        self._completer = Completer()
+        self.completer = Completer()
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """See ``Completer.prepare``."""
         if not isinstance(item, Mesh):
             raise TypeError("a picture has no shape; embed it by look")
-        return self._completer.prepare(item)
+        return self.completer.prepare(item)
 
     def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
         """See ``Embedder``."""
-        wholes = [self._completer.complete(part)[0] for part in prepared]
+        wholes = [self.completer.complete(part)[0] for part in prepared]
         return super().embed_batch([np.packbits(whole) for whole in wholes])
 
     def load(self) -> None:
         """See ``Embedder``."""
         super().load()
-        self._completer.load()
+        self.completer.load()
