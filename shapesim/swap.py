@@ -270,7 +270,8 @@ class Replaced:
             transform=np.linalg.inv(self.mesh.upright) @ found.transform @ mesh.upright,
             gains=tuple(gains),
             losses=tuple(losses),
-            warning=_uneven(found.proportions),
+            # How long a part would be along each axis is but a guess.
+            warning="" if self.whole else _uneven(found.proportions),
         )
 
 

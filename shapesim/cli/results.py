@@ -132,6 +132,13 @@ def _share(swap: Swap | None) -> str:
     return f"{swap.fit.iou if swap.fit.covered is None else swap.fit.covered:.0%}"
 
 
+def _caption(match: Match) -> str:
+    """What stands below a match's picture."""
+    covered = match.swap.fit.covered if match.swap else None
+    words = f"{match.score:.2f}" if covered is None else f"covers {covered:.0%}"
+    return f"{words}  same geometry" if match.is_copy else words
+
+
 def _offer(listing: Listing) -> str:
     """What the store's catalogue says of licence, price and where to get it."""
     price = None if listing.price is None else f"price {listing.price:g}"
@@ -214,7 +221,7 @@ def _draw(
                 (
                     pictures.get((match.asset.path, match.camera), blank),
                     match.asset.path.name,
-                    f"{match.score:.2f}{'  same geometry' if match.is_copy else ''}",
+                    _caption(match),
                 )
                 for match in found[path]
             ],
