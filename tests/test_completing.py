@@ -156,6 +156,10 @@ def test_part_of_an_asset_finds_its_whole(tmp_path: Path) -> None:
     assert Path(first["path"]).name == whole.name
     assert first["covered"] > 0.9
     assert np.allclose(first["transform"], np.eye(4), atol=0.02)
+    assert "--up" not in found.stderr
+    lying = shapesim("swap", part, "--partial", "--up", "z", cwd=tmp_path)
+    assert "no asset covers more than" in lying.stderr
+    assert "--up" in lying.stderr
     wrong = shapesim("swap", part, "--partial", "--by", "look", cwd=tmp_path)
     assert wrong.returncode == 2
 

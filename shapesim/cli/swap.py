@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from shapesim.types import Match
 
 
+_COVERED = 0.75  # of a part, by its own whole: more of nine in ten (benchmarks/partial.py)
+
+
 def swap(
     assets: Annotated[list[Path], typer.Argument(metavar="ASSET", help="Mesh files to replace.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Matches for each asset.")] = 10,
@@ -145,6 +148,7 @@ def swap(
             options = FitOptions(mirror, stretch, any_up)
             fitted = _fitted(matches, up, options, completer)
             matches = {path: found[:k] for path, found in fitted.items()}
+            _doubt(matches)
         show(opened, matches, "Replacements for", as_json, sheet, new_since, up)
         if report:
             entries = {path: [Entry(match) for match in found] for path, found in matches.items()}
@@ -170,6 +174,18 @@ def _fitted(
             bar.update(bar.task_ids[0], advance=1, total=len(matches))
     report_failures(failures)
     return fitted
+
+
+def _doubt(matches: Mapping[Path, Sequence[Match]]) -> None:
+    """Says of which parts hardly any asset of the store can be the whole."""
+    for path, found in matches.items():
+        shares = [match.swap.fit.covered for match in found if match.swap]
+        most = max((share for share in shares if share is not None), default=1.0)
+        if most < _COVERED:
+            stderr.print(
+                f"{escape(str(path))}: no asset covers more than {most:.0%} of it;"
+                " its whole may not be there, or it lies on its side (see --up)"
+            )
 
 
 def _export(
