@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import read_weights, weights_file
@@ -134,12 +133,9 @@ class ObjectFinder:
     @cached_property
     def _session(self) -> Any:
         ranges = json.loads(bytes(self._weights["ranges"]))
-        folder = user_cache_path("shapesim", appauthor=False)
-        return lite0.session(
-            lite0.cached(
-                folder / f"objects-{self._fingerprint}.onnx",
-                lambda: lite0.build_planes({**lite0.imagenet_weights(), **self._weights}, ranges),
-            )
+        return lite0.cached_session(
+            f"objects-{self._fingerprint}",
+            lambda: lite0.build_planes({**lite0.imagenet_weights(), **self._weights}, ranges),
         )
 
 

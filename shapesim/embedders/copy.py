@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from shapesim.embedders import lite0
 from shapesim.embedders.base import (
@@ -26,7 +25,7 @@ from shapesim.images import framed, opaque
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "copy-2"
+_PREPROCESSING = "copy-3"
 _NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
 _PICTURES = 32  # at a time
 _MIDDLE = 0.65  # of a picture's sides: what is left of it is often a part
@@ -130,9 +129,8 @@ class CopyEmbedder(Embedder):
     @cached_property
     def _session(self) -> Any:
         ranges = json.loads(bytes(self._weights["ranges"]))
-        cache = user_cache_path("shapesim", appauthor=False) / f"copy-{self.fingerprint}.onnx"
-        return lite0.session(
-            lite0.cached(cache, lambda: lite0.build(lite0.imagenet_weights(), ranges))
+        return lite0.cached_session(
+            f"copy-{self.fingerprint}", lambda: lite0.build(lite0.imagenet_weights(), ranges)
         )
 
     def __getstate__(self) -> dict[str, Any]:

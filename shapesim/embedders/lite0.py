@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 SIZE = 224
 """Side of the pictures that the network takes."""
@@ -36,6 +37,7 @@ TAPPED = 2
 """The stages from this one on give features."""
 _HEAD = 1280
 _EPSILON = 1e-3  # of the batch norms
+_PROBED = 32  # numbers
 BLOCKS = tuple(n for n in [*(stage[3] for stage in _STAGES[TAPPED:]), _HEAD] for _ in range(2))
 """Lengths of the features' parts: mean and deviation of each depth."""
 LAST = slice(sum(BLOCKS) - 2 * _HEAD, sum(BLOCKS) - _HEAD)
@@ -65,6 +67,7 @@ class _Graph:
     def __init__(self, state: State, ranges: Ranges | None) -> None:
         self._state = state
         self.ranges = ranges
+        self._zero = 128 if ranges is not None and products_saturate() else 0
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._scales: dict[str, float] = {}
@@ -114,18 +117,18 @@ class _Graph:
         # Wide enough for the bias, too, which is a whole number of the product of both scales.
         scale = np.abs(kernel).max(axis=(1, 2, 3)) / 127
         scale = np.maximum(scale, np.abs(bias) / self._scales[x] / 2**30).astype(np.float32)
-        whole = np.round(kernel / scale[:, None, None, None]).astype(np.int8)
+        whole = np.round(kernel / scale[:, None, None, None]) + self._zero
         bias_scale = (scale * self._scales[x]).astype(np.float32)
         names = []
-        for part, values, step in (
-            ("kernel", whole, scale),
-            ("bias", np.round(bias / bias_scale).astype(np.int32), bias_scale),
+        for part, values, step, zero in (
+            ("kernel", whole.astype(np.uint8 if self._zero else np.int8), scale, self._zero),
+            ("bias", np.round(bias / bias_scale).astype(np.int32), bias_scale, 0),
         ):
             full = f"{name}.{part}"
             inputs = [
                 self.constant(f"{full}.8bit", values),
                 self.constant(f"{full}.scale", step),
-                self.constant(f"{full}.zero", np.zeros(len(step), values.dtype)),
+                self.constant(f"{full}.zero", np.full(len(step), zero, values.dtype)),
             ]
             names.append(self.node("DequantizeLinear", inputs, full, axis=0))
         return names
@@ -275,7 +278,12 @@ def _serialised(graph: _Graph, outputs: list[Any]) -> bytes:
     from onnx import TensorProto, helper
 
     pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
-    made = helper.make_graph(graph.nodes, "lite0", [pictures], outputs, graph.constants)
+    return _model(helper.make_graph(graph.nodes, "lite0", [pictures], outputs, graph.constants))
+
+
+def _model(made: Any) -> bytes:
+    from onnx import helper
+
     opset = [helper.make_opsetid("", 17)]
     model: bytes = helper.make_model(made, opset_imports=opset, ir_version=8).SerializeToString()
     return model
@@ -371,8 +379,43 @@ def imagenet_weights() -> dict[str, NDArray[np.float32]]:
     return folded
 
 
-def cached(path: Path, make: Callable[[], bytes]) -> bytes:
-    """A graph, made at its first use."""
+def cached_session(name: str, make: Callable[[], bytes]) -> Any:
+    """A session of a graph that is made at its first use, and kept in the user's cache.
+
+    Args:
+        name: tells graphs apart.
+        make: the serialised graph.
+    """
+    kind = "-unsigned" if products_saturate() else ""
+    return session(_cached(f"{name}{kind}", make))
+
+
+@cache
+def products_saturate() -> bool:
+    """Whether this processor's fast products of unsigned and signed 8 bit numbers are wrong.
+
+    Without an instruction for them (VNNI), ONNX Runtime adds pairs of such products in 16 bit,
+    where large ones are cut off. Kernels are then stored as unsigned numbers, whose products are
+    right everywhere, but slower where the instruction is there.
+    """
+    ones = np.ones((1, _PROBED), np.uint8)
+    product = session(_cached("probe", _probe)).run(None, {"numbers": ones * 255})[0]
+    return bool((product != _PROBED * 255 * 127).any())
+
+
+def _probe() -> bytes:
+    """The serialised graph: (1, N) uint8 to their (1, N) sums, multiplied by 127."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = numpy_helper.from_array(np.full((_PROBED, _PROBED), 127, np.int8), "weights")
+    numbers = helper.make_tensor_value_info("numbers", TensorProto.UINT8, [1, _PROBED])
+    product = helper.make_tensor_value_info("product", TensorProto.INT32, [1, _PROBED])
+    node = helper.make_node("MatMulInteger", ["numbers", "weights"], ["product"])
+    return _model(helper.make_graph([node], "probe", [numbers], [product], [weights]))
+
+
+def _cached(name: str, make: Callable[[], bytes]) -> bytes:
+    path = user_cache_path("shapesim", appauthor=False) / f"{name}.onnx"
     if path.is_file():
         return path.read_bytes()
     content = make()

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from shapesim.embedders import lite0
 from shapesim.embedders.base import (
@@ -25,7 +24,7 @@ from shapesim.images import box_of, cut_out, framed
 from shapesim.types import Embeddings, Image, Mesh, Shares
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "rings-3"
+_PREPROCESSING = "rings-4"
 # How much of a cosine is about the kind: between assets, and between a picture and an asset. The
 # rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
 _KIND_OF_ASSETS = 0.8
@@ -195,9 +194,9 @@ class LookEmbedder(Embedder):
 
     @cached_property
     def _planes(self) -> Any:
-        cache = user_cache_path("shapesim", appauthor=False) / f"planes-{self.fingerprint}.onnx"
-        return lite0.session(
-            lite0.cached(cache, lambda: lite0.build_planes(lite0.imagenet_weights(), self.ranges))
+        return lite0.cached_session(
+            f"planes-{self.fingerprint}",
+            lambda: lite0.build_planes(lite0.imagenet_weights(), self.ranges),
         )
 
     def project(self, features: NDArray[np.float32]) -> tuple[Embeddings, Embeddings]:
@@ -226,11 +225,9 @@ class LookEmbedder(Embedder):
 
     @cached_property
     def _session(self) -> Any:
-        cache = user_cache_path("shapesim", appauthor=False) / f"look-{self.fingerprint}.onnx"
-        return lite0.session(
-            lite0.cached(
-                cache, lambda: lite0.build({**lite0.imagenet_weights(), **self.learnt}, self.ranges)
-            )
+        return lite0.cached_session(
+            f"look-{self.fingerprint}",
+            lambda: lite0.build({**lite0.imagenet_weights(), **self.learnt}, self.ranges),
         )
 
     def __getstate__(self) -> dict[str, Any]:
