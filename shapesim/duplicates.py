@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +18,11 @@ from scipy.spatial import KDTree
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
-from shapesim.fitting import Surface, fit, kept_corners, kept_triangles, separations
+from shapesim.fitting import Surface, fit, kept_corners, separations
 from shapesim.gallery import Gallery
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
+from shapesim.meshes.simplifying import simplified
 from shapesim.types import Asset, Material, Mesh
 from shapesim.workers import map_isolated
 
@@ -29,19 +31,21 @@ TIERS: tuple[Tier, ...] = ("exact", "variants", "transformed", "remeshed")
 
 _SAME = 2e-3  # of moments: one geometry, however it is cut into triangles
 _NEAR = 0.3  # of moments: simplified, perhaps
-_FEWER = 0.85  # times as many triangles at most: what has as many is another shape of a kit
 _ALIKE = 0.8  # cosine of what may be a simplified copy
 _NEIGHBOURS = 6  # geometries that each is compared with
 _SEARCHED = 40  # assets that are looked through for them
 _CLOSE = 1e-4  # of the size: rounding of another format or exporter
-_DISTANCE = 0.03  # of the size: within which most of a remeshed copy's surface is after the fit
-_MOST = 0.95
-_UNCHANGED, _MOSTLY = 0.004, 0.98  # of the size: within which most of it is that is only flatter
-_RIVALS, _LEAST = 1.05, 0.001  # times the nearest one's distance; what is always near
+_FEWER = 0.85  # times as many triangles at most: what has as many is another shape of a kit
+_FARTHEST = 0.08  # of the size: root mean square
+_DISTANCE, _MOST = 0.06, 0.95  # of the size: within which most of a copy's surface is
 _OVERLAP = 0.6  # least IoU then
+_FEWEST, _LEAST = 20, 8  # triangles: of fewer, much may be a simplification, and anything
 _KEPT = 0.1  # of the corners: simplifying leaves many where they were, another shape shares none
-_CHANGED = 0.3  # triangles, for each that a copy has fewer
-_FEWEST = 20  # triangles: of less, anything may be a simplification
+_SURELY = -1.0  # logarithm of how much nearer to our own simplification than either is to the whole
+_DOUBT, _DOUBT_BESIDE = 2.0, 0.0  # at most; what lies beside each other has to be likelier
+_RIVAL = 0.1  # more doubt than of the likeliest copy
+_NOISE = 1e-4  # of the size
+_LEVEL = re.compile(r"[\W_]*lod[\W_]*\d+", re.IGNORECASE)
 _RECOLOURED = 0.03  # share of the surface that has another colour
 
 
@@ -68,6 +72,15 @@ class _Described:
     areas: NDArray[np.float64]  # of the triangles, sorted, of sum 1
     bounds: NDArray[np.float64]
     colours: dict[tuple[float, ...], float]  # with the shares of the surface that have them
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Assets of two geometries, of which one may be a simplification of the other."""
+
+    one: Asset
+    other: Asset
+    beside: bool
 
 
 def find_duplicates(
@@ -107,19 +120,21 @@ def find_duplicates(
         tier = "exact" if same_bytes else _tier(assets[a], assets[b], described[a], described[b])
         pairs[tier].append((a, b))
     geometry = _components([pair for found in pairs.values() for pair in found], len(assets))
-    members: dict[int, list[_Described]] = {}
-    for row, what in described.items():
-        members.setdefault(int(geometry[row]), []).append(what)
-    tasks = [
-        (assets[a], assets[b])
-        for a, b in _near(gallery, embedder, vectors, described, geometry)
-        if _may_agree(members[int(geometry[a])], members[int(geometry[b])])
-    ]
+    members: dict[int, list[int]] = {}
+    for row in described:
+        members.setdefault(int(geometry[row]), []).append(row)
+    tasks = []
+    for pair in _near(gallery, embedder, vectors, described, geometry):
+        some, others = (members[int(geometry[row])] for row in pair)
+        if _may_agree([described[row] for row in some], [described[row] for row in others]):
+            beside = _are_beside([assets[row] for row in some], [assets[row] for row in others])
+            tasks.append(_Pair(assets[pair[0]], assets[pair[1]], beside))
     near: dict[tuple[int, int], float] = {}
-    for done, ((one, other), gap) in enumerate(map_isolated(_gap, tasks, lambda t: t[1].path), 1):
-        if not isinstance(gap, AssetError) and np.isfinite(gap):
-            ends = geometry[rows[one.path]], geometry[rows[other.path]]
-            near[int(ends[0]), int(ends[1])] = gap
+    results_of = map_isolated(_doubt, tasks, lambda pair: pair.other.path)
+    for done, (task, doubt) in enumerate(results_of, 1):
+        if not isinstance(doubt, AssetError) and np.isfinite(doubt):
+            one, other = (int(geometry[rows[asset.path]]) for asset in (task.one, task.other))
+            near[one, other] = doubt
         progress("comparing", done, len(tasks))
     return _grouped(assets, pairs, geometry, near), failures
 
@@ -200,7 +215,7 @@ def _near(
             met.add(kind)
             change = np.abs(described[row].moments - described[other].moments).max()
             fewer, more = sorted(len(described[end].areas) for end in (row, other))
-            if change <= _NEAR and _FEWEST <= fewer <= _FEWER * more:
+            if change <= _NEAR and _LEAST <= fewer <= _FEWER * more:
                 pairs.setdefault((min(geometry[row], kind), max(geometry[row], kind)), (row, other))
     return list(pairs.values())
 
@@ -256,27 +271,65 @@ def _turned(one: Asset, other: Asset) -> bool:
     return bool(gaps.max() > _CLOSE * size)
 
 
-def _gap(pair: tuple[Asset, Asset]) -> float:
-    """How far two surfaces are from each other, one in the other's place: root mean square.
+def _doubt(pair: _Pair) -> float:
+    """How little one asset looks like a simplification of the other; infinite for what is none.
 
-    Infinite for what is no copy. Simplifying leaves some corners where they were, and changes
-    triangles all over; of a kit's like shapes, one has parts that the other lacks, and the
-    triangles of the rest are the same.
+    The finer one is simplified to as many triangles as the coarser has. A copy is as far from the
+    original as that is, and nearer to it than either is to the original. Of a kit's like shapes one
+    has parts that the other lacks, which is nearer or farther than simplifying would be, and
+    elsewhere. Weights and limits were chosen over copies that two programs simplified
+    (benchmarks/duplicates.py).
     """
-    query, asset = (Surface(load_mesh(asset.path, asset.up)) for asset in pair)
+    query, asset = (Surface(load_mesh(asset.path, asset.up)) for asset in (pair.one, pair.other))
     found = fit(query, asset)
-    if found.iou < _OVERLAP:
-        return np.inf
     transform, kept = kept_corners(query, asset, found.transform)
-    if kept < _KEPT:
-        return np.inf
     apart = separations(query, asset, transform)
-    most, mostly = np.quantile(apart, (_MOST, _MOSTLY))
-    fewer, more, same = kept_triangles(query, asset, transform)
-    is_rebuilt = fewer - same >= _CHANGED * min(more - fewer, fewer)
-    if most > _DISTANCE or not (is_rebuilt or mostly < _UNCHANGED):
+    if _mean(apart) > _FARTHEST:
         return np.inf
-    return float(np.sqrt((apart**2).mean()))
+    fine, coarse, there = query, asset, transform
+    if len(query.mesh.faces) < len(asset.mesh.faces):
+        fine, coarse, there = asset, query, np.asarray(np.linalg.inv(transform), np.float64)
+    own = Surface(_simplification(fine.mesh, len(coarse.mesh.faces)))
+    of_copy, of_own, between = (
+        np.log(_mean(gaps) + _NOISE)
+        for gaps in (apart, separations(fine, own, np.eye(4)), separations(own, coarse, there))
+    )
+    nearer = between - max(of_copy, of_own)
+    doubt = float(2 * abs(of_copy - of_own) + 3 * nearer)
+    is_likely = nearer < _SURELY or (
+        doubt < _DOUBT
+        and len(coarse.mesh.faces) >= _FEWEST
+        and kept >= _KEPT
+        and np.quantile(apart, _MOST) <= _DISTANCE
+        and found.iou >= _OVERLAP
+    )
+    return doubt if is_likely and (doubt < _DOUBT_BESIDE or not pair.beside) else np.inf
+
+
+def _are_beside(some: Sequence[Asset], others: Sequence[Asset]) -> bool:
+    """Whether assets of both lie in one folder, under other names: as a kit's like shapes do."""
+    places = [{(a.path.parent, _LEVEL.sub("", a.path.stem)) for a in s} for s in (some, others)]
+    return any(
+        folder == there and name != other
+        for folder, name in places[0]
+        for there, other in places[1]
+    )
+
+
+def _simplification(mesh: Mesh, triangles: int) -> Mesh:
+    vertices, faces = simplified(mesh, triangles)
+    return replace(
+        mesh.without_colours(),
+        vertices=vertices,
+        faces=faces,
+        face_materials=np.zeros(len(faces), np.int64),
+        normals=None,
+    )
+
+
+def _mean(gaps: NDArray[np.float64]) -> float:
+    """Root mean square."""
+    return float(np.sqrt((gaps**2).mean()))
 
 
 def _components(pairs: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:
@@ -301,13 +354,13 @@ def _grouped(
         touched = {int(joined[a]) for a, _ in pairs[tier]}
         groups += [Group(tier, _paths(assets, joined == number)) for number in sorted(touched)]
     best: dict[int, float] = {}
-    for ends, gap in near.items():
+    for ends, doubt in near.items():
         for end in ends:
-            best[end] = min(best.get(end, np.inf), gap)
+            best[end] = min(best.get(end, np.inf), doubt)
     graph = networkx.Graph()
-    for ends, gap in near.items():
-        # Of a kit's many like shapes, a simplified copy belongs to the one that is nearest.
-        if gap <= max(_RIVALS * min(best[end] for end in ends), _LEAST):
+    for ends, doubt in near.items():
+        # Of a kit's many like shapes, a simplified copy belongs to the likeliest one.
+        if doubt <= min(best[end] for end in ends) + _RIVAL:
             graph.add_edge(*ends)
     for clique in networkx.find_cliques(graph):
         groups.append(Group("remeshed", _paths(assets, np.isin(geometry, clique))))

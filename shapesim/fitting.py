@@ -209,32 +209,6 @@ def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Ma
     return best, most
 
 
-def kept_triangles(query: Surface, asset: Surface, transform: Matrix4) -> tuple[int, int, int]:
-    """How many triangles both surfaces have in the same place.
-
-    Args:
-        query: stays where it is.
-        asset: is moved.
-        transform: (4, 4) from the asset's coordinates to the query's, exact.
-
-    Returns:
-        Triangles of the surface that has fewer, of the other, and those that are the same.
-    """
-    moved = _moved(asset.mesh, transform)
-    fewer, more = sorted((query.mesh, moved), key=lambda mesh: len(mesh.faces))
-    places = np.unique(more.corners, axis=0)
-    tree = cKDTree(places)
-    found = []
-    for mesh in (fewer, more):
-        gaps, rows = tree.query(mesh.vertices)
-        rows = np.where(gaps < _SAME * query.size, rows, -1)
-        found.append(np.unique(np.sort(rows[mesh.faces], axis=1), axis=0))
-    known = found[0][found[0][:, 0] >= 0]
-    both = np.concatenate([np.unique(known, axis=0), found[1]])
-    same = len(both) - len(np.unique(both, axis=0))
-    return len(fewer.faces), len(more.faces), same
-
-
 def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return points.min(axis=0), points.max(axis=0)
 

@@ -240,3 +240,22 @@ def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) ->
     assert names["transformed"] >= same | {"blue.glb", "moved.glb", "mirrored.glb"}
     assert "fine.glb" not in names["transformed"]
     assert names["remeshed"] >= same | {"fine.glb", "other.obj"}
+
+
+def test_a_simplified_copy_is_told_from_a_like_shape(
+    tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """A mug of half its triangles is the mug again; one without its handle is another."""
+    body = trimesh.creation.icosphere(subdivisions=3)
+    x, y, _ = body.vertices.T
+    body.vertices *= (1 + 0.2 * np.sin(3 * x) * np.cos(2 * y))[:, None] * [1.0, 1.4, 1.0]
+    handle = trimesh.creation.torus(0.5, 0.12).apply_translation((1.1, 0, 0))
+    mug = trimesh.util.concatenate([body, handle])
+    save(tmp_path / "kit" / "mug.glb", mug)
+    save(tmp_path / "kit" / "bowl.glb", body)
+    save(tmp_path / "bought" / "cup.glb", mug.simplify_quadric_decimation(0.5))
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        index_stores(gallery, [tmp_path / "kit", tmp_path / "bought"], embedder)
+        (group,), _ = find_duplicates(gallery, embedder)
+    assert group.tier == "remeshed"
+    assert [path.name for path in group.paths] == ["cup.glb", "mug.glb"]
