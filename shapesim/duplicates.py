@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +16,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from shapesim.copies import simplification_doubt
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
-from shapesim.fitting import Surface, fit, kept_corners, separations
 from shapesim.gallery import Gallery
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
-from shapesim.meshes.simplifying import simplified
 from shapesim.types import Asset, Material, Mesh
 from shapesim.workers import map_isolated
 
@@ -36,15 +35,9 @@ _NEIGHBOURS = 6  # geometries that each is compared with
 _SEARCHED = 40  # assets that are looked through for them
 _CLOSE = 1e-4  # of the size: rounding of another format or exporter
 _FEWER = 0.85  # times as many triangles at most: what has as many is another shape of a kit
-_FARTHEST = 0.08  # of the size: root mean square
-_DISTANCE, _MOST = 0.06, 0.95  # of the size: within which most of a copy's surface is
-_OVERLAP = 0.6  # least IoU then
-_FEWEST, _LEAST = 20, 8  # triangles: of fewer, much may be a simplification, and anything
-_KEPT = 0.1  # of the corners: simplifying leaves many where they were, another shape shares none
-_SURELY = -1.0  # logarithm of how much nearer to our own simplification than either is to the whole
-_DOUBT, _DOUBT_BESIDE = 2.0, 0.0  # at most; what lies beside each other has to be likelier
+_LEAST = 8  # triangles: of fewer, anything may be a simplification
+_DOUBT_BESIDE = 0.0  # at most, where two lie in one folder under other names
 _RIVAL = 0.1  # more doubt than of the likeliest copy
-_NOISE = 1e-4  # of the size
 _LEVEL = re.compile(r"[\W_]*lod[\W_]*\d+", re.IGNORECASE)
 _RECOLOURED = 0.03  # share of the surface that has another colour
 
@@ -100,7 +93,7 @@ def find_duplicates(
     Returns:
         The groups by tier, and the files that are of no use now.
     """
-    ids, vectors = gallery.vectors(embedder)
+    ids, _ = gallery.vectors(embedder)
     assets = [gallery.assets[id] for id in ids.tolist()]
     described: dict[int, _Described] = {}
     failures: list[AssetError] = []
@@ -120,20 +113,12 @@ def find_duplicates(
         tier = "exact" if same_bytes else _tier(assets[a], assets[b], described[a], described[b])
         pairs[tier].append((a, b))
     geometry = _components([pair for found in pairs.values() for pair in found], len(assets))
-    members: dict[int, list[int]] = {}
-    for row in described:
-        members.setdefault(int(geometry[row]), []).append(row)
-    tasks = []
-    for pair in _near(gallery, embedder, vectors, described, geometry):
-        some, others = (members[int(geometry[row])] for row in pair)
-        if _may_agree([described[row] for row in some], [described[row] for row in others]):
-            beside = _are_beside([assets[row] for row in some], [assets[row] for row in others])
-            tasks.append(_Pair(assets[pair[0]], assets[pair[1]], beside))
+    tasks = _candidates(gallery, embedder, assets, described, geometry)
     near: dict[tuple[int, int], float] = {}
-    results_of = map_isolated(_doubt, tasks, lambda pair: pair.other.path)
-    for done, (task, doubt) in enumerate(results_of, 1):
+    verified = map_isolated(_doubt, tasks, lambda pair: pair.other.path)
+    for done, (pair, doubt) in enumerate(verified, 1):
         if not isinstance(doubt, AssetError) and np.isfinite(doubt):
-            one, other = (int(geometry[rows[asset.path]]) for asset in (task.one, task.other))
+            one, other = (int(geometry[rows[asset.path]]) for asset in (pair.one, pair.other))
             near[one, other] = doubt
         progress("comparing", done, len(tasks))
     return _grouped(assets, pairs, geometry, near), failures
@@ -187,19 +172,38 @@ def _equal_moments(described: Mapping[int, _Described]) -> list[tuple[int, int]]
     return [(int(a), int(b)) for a, b in np.sort(rows[found], axis=1)]
 
 
+def _candidates(
+    gallery: Gallery,
+    embedder: Embedder,
+    assets: Sequence[Asset],
+    described: Mapping[int, _Described],
+    geometry: NDArray[np.int64],
+) -> list[_Pair]:
+    """Pairs of different geometries that may be one shape, and the same in colours."""
+    members: dict[int, list[int]] = {}
+    for row in described:
+        members.setdefault(int(geometry[row]), []).append(row)
+    pairs = []
+    for a, b in _near(gallery, embedder, described, geometry):
+        some, others = members[int(geometry[a])], members[int(geometry[b])]
+        if _may_agree([described[row] for row in some], [described[row] for row in others]):
+            beside = _are_beside([assets[row] for row in some], [assets[row] for row in others])
+            pairs.append(_Pair(assets[a], assets[b], beside))
+    return pairs
+
+
 def _near(
     gallery: Gallery,
     embedder: Embedder,
-    vectors: NDArray[np.float32],
     described: Mapping[int, _Described],
     geometry: NDArray[np.int64],
 ) -> list[tuple[int, int]]:
-    """Pairs of different geometries that may be one shape: one asset each, its nearest few."""
+    """Rows of assets of different geometries: one for each, and its nearest few."""
     first = np.unique(geometry, return_index=True)[1]
     rows = [row for row in first.tolist() if row in described]
     if not rows:
         return []
-    ids, _ = gallery.vectors(embedder)
+    ids, vectors = gallery.vectors(embedder)
     order = {id: row for row, id in enumerate(ids.tolist())}
     found, far = gallery.search(embedder, vectors[rows], _SEARCHED)
     pairs: dict[tuple[int, int], tuple[int, int]] = {}
@@ -272,38 +276,10 @@ def _turned(one: Asset, other: Asset) -> bool:
 
 
 def _doubt(pair: _Pair) -> float:
-    """How little one asset looks like a simplification of the other; infinite for what is none.
-
-    The finer one is simplified to as many triangles as the coarser has. A copy is as far from the
-    original as that is, and nearer to it than either is to the original. Of a kit's like shapes one
-    has parts that the other lacks, which is nearer or farther than simplifying would be, and
-    elsewhere. Weights and limits were chosen over copies that two programs simplified
-    (benchmarks/duplicates.py).
-    """
-    query, asset = (Surface(load_mesh(asset.path, asset.up)) for asset in (pair.one, pair.other))
-    found = fit(query, asset)
-    transform, kept = kept_corners(query, asset, found.transform)
-    apart = separations(query, asset, transform)
-    if _mean(apart) > _FARTHEST:
-        return np.inf
-    fine, coarse, there = query, asset, transform
-    if len(query.mesh.faces) < len(asset.mesh.faces):
-        fine, coarse, there = asset, query, np.asarray(np.linalg.inv(transform), np.float64)
-    own = Surface(_simplification(fine.mesh, len(coarse.mesh.faces)))
-    of_copy, of_own, between = (
-        np.log(_mean(gaps) + _NOISE)
-        for gaps in (apart, separations(fine, own, np.eye(4)), separations(own, coarse, there))
-    )
-    nearer = between - max(of_copy, of_own)
-    doubt = float(2 * abs(of_copy - of_own) + 3 * nearer)
-    is_likely = nearer < _SURELY or (
-        doubt < _DOUBT
-        and len(coarse.mesh.faces) >= _FEWEST
-        and kept >= _KEPT
-        and np.quantile(apart, _MOST) <= _DISTANCE
-        and found.iou >= _OVERLAP
-    )
-    return doubt if is_likely and (doubt < _DOUBT_BESIDE or not pair.beside) else np.inf
+    """See ``simplification_doubt``; infinite where the two lie side by side and are unsure."""
+    one, other = (load_mesh(asset.path, asset.up) for asset in (pair.one, pair.other))
+    doubt = simplification_doubt(one, other)
+    return np.inf if pair.beside and doubt > _DOUBT_BESIDE else doubt
 
 
 def _are_beside(some: Sequence[Asset], others: Sequence[Asset]) -> bool:
@@ -314,22 +290,6 @@ def _are_beside(some: Sequence[Asset], others: Sequence[Asset]) -> bool:
         for folder, name in places[0]
         for there, other in places[1]
     )
-
-
-def _simplification(mesh: Mesh, triangles: int) -> Mesh:
-    vertices, faces = simplified(mesh, triangles)
-    return replace(
-        mesh.without_colours(),
-        vertices=vertices,
-        faces=faces,
-        face_materials=np.zeros(len(faces), np.int64),
-        normals=None,
-    )
-
-
-def _mean(gaps: NDArray[np.float64]) -> float:
-    """Root mean square."""
-    return float(np.sqrt((gaps**2).mean()))
 
 
 def _components(pairs: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:
