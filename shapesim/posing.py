@@ -100,7 +100,12 @@ class Sight:
 
     def _outlines(self, view: int, scale: float) -> NDArray[np.float32]:
         """Of the square, in which a view of so many pixels has the scale."""
-        return _outlines(_resized(self.picture, round(view * self._share / scale)))
+        side = round(view * self._share / scale)
+        inside = (_resized(self._inside, side) > 0.5).astype(np.float32)
+        # That the picture ends, and what is made up beyond, is no outline of the thing.
+        reach = 2 * round(2 * _SMOOTH) + 1
+        kept = cv2.erode(inside, np.ones((reach, reach), np.uint8), borderValue=1)
+        return _outlines(_resized(self.picture, side)) * kept[..., None]
 
     def pose(self, mesh: Mesh) -> Pose:
         """How a mesh (y up) would have to stand to look like the picture."""
