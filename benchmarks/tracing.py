@@ -173,6 +173,18 @@ def calibration_error(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> fl
     return float(sum(gaps))
 
 
+def sharpness(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Scale and shift of the log odds by which answers would be as often right as they seem.
+
+    J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    safe = sure.clip(1e-6, 1 - 1e-6)
+    fitted = LogisticRegression().fit(np.log(safe / (1 - safe))[:, None], right)
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """What is measured beside ours.
@@ -385,6 +397,7 @@ def _asked(
     asked = sum(len(v) for v in by_way.values()) // count
     print(f"{count} at a time:", ", ".join(f"{n} {np.mean(v):.2f}" for n, v in by_way.items()))
     of, are = np.array(sure).T, np.array(right).T
+    print("confidence: scale {:.2f}, shift {:.2f} would fit".format(*sharpness(of[-1], are[-1])))
     found = are[:, are_known].mean(axis=1)
     return [
         str(count),
