@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.types import Box, Image
+
+Matrix23 = NDArray[np.float64]
+"""(2, 3) affine transform of points in a plane."""
 
 _SIDE = 256  # pixels, in which edges are looked for
 _EDGE = 16  # grey levels from one pixel to the next
@@ -20,6 +24,9 @@ _EQUAL = 0.7  # share of two opposite edges that face each other
 _AREAS = (0.03, 0.85)  # of the picture's, of frames
 _FLAT = 6.0  # grey levels: what varies less shows nothing
 _ONE = 0.7  # intersection over union, from which two frames are one
+_LONG = 20.0  # pixels of a straight line, in twice as large a picture
+_TURNS = (2.5, 40.0)  # degrees: less is nothing, and more may as well be another side up
+_ALONG = 0.5  # share of the lines that run along two directions at right angles, within 2°
 
 
 def frames(picture: Image, count: int) -> list[Box]:
@@ -50,6 +57,52 @@ def frames(picture: Image, count: int) -> list[Box]:
         wide, tall = round((right - left) / scale), round((bottom - top) / scale)
         boxes.append((x, y, min(wide, width - x), min(tall, height - y)))
     return boxes
+
+
+def skew(picture: Image) -> float:
+    """Degrees by which a (H, W, 3) picture stands askew, clockwise; 0 where that cannot be told.
+
+    Pages are full of straight lines; turned, these run along two other directions. Lines are found
+    after R. Grompone von Gioi et al., "LSD: A Fast Line Segment Detector", PAMI 2010.
+    """
+    scale = min(1.0, 2 * _SIDE / max(picture.shape[:2]))
+    size = [max(8, round(side * scale)) for side in picture.shape[1::-1]]
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    lines: Any = cv2.createLineSegmentDetector().detect(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))[0]
+    if lines is None:
+        return 0.0
+    ends = lines.reshape(-1, 2, 2)
+    along = ends[:, 1] - ends[:, 0]
+    along = along[np.hypot(*along.T) > _LONG]
+    half_degrees = (np.degrees(np.arctan2(along[:, 1], along[:, 0])) % 90 * 2).astype(int) % 180
+    lengths = np.bincount(half_degrees, np.hypot(*along.T), 180)
+    near = np.sum([np.roll(lengths, step) for step in range(-3, 4)], axis=0)
+    best = int(np.argmax(near))
+    steps = np.arange(-6, 7)
+    shares = lengths[(best + steps) % 180]
+    middle = best + (steps @ shares) / max(shares.sum(), 1e-6)
+    angle = (middle / 2 + 0.25 + 45) % 90 - 45
+    is_clear = near[best] > _ALONG * lengths.sum() and _TURNS[0] < abs(angle) < _TURNS[1]
+    return float(angle) if is_clear else 0.0
+
+
+def turned_back(picture: Image, angle: float) -> tuple[Image, Matrix23]:
+    """A (H, W, 3) picture turned by so many degrees against the clock, on white.
+
+    Returns:
+        All of it, and (2, 3) where its points lie in the given picture.
+    """
+    height, width = picture.shape[:2]
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    turn = np.array([[cos, -sin], [sin, cos]])
+    size = np.ceil(np.abs(turn).T @ [width, height])
+    shift = np.array([width, height]) / 2 - turn @ size / 2
+    matrix = np.hstack([turn, shift[:, None]])
+    upright = cv2.warpAffine(
+        picture, matrix, size.astype(int).tolist(), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderValue=(255, 255, 255),
+    )  # fmt: skip
+    return np.asarray(upright, np.uint8), matrix
 
 
 def _between(picture: NDArray[np.int16]) -> list[tuple[int, int, int, int, float]]:

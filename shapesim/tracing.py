@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shapesim.embedders import CopyEmbedder, lite0
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, GalleryError
-from shapesim.framing import frames
+from shapesim.framing import Matrix23, frames, skew, turned_back
 from shapesim.gallery import Gallery
 from shapesim.images import framed, load_image
 from shapesim.meshes import load_mesh
@@ -129,18 +129,46 @@ class _Region:
     Args:
         picture: that was found.
         box: the part.
+        matrix: where the picture's points lie in what was found, if it was turned first.
     """
 
-    def __init__(self, picture: Image, box: Box) -> None:
-        self.box = box
+    def __init__(self, picture: Image, box: Box, matrix: Matrix23 | None = None) -> None:
+        self._box, self._matrix = box, matrix
         x, y, width, height = box
         self.picture = picture[y : y + height, x : x + width]
+
+    def placed(self, box: Box, is_mirrored: bool) -> Box:
+        """A box in the part, or in its mirror image, as a box in what was found."""
+        x, y, width, height = box
+        if is_mirrored:
+            x = self._box[2] - x - width
+        x, y = x + self._box[0], y + self._box[1]
+        if self._matrix is None:
+            return x, y, width, height
+        corners = np.array([[x, y], [x + width, y], [x, y + height], [x + width, y + height]])
+        moved = corners @ self._matrix[:, :2].T + self._matrix[:, 2]
+        low = np.maximum(np.floor(moved.min(axis=0)), 0).astype(int).tolist()
+        high = np.ceil(moved.max(axis=0)).astype(int).tolist()
+        return low[0], low[1], max(high[0] - low[0], 1), max(high[1] - low[1], 1)
 
     @cached_property
     def features(self) -> tuple[Features, Features]:
         """Of the part, and of its mirror image."""
         straight = features(self.picture, FOUND)
         return straight, straight.mirrored()
+
+
+def _regions(picture: Image) -> list[_Region]:
+    """The pictures within a picture, also if it stands askew."""
+    seen: list[tuple[Image, Matrix23 | None]] = [(picture, None)]
+    if angle := skew(picture):
+        seen.append(turned_back(picture, angle))
+    return [
+        _Region(one, box, matrix)
+        for one, matrix in seen
+        for box in frames(one, _FRAMES)
+        if min(box[2:]) >= _LEAST_FRAME
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +251,7 @@ class Tracer:
     def gather(self, picture: Image) -> list[Evidence]:
         """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file."""
         whole = _Region(picture, (0, 0, picture.shape[1], picture.shape[0]))
-        within = [
-            _Region(picture, box)
-            for box in frames(picture, _FRAMES)
-            if min(box[2:]) >= _LEAST_FRAME
-        ]
+        within = _regions(picture)
         parts = [*(framed(region.picture, lite0.SIZE) for region in within), *parts_of(picture)]
         vectors = self._embedder.embed_pictures(np.stack(parts))
         nearness = _nearest(self._vectors, vectors)
@@ -262,10 +286,7 @@ class Tracer:
             found, original = region.features[sighting.is_mirrored], self._features(sighting.row)
             seen = compare(found, original, sighting.place)
             if seen:
-                x, y, width, height = seen.box
-                if sighting.is_mirrored:
-                    x = region.box[2] - x - width
-                seen = replace(seen, box=(region.box[0] + x, region.box[1] + y, width, height))
+                seen = replace(seen, box=region.placed(seen.box, sighting.is_mirrored))
             return Evidence(sighting.row, sighting.similarity, seen)
 
         # OpenCV works outside of Python's lock.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from shapesim.framing import frames
+from shapesim.framing import frames, skew, turned_back
 
 
 def test_a_pasted_picture_is_framed() -> None:
@@ -23,6 +24,22 @@ def test_two_opposite_edges_are_enough() -> None:
     page[140:260, 240:340] = (200, 60, 30)
     found = [np.array([x, y, x + w, y + h]) for x, y, w, h in frames(page, 5)]
     assert min(np.abs(box - [180, 100, 400, 300]).max() for box in found) <= 8
+
+
+@pytest.mark.parametrize("angle", [-25.0, -8.0, 12.0, 30.0])
+def test_a_page_that_stands_askew_is_turned_back(angle: float) -> None:
+    """Its skew is told to a degree, and its points are where the transform says."""
+    page = np.full((480, 640, 3), 255, np.uint8)
+    page[60:70, 40:600] = page[200:420, 60:200] = page[200:420, 380:520] = 30
+    askew, there = turned_back(page, -angle)
+    assert abs(skew(askew) - angle) < 1
+    upright, back = turned_back(askew, skew(askew))
+    corner = np.array([380.0, 200.0])
+    placed = np.linalg.inv(there[:, :2]) @ (corner - there[:, 2])  # in the page that stands askew
+    x, y = np.linalg.inv(back[:, :2]) @ (placed - back[:, 2])
+    around = upright[round(y) - 12 : round(y) + 13, round(x) - 12 : round(x) + 13]
+    assert around[-4, -4, 0] < 60 and around[3, 3, 0] > 200
+    assert skew(page) == 0.0
 
 
 def test_nothing_is_framed_in_plain_pictures() -> None:

@@ -65,6 +65,22 @@ def test_an_original_is_found_whatever_was_done_to_it(home: Path) -> None:
         assert tracer.trace(home / "changed.png").matches[0].path == pictures[0]
 
 
+def test_an_original_is_found_in_a_page_that_stands_askew(home: Path) -> None:
+    """Its place is the box around where it is in the found picture."""
+    path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
+    page = Image.new("RGB", (900, 600), (40, 60, 80))
+    page.paste((200, 200, 210), (60, 100, 300, 500))
+    page.paste(Image.open(path).convert("RGB").resize((320, 320)), (440, 140))
+    page.rotate(-15, Image.Resampling.BICUBIC, fillcolor="white").save(home / "page.png")
+    with Gallery(home / ".shapesim") as gallery:
+        trace = Tracer(gallery, CopyEmbedder()).trace(home / "page.png")
+    assert trace.matches[0].path == path
+    turn = np.array([[np.cos(a := np.radians(15)), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    corners = (np.array([[440, 140], [760, 140], [440, 460], [760, 460]]) - [450, 300]) @ turn.T
+    low, high = corners.min(axis=0) + [450, 300], corners.max(axis=0) + [450, 300]
+    np.testing.assert_allclose(trace.matches[0].box, [*low, *(high - low)], atol=16)
+
+
 def test_the_place_of_the_original_is_told(home: Path) -> None:
     """In the found picture's own pixels, also mirrored."""
     path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
