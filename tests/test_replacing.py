@@ -9,6 +9,7 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,7 +251,7 @@ def test_a_simplified_copy_is_told_from_a_like_shape(
     x, y, _ = body.vertices.T
     body.vertices *= (1 + 0.2 * np.sin(3 * x) * np.cos(2 * y))[:, None] * [1.0, 1.4, 1.0]
     handle = trimesh.creation.torus(0.5, 0.12).apply_translation((1.1, 0, 0))
-    mug = trimesh.util.concatenate([body, handle])
+    mug: Any = trimesh.util.concatenate([body, handle])
     save(tmp_path / "kit" / "mug.glb", mug)
     save(tmp_path / "kit" / "bowl.glb", body)
     save(tmp_path / "bought" / "cup.glb", mug.simplify_quadric_decimation(0.5))
