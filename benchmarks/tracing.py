@@ -291,10 +291,13 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
         seconds = time.perf_counter() - began
         tracer = Tracer(gallery, embedder)
         peers = make_peers(inside, options.epochs)
-        rows = [
+        answers = [
             _asked(count, inside, outside, tracer, peers, ways, rng, options.queries)
             for count in (1, 3)
         ]
+        rows = [row for row, _, _ in answers]
+        sure, right = (np.concatenate(parts) for parts in list(zip(*answers, strict=True))[1:])
+        print(f"calibration error over both: {calibration_error(sure, right):.3f}")
     if options.enlarged:
         began = time.perf_counter()
         enlarge(folder / "gallery", embedder, options.enlarged, rng)
@@ -303,7 +306,7 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
             began = time.perf_counter()
             tracer = Tracer(gallery, embedder)
             print(f"opened in {time.perf_counter() - began:.1f} s")
-            row = _asked(1, inside, outside, tracer, peers[:0], ways, rng, options.queries // 4)
+            row, *_ = _asked(1, inside, outside, tracer, peers[:0], ways, rng, options.queries // 4)
             rows.append([f"{row[0]}, among {options.enlarged}", *[""] * len(peers), *row[1:]])
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GB at most")
     print_table(
@@ -360,8 +363,8 @@ def _asked(
     ways: dict[str, Callable[[Picture], Picture]],
     rng: np.random.Generator,
     queries: int,
-) -> list[str]:
-    """A row of the table: so many manipulations at a time."""
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
+    """So many manipulations at a time: a row of the table, how sure our answers are, and right."""
     sure: list[list[float]] = []
     right: list[list[bool]] = []
     are_known: list[bool] = []
@@ -399,7 +402,7 @@ def _asked(
     of, are = np.array(sure).T, np.array(right).T
     print("confidence: scale {:.2f}, shift {:.2f} would fit".format(*sharpness(of[-1], are[-1])))
     found = are[:, are_known].mean(axis=1)
-    return [
+    row = [
         str(count),
         *(
             f"{share:.3f} / {micro_precision(one, hits, asked):.3f}"
@@ -409,6 +412,7 @@ def _asked(
         f"{calibration_error(of[-1], are[-1]):.3f}",
         f"{np.median(milliseconds):.0f}",
     ]
+    return row, of[-1], are[-1]
 
 
 if __name__ == "__main__":
