@@ -54,7 +54,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.invariance $(STORE) $(if $(TWINS),--twins $(TWINS))
 	$(BIN)/python -m benchmarks.cross_artist $(STORE) $(LABELS) --look lite0.no-store
 	$(BIN)/python -m benchmarks.fitting $(STORE)
-	$(BIN)/python -m benchmarks.duplicates $(STORE) --copies 200
+	$(BIN)/python -m benchmarks.duplicates $(STORE) --copies 400 --seed 1
 	$(BIN)/python -m benchmarks.graph $(STORE)
 	$(BIN)/python -m benchmarks.picture_search $(STORE) --weights lite0.no-store
 	$(BIN)/python -m benchmarks.mesh_tags $(STORE) $(LABELS)

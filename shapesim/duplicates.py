@@ -29,6 +29,7 @@ Tier = Literal["exact", "variants", "transformed", "remeshed"]
 TIERS: tuple[Tier, ...] = ("exact", "variants", "transformed", "remeshed")
 
 _SAME = 2e-3  # of moments: one geometry, however it is cut into triangles
+_EXACTLY = 5e-4  # of moments, if there are as many triangles: copies are a hundred times nearer
 _NEAR = 0.3  # of moments: simplified, perhaps
 _ALIKE = 0.8  # cosine of what may be a simplified copy
 _NEIGHBOURS = 6  # geometries that each is compared with
@@ -167,8 +168,12 @@ def _equal_moments(described: Mapping[int, _Described]) -> list[tuple[int, int]]
     rows = np.array(sorted(described))
     if len(rows) < 2:
         return []
-    tree = KDTree(np.stack([described[row].moments for row in rows.tolist()]))
-    found = tree.query_pairs(_SAME, p=np.inf, output_type="ndarray").reshape(-1, 2)
+    values = np.stack([described[row].moments for row in rows.tolist()])
+    counts = np.array([len(described[row].areas) for row in rows.tolist()])
+    found = KDTree(values).query_pairs(_SAME, p=np.inf, output_type="ndarray").reshape(-1, 2)
+    first, second = found.T
+    gaps = np.abs(values[first] - values[second]).max(axis=1)
+    found = found[(gaps <= _EXACTLY) | (counts[first] != counts[second])]
     return [(int(a), int(b)) for a, b in np.sort(rows[found], axis=1)]
 
 
