@@ -29,6 +29,7 @@ from shapesim.reading import read_assets
 from shapesim.types import Embeddings
 from voxel_models import create_model
 from voxel_models.data import draw_view, unpack
+from voxel_models.inference import half_precision
 
 K = 10
 
@@ -49,7 +50,7 @@ def varied_embeddings(store: Path, weights: str, count: int) -> Embeddings:
             plain = unpack(original, embedder.resolution)
             varied = draw_view(original[None], embedder.resolution, rng, 1.0)
             grids.append(plain if row < len(packed) else varied)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), half_precision(torch.device("cpu")):
             rows.append(model(torch.from_numpy(np.stack(grids)).float()).float().numpy())
     stacked = np.concatenate(rows)
     stacked /= np.linalg.norm(stacked, axis=1, keepdims=True)

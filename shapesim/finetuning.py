@@ -58,12 +58,12 @@ class Shown:
 
     def add(self, path: Path, views: NDArray[np.uint8]) -> None:
         """(P, 224, 224, 3) pictures of one item."""
-        import torch
+        from shapesim.embedders.lite0_torch import half
 
         rows = self._rows.setdefault(path, [])
         for view in views[:: -(-len(views) // _VIEWS)]:
             variants = [augment(view, self._rng, lite0.SIZE) for _ in range(_VARIANTS)]
-            with torch.autocast("cpu", torch.bfloat16):
+            with half():
                 seen = self._net.planes(np.stack([view, *variants]))
             self._file.write(seen.float().numpy().astype(np.float16).tobytes())
             rows.append(self._count)
@@ -117,7 +117,7 @@ def fine_tune(
     import torch
     import torch.nn.functional as F
 
-    from shapesim.embedders.lite0_torch import Trunk
+    from shapesim.embedders.lite0_torch import Trunk, half
 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -142,7 +142,7 @@ def fine_tune(
     for _ in range(steps):
         chosen = rng.permutation(len(rows))[:_BATCH]
         planes = shown.planes(rows[chosen], rng.integers(1, 1 + _VARIANTS, len(chosen)))
-        with torch.autocast("cpu", torch.bfloat16):
+        with half():
             features = net(planes)
         roots = features / (features.abs() + 1e-6).sqrt()  # as the head takes them
         scores = (roots - mean) / deviation @ weights + bias

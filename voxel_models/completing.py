@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from voxel_models.data import GridData, Variation, draw_view, read_grids, sampling_weights
 from voxel_models.data import surface_from_one_side as seen
 from voxel_models.frames import PART, frame_of, reframed
+from voxel_models.inference import half_precision
 from voxel_models.loop import optimise
 from voxel_models.registry import WeightsError, create_model, pick_device
 from voxel_models.train import save_weights
@@ -102,7 +103,7 @@ def loss_of(model: nn.Module, pair: Pair) -> tuple[Tensor, Tensor]:
     """Cross-entropy of cells, and how far wholes fail to overlap, which thin parts count for."""
     device = next(model.parameters()).device
     parts, wholes = (torch.from_numpy(side).to(device).float() for side in pair)
-    with torch.autocast(device.type, torch.bfloat16):
+    with half_precision(device):
         odds = model(parts)
     odds = odds.float()
     entropy = F.binary_cross_entropy_with_logits(odds, wholes)

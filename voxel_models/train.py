@@ -27,6 +27,7 @@ from voxel_models.data import (
     sampling_weights,
     seen_from_one_side,
 )
+from voxel_models.inference import half_precision
 from voxel_models.loop import optimise
 from voxel_models.losses import TERMS, losses
 from voxel_models.registry import WeightsError, create_model, pick_device
@@ -99,7 +100,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
 
     def loss_of(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         grids, rows = batch
-        with torch.autocast(device.type, torch.bfloat16, enabled=data.resolution >= _HALF_FROM):
+        with half_precision(device, data.resolution >= _HALF_FROM):
             embeddings = model(torch.from_numpy(grids).to(device).float())
         labels = torch.from_numpy(data.labels[rows]).to(device)
         vectors = None if teacher is None else teacher[rows].to(device)

@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from shapesim.embedders import lite0
+from voxel_models.inference import half_precision
 
 FROZEN = 5
 """Blocks, the first ones, up to the first that gives features."""
 
 _LEAST = 1e-6  # variance, below which its root is too steep
+
+
+def half() -> torch.autocast:
+    """A context in which the processor computes in bfloat16 if it can."""
+    return half_precision(torch.device("cpu"))
 
 
 class Trunk(nn.Module):
