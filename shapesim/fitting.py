@@ -40,9 +40,9 @@ _NEAR = 0.01  # of the size: what is that far apart counts half
 _SQUARE = 0.95  # how much it is worth to stand along the axes
 _MIRRORED, _LAID = 1.25, 2.0  # how much worse the usual has to be
 _CORNERS = 400  # of the surface that has fewer
-_LADDER = (0.02, 0.01, 0.005, 0.0025, 0.001)  # of the size: how far corners are looked for
+_LADDER = (0.02, 0.008, 0.003, 0.001)  # of the size: how far corners are looked for
 _SAME = 1e-3  # of the size: corners that are nearer are one
-_KEPT, _SURELY = 0.2, 0.5  # of the corners, in a copy: enough, and enough to look no further
+_KEPT, _SURELY = 0.2, 0.25  # of the corners, in a copy: enough, and enough to look no further
 _LEAST_KEPT = 4  # corners
 _SPINS = 24  # yaws in which corners of round shapes are compared
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
@@ -93,7 +93,7 @@ class Surface:
     def nearest(
         self, points: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The nearest of the surface's points, (N, 3), and its unit normals (N, 3) there."""
+        """The nearest of the surface's points to (..., 3), and its unit normals (..., 3) there."""
         _, rows = self._tree.query(points)
         return self.points[rows], self.normals[rows]
 
@@ -183,7 +183,8 @@ def separations(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[n
         asset: is moved.
         transform: (4, 4) from the asset's coordinates to the query's.
     """
-    return _pairs(query, asset, transform, _POINTS).distances
+    distances: NDArray[np.float64] = _pairs(query, asset, transform[None], _POINTS).distances[0]
+    return distances
 
 
 def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Matrix4, float]:
@@ -210,7 +211,7 @@ def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Ma
 
 
 def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return points.min(axis=0), points.max(axis=0)
+    return points.min(axis=-2), points.max(axis=-2)
 
 
 def _sampled(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -259,40 +260,35 @@ def _moved(mesh: Mesh, transform: Matrix4) -> Mesh:
 def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple[Matrix4, float]:
     """The transform, and how far apart the surfaces and the boxes are then."""
     starts = _starts(query, asset, whole)
+    refined, apart = _refined(query, asset, starts, _FEW, _STEPS[0], part=whole is not None)
+    near = refined[apart.argmin()]
     if whole is not None:
-        placed = [_refined(query, asset, start, _FEW, _STEPS[0], part=True) for start in starts]
-        near = min(placed, key=lambda found: found[1])[0]
-        return _refined(query, asset, near, _SOME, _STEPS[1], part=True)
-    refined = [_refined(query, asset, start, _FEW, _STEPS[0]) for start in starts]
-    near = min(refined, key=lambda found: found[1])[0]
+        (near,), (cost,) = _refined(query, asset, near[None], _SOME, _STEPS[1], part=True)
+        return near, float(cost)
     copied, kept = _cornered(query, asset, near)
     if kept >= _SURELY:
-        return copied, _cost(query, asset, copied)
-    near = _refined(query, asset, near, _SOME, _STEPS[1])[0]
+        return copied, float(_costs(query, asset, copied[None])[0])
+    (near,), _ = _refined(query, asset, near[None], _SOME, _STEPS[1])
     # Who replaces an asset wants the same box, and a simplified copy keeps some of its sides.
     boxed = _boxed(query, asset, near)
     # Simplifying moves surfaces, but leaves some corners where they were.
     cornered = [_cornered(query, asset, start) for start in (near, *boxed)]
     copies = [transform for transform, kept in cornered if kept >= _KEPT]
     if copies:
-        costs = [_cost(query, asset, transform) for transform in copies]
-        return copies[int(np.argmin(costs))], min(costs)
-    boxed = [_refined(query, asset, start, _FEW, _STEPS[0], rescaled=False)[0] for start in boxed]
+        costs = _costs(query, asset, np.stack(copies))
+        return copies[costs.argmin()], float(costs.min())
+    if len(boxed):
+        boxed, _ = _refined(query, asset, boxed, _FEW, _STEPS[0], rescaled=False)
     # What artists make stands along the axes, and so it should beside other things.
-    squared = min(
-        (_in_box(query, asset, quarter * np.pi / 2, False) for quarter in range(4)),
-        key=lambda found: _pairs(query, asset, found, _FEW).apart,
-    )
-    found = [near, *boxed, squared]
-    costs = [_cost(query, asset, transform) for transform in found]
+    square = np.stack([_in_box(query, asset, turn * np.pi / 2, False) for turn in range(4)])
+    squared = square[_pairs(query, asset, square, _FEW).apart.argmin()]
+    found = np.stack([near, *boxed, squared])
+    costs = _costs(query, asset, found)
     costs[-1] *= _SQUARE
-    best = int(np.argmin(costs))
-    transform, apart = found[best], costs[best]
-    if apart > _EQUAL:  # other shapes stand on the same ground
-        base = asset.low[1] * transform[1, 1] + transform[1, 3]
-        transform = transform.copy()
-        transform[1, 3] += query.low[1] - base
-    return transform, apart
+    transform, cost = found[costs.argmin()], float(costs.min())
+    if cost > _EQUAL:  # other shapes stand on the same ground
+        transform[1, 3] += query.low[1] - (asset.low[1] * transform[1, 1] + transform[1, 3])
+    return transform, cost
 
 
 def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, float]:
@@ -332,19 +328,16 @@ def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, 
     return transform, share(paired()[1], _SAME)
 
 
-def _cost(query: Surface, asset: Surface, transform: Matrix4) -> float:
-    return _pairs(query, asset, transform, _SOME).apart + _box_gap(query, asset, transform)
+def _costs(query: Surface, asset: Surface, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T,) how far apart the surfaces are, and the sides of the boxes as shares of the size."""
+    low, high = _bounds(_placed(asset.mesh.corners, transforms))
+    gaps = np.abs(np.concatenate([low - query.low, high - query.high], axis=-1)) / query.size
+    costs: NDArray[np.float64] = gaps.clip(max=_FAR).mean(axis=-1)
+    return costs + _pairs(query, asset, transforms, _SOME).apart
 
 
-def _box_gap(query: Surface, asset: Surface, transform: Matrix4) -> float:
-    """How far apart the sides of the boxes are, as share of the query's size."""
-    low, high = _bounds(asset.mesh.corners @ transform[:3, :3].T + transform[:3, 3])
-    gaps = np.abs(np.concatenate([low - query.low, high - query.high])) / query.size
-    return float(gaps.clip(max=_FAR).mean())
-
-
-def _boxed(query: Surface, asset: Surface, transform: Matrix4) -> list[Matrix4]:
-    """Rescaled so that one side of the boxes agrees, on the same ground, over the same middle."""
+def _boxed(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[np.float64]:
+    """(B, 4, 4), rescaled so that one side of the boxes agrees, on the same ground and middle."""
     low, high = _bounds(asset.mesh.corners @ transform[:3, :3].T + transform[:3, 3])
     ratios = (query.high - query.low) / np.maximum(high - low, 1e-9 * query.size)
     middle, target = (low + high) / 2, (query.low + query.high) / 2
@@ -355,11 +348,11 @@ def _boxed(query: Surface, asset: Surface, transform: Matrix4) -> list[Matrix4]:
         rescaled[:3, :3] *= ratio
         rescaled[:3, 3] = target - ratio * middle
         found.append(rescaled @ transform)
-    return found
+    return np.array(found).reshape(-1, 4, 4)
 
 
-def _starts(query: Surface, asset: Surface, whole: Surface | None) -> list[Matrix4]:
-    """Of all yaws, in two ways to place the asset, and more for a part, the best that differ."""
+def _starts(query: Surface, asset: Surface, whole: Surface | None) -> NDArray[np.float64]:
+    """(T, 4, 4) the best that differ of all yaws, placed in two ways, and more for a part."""
     target = whole or query
     yaws = np.arange(_YAWS) * 2 * np.pi / _YAWS
     cos, sin, none = np.cos(yaws), np.sin(yaws), np.zeros(_YAWS)
@@ -395,7 +388,8 @@ def _starts(query: Surface, asset: Surface, whole: Surface | None) -> list[Matri
             chosen.append(row)
         if len(chosen) == _STARTS:
             break
-    return list(matrices[chosen])
+    started: NDArray[np.float64] = matrices[chosen]
+    return started
 
 
 def _beside(query: Surface, asset: Surface, turns: NDArray[np.float64]) -> list[Matrix4]:
@@ -428,16 +422,16 @@ def _beside(query: Surface, asset: Surface, turns: NDArray[np.float64]) -> list[
 class _Pairs:
     """Points of the asset and of the query, each with the point of the other that is nearest.
 
-    In the query's frame, with its size as unit.
+    In the query's frame, with its size as unit, for each of T transforms.
 
     Attributes:
-        points: (N, 3) of the asset.
-        gaps: (N, 3) how far they are from the query's.
-        normals: (N, 3) of the planes to which that is measured.
-        off: (N,) distance to those planes.
-        beside: (N,) distance within them.
-        distances: (N,) to the surface, as far as points can tell.
-        apart: how much of the surfaces is apart, and how far: from 0 to 1.
+        points: (T, N, 3) of the asset.
+        gaps: (T, N, 3) how far they are from the query's.
+        normals: (T, N, 3) of the planes to which that is measured.
+        off: (T, N) distance to those planes.
+        beside: (T, N) distance within them.
+        distances: (T, N) to the surface, as far as points can tell.
+        apart: (T,) how much of the surfaces is apart, and how far: from 0 to 1.
     """
 
     points: NDArray[np.float64]
@@ -446,65 +440,90 @@ class _Pairs:
     off: NDArray[np.float64]
     beside: NDArray[np.float64]
     distances: NDArray[np.float64]
-    apart: float
+    apart: NDArray[np.float64]
 
 
 def _pairs(
-    query: Surface, asset: Surface, transform: Matrix4, count: int, part: bool = False
+    query: Surface,
+    asset: Surface,
+    transforms: NDArray[np.float64],
+    count: int,
+    part: bool = False,
 ) -> _Pairs:
     """Of a part of something, only its own points count."""
     every = slice(None, None, _POINTS // count)
-    others, back = query.points[every], np.linalg.inv(transform)
-    moved = asset.points[every][: 0 if part else None] @ transform[:3, :3].T + transform[:3, 3]
+    others = np.broadcast_to(query.points[every], (len(transforms), count, 3))
+    moved = _placed(asset.points[every][: 0 if part else None], transforms)
     nearest, normals = query.nearest(moved)
-    counterparts, facing = asset.nearest(others @ back[:3, :3].T + back[:3, 3])
-    counterparts = counterparts @ transform[:3, :3].T + transform[:3, 3]
-    facing = facing @ transform[:3, :3].T
-    facing /= np.linalg.norm(facing, axis=1, keepdims=True) + 1e-12
-    points = (np.concatenate([moved, counterparts]) - query.axis) / query.size
-    gaps = points - (np.concatenate([nearest, others]) - query.axis) / query.size
-    planes = np.concatenate([normals, facing])
-    off = np.abs(np.einsum("nc,nc->n", planes, gaps))
+    back = np.linalg.inv(transforms).astype(np.float64, copy=False)
+    counterparts, facing = asset.nearest(_placed(query.points[every], back))
+    counterparts = _placed(counterparts, transforms)
+    facing = facing @ transforms[:, :3, :3].swapaxes(1, 2)
+    facing /= np.linalg.norm(facing, axis=2, keepdims=True) + 1e-12
+    points = (np.concatenate([moved, counterparts], axis=1) - query.axis) / query.size
+    gaps = points - (np.concatenate([nearest, others], axis=1) - query.axis) / query.size
+    planes = np.concatenate([normals, facing], axis=1)
+    toward = (planes * gaps).sum(axis=2)
+    off = np.abs(toward)
     # Within its plane, the nearest of the points is not the nearest of the surface.
-    beside = np.linalg.norm(gaps - np.einsum("nc,nc,nd->nd", planes, gaps, planes), axis=1)
-    spacing = asset.spacing * np.cbrt(abs(np.linalg.det(transform[:3, :3])))
-    spacing = (spacing if part else query.spacing) / query.size
+    beside = np.linalg.norm(gaps - toward[:, :, None] * planes, axis=2)
+    scales = np.cbrt(np.abs(np.linalg.det(transforms[:, :3, :3])))[:, None]
+    spacing = (asset.spacing * scales if part else query.spacing) / query.size
     distances = np.hypot(off, np.maximum(beside - 1.5 * spacing, 0))
-    apart = float((distances / (distances + _NEAR)).mean())
+    apart = (distances / (distances + _NEAR)).mean(axis=1)
     return _Pairs(points, gaps, planes, off, beside, distances, apart)
+
+
+def _placed(points: NDArray[np.float64], transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, N, 3) where T transforms (T, 4, 4) put (N, 3) points, or each its own (T, N, 3)."""
+    turned: NDArray[np.float64] = points @ transforms[:, :3, :3].swapaxes(1, 2)
+    return turned + transforms[:, None, :3, 3]
 
 
 def _refined(
     query: Surface,
     asset: Surface,
-    start: Matrix4,
+    starts: NDArray[np.float64],
     count: int,
     steps: int,
     rescaled: bool = True,
     part: bool = False,
-) -> tuple[Matrix4, float]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Iterates nearest points, both ways, to the planes in which they lie (Chen and Medioni 1992).
 
-    Of the transform, only yaw, scale (if it may be rescaled) and shift change. Of a part of
-    something, only its own points count.
+    Of the transforms (T, 4, 4), only yaw, scale (if it may be rescaled) and shift change. Of a part
+    of something, only its own points count.
+
+    Returns:
+        For each start the best transform, and how far apart the surfaces are then.
     """
-    transform = start
-    first = np.cbrt(np.abs(np.linalg.det(start[:3, :3])))
-    best, least = start, np.inf
+    best, least = starts.copy(), np.full(len(starts), np.inf)
+    first = np.cbrt(np.abs(np.linalg.det(starts[:, :3, :3])))
+    moving, transforms = np.arange(len(starts)), starts
     for step in range(steps + 1):
-        pairs = _pairs(query, asset, transform, count, part)
-        if pairs.apart < least:
-            best, least = transform, pairs.apart
+        pairs = _pairs(query, asset, transforms, count, part)
+        better = pairs.apart < least[moving]
+        best[moving[better]] = transforms[better]
+        least[moving[better]] = pairs.apart[better]
         if step == steps:
             break
         # Geman and McClure's weights: what has no counterpart does not pull.
         weights = _trust(pairs.beside, 3.0, 0.01) * _trust(pairs.off, 1.5, 0.002)
-        yaw, grown, shift = _step(pairs.points, pairs.gaps, pairs.normals, weights, rescaled)
-        if max(abs(yaw), abs(grown - 1), float(np.abs(shift).max())) < _STILL:
+        found = _step(pairs.points, pairs.gaps, pairs.normals, weights, rescaled)
+        still = np.abs(found).max(axis=1) < _STILL
+        moving, transforms, found = moving[~still], transforms[~still], found[~still]
+        if not len(moving):
             break
-        scale = np.cbrt(np.abs(np.linalg.det(transform[:3, :3]))) * grown / first
-        grown = 1.0 if not rescaled else grown * np.clip(scale, 1 / _RESCALED, _RESCALED) / scale
-        transform = _stepped(query, transform, yaw, grown, shift)
+        grown = np.exp(found[:, 1])
+        scales = np.cbrt(np.abs(np.linalg.det(transforms[:, :3, :3]))) * grown / first[moving]
+        if rescaled:
+            grown *= scales.clip(1 / _RESCALED, _RESCALED) / scales
+        transforms = np.stack(
+            [
+                _stepped(query, *one)
+                for one in zip(transforms, found[:, 0], grown, found[:, 2:], strict=True)
+            ]
+        )
     return best, least
 
 
@@ -519,17 +538,17 @@ def _stepped(
 
 
 def _columns(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 3, 5) how (N, 3) points move with yaw, with scale, and with the shift."""
-    columns = np.zeros((len(points), 3, 5))
-    columns[:, 0, 0], columns[:, 2, 0] = points[:, 2], -points[:, 0]  # up × point
-    columns[:, :, 1] = points
-    columns[:, :, 2:] = np.eye(3)
+    """(..., 3, 5) how (..., 3) points move with yaw, with scale, and with the shift."""
+    columns = np.zeros((*points.shape, 5))
+    columns[..., 0, 0], columns[..., 2, 0] = points[..., 2], -points[..., 0]  # up × point
+    columns[..., 1] = points
+    columns[..., 2:] = np.eye(3)
     return columns
 
 
 def _trust(distances: NDArray[np.float64], medians: float, least: float) -> NDArray[np.float64]:
-    """(N,) weights that fall from 1 to 0, to a quarter at that many medians."""
-    reach = max(medians * float(np.median(distances)), least)
+    """(T, N) weights that fall from 1 to 0, to a quarter at that many medians of (T, N)."""
+    reach = np.maximum(medians * np.median(distances, axis=1, keepdims=True), least)
     trust: NDArray[np.float64] = (1 / (1 + (distances / reach) ** 2)) ** 2
     return trust
 
@@ -540,29 +559,33 @@ def _step(
     normals: NDArray[np.float64],
     weights: NDArray[np.float64],
     rescaled: bool,
-) -> tuple[float, float, NDArray[np.float64]]:
-    """Yaw, factor and shift (3,) that bring points nearer to planes, and a little to points."""
+) -> NDArray[np.float64]:
+    """(T, 5) yaw, logarithm of a factor, and shift (3) that bring points (T, N, 3) nearer.
+
+    To planes, and a little to points.
+    """
     slide = 0.03  # so that what planes leave open is held
     columns = _columns(points)
-    columns[:, :, 1] *= rescaled
-    along = np.einsum("nc,ncp->np", normals, columns)
-    to_planes = np.einsum("nc,nc->n", normals, gaps)
-    rows = np.concatenate([along, slide * columns.reshape(-1, 5)])
-    wrong = np.concatenate([to_planes, slide * gaps.ravel()])
-    pull = np.concatenate([weights, np.repeat(weights, 3)])
-    normal = (rows * pull[:, None]).T @ rows
-    found = np.linalg.solve(normal + 1e-6 * np.eye(5), -(rows * pull[:, None]).T @ wrong)
-    return float(found[0]), float(np.exp(found[1])), found[2:]
+    columns[..., 1] *= rescaled
+    along = (normals[:, :, None] @ columns)[:, :, 0]
+    to_planes = (normals * gaps).sum(axis=2)
+    each = len(points), -1
+    rows = np.concatenate([along, slide * columns.reshape(*each, 5)], axis=1)
+    wrong = np.concatenate([to_planes, slide * gaps.reshape(each)], axis=1)
+    pulled = rows * np.concatenate([weights, np.repeat(weights, 3, axis=1)], axis=1)[:, :, None]
+    pulled = pulled.swapaxes(1, 2)
+    found = np.linalg.solve(pulled @ rows + 1e-6 * np.eye(5), -pulled @ wrong[:, :, None])
+    steps: NDArray[np.float64] = found[:, :, 0]
+    return steps
 
 
 def _stretched(query: Surface, asset: Surface, transform: Matrix4) -> Matrix4:
     """Each of the asset's axes with a scale of its own, so that it fills the query's box."""
     yaw = float(np.arctan2(transform[0, 2], transform[0, 0]))
     yaws = (*(quarter * np.pi / 2 for quarter in range(4)), yaw)
-    return min(
-        (_in_box(query, asset, yaw, True) for yaw in yaws),
-        key=lambda found: _cost(query, asset, found),
-    )
+    found = np.stack([_in_box(query, asset, yaw, True) for yaw in yaws])
+    stretched: Matrix4 = found[_costs(query, asset, found).argmin()]
+    return stretched
 
 
 def _in_box(query: Surface, asset: Surface, yaw: float, stretch: bool) -> Matrix4:
