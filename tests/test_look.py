@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,30 @@ def test_eight_bits_keep_the_answers(
     found = look.as_queries(lite0.session(rounded).run(["features"], {"pictures": given})[0])
     assert (true * found).sum(axis=1).min() > 0.97
     assert (found * look.as_queries(look.features(given))).sum(axis=1).min() > 0.999
+
+
+def test_a_network_that_is_damaged_in_the_cache_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is written there once, mended if it was cut off, and done without if it cannot be."""
+    numbers = np.full((1, 32), 2, np.uint8)
+
+    def product() -> int:
+        session = lite0.cached_session("tiny", lite0.probe)
+        return int(session.run(None, {"numbers": numbers})[0][0, 0])
+
+    lite0.products_saturate()
+    monkeypatch.setattr(lite0, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    assert product() == 2 * 127 * 32
+    (kept,) = (tmp_path / "cache").iterdir()
+    whole = kept.read_bytes()
+    for damaged in (b"", whole[:-10], b"no graph"):
+        kept.write_bytes(damaged)
+        assert product() == 2 * 127 * 32
+        assert kept.read_bytes() == whole
+    monkeypatch.setattr(lite0, "user_cache_path", lambda *_, **__: kept)  # a file, no folder
+    with pytest.warns(UserWarning, match="cannot be kept"):
+        assert product() == 2 * 127 * 32
 
 
 def test_vectors_are_unit_and_do_not_depend_on_the_batch(look: LookEmbedder) -> None:

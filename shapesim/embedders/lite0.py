@@ -12,7 +12,9 @@ standard deviation over the picture of every stage, not of the last layer alone.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -387,7 +389,7 @@ def cached_session(name: str, make: Callable[[], bytes]) -> Any:
         make: the serialised graph.
     """
     kind = "-unsigned" if products_saturate() else ""
-    return session(_cached(f"{name}{kind}", make))
+    return _kept(f"{name}{kind}", make)
 
 
 @cache
@@ -399,12 +401,12 @@ def products_saturate() -> bool:
     right everywhere, but slower where the instruction is there.
     """
     ones = np.ones((1, _PROBED), np.uint8)
-    product = session(_cached("probe", _probe)).run(None, {"numbers": ones * 255})[0]
+    product = _kept("probe", probe).run(None, {"numbers": ones * 255})[0]
     return bool((product != _PROBED * 255 * 127).any())
 
 
-def _probe() -> bytes:
-    """The serialised graph: (1, N) uint8 to their (1, N) sums, multiplied by 127."""
+def probe() -> bytes:
+    """A small serialised graph: (1, 32) uint8 to their sum, multiplied by 127, 32 times."""
     from onnx import TensorProto, helper, numpy_helper
 
     weights = numpy_helper.from_array(np.full((_PROBED, _PROBED), 127, np.int8), "weights")
@@ -414,16 +416,23 @@ def _probe() -> bytes:
     return _model(helper.make_graph([node], "probe", [numbers], [product], [weights]))
 
 
-def _cached(name: str, make: Callable[[], bytes]) -> bytes:
+def _kept(name: str, make: Callable[[], bytes]) -> Any:
+    """A session of a graph in the user's cache; one that is damaged there is made anew."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
     path = user_cache_path("shapesim", appauthor=False) / f"{name}.onnx"
-    if path.is_file():
-        return path.read_bytes()
+    damaged = failures.InvalidProtobuf, failures.InvalidArgument, failures.InvalidGraph
+    with suppress(OSError, *damaged):
+        return session(path.read_bytes())
     content = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-    return content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:  # as good without, but the next start is as slow
+        warnings.warn(f"{path}: cannot be kept for the next start: {error}", stacklevel=3)
+    return session(content)
 
 
 def session(model: bytes) -> Any:
