@@ -24,7 +24,7 @@ demo: $(INSTALLED)
 	$(BIN)/shapesim tag sample_meshes/game/props/chair.fbx demo/chair.png
 
 test: $(INSTALLED) browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 # The tests open pages in Chromium or Chrome. What is there serves; on Debian it is installed.
 browser:
