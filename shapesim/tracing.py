@@ -36,8 +36,10 @@ from shapesim.verification import (
 )
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
-_STEPS = (8, 24, 48)  # originals that are looked for in the picture itself, the nearest first
-_JUDGED = 8  # of them that are compared in all respects
+_AXES = 64  # in which all originals are compared, to find those that may be near
+_MAYBE = 4096  # of them, that are compared in full
+_STEPS = (8, 24, 48, 96)  # that are looked for in the picture itself, the nearest first
+_JUDGED = 16  # of them that are compared in all respects
 _UNTURNED = 0.03  # by which a mirrored place has to be better
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.
 _PARTS = ((0.72, 2), (0.5, 3))
@@ -214,6 +216,10 @@ class Tracer:
                 f"{gallery.folder}: holds no originals; run 'shapesim index PICTURES',"
                 " or 'shapesim index STORE --by copy' to trace pictures of meshes"
             )
+        # Most of what vectors differ by lies along few axes: of two million, that finds the same.
+        some = self._vectors[:: max(1, len(self._vectors) // 20_000)]
+        self._axes = np.linalg.eigh(some.T @ some)[1][:, -_AXES:]
+        self._rough = self._vectors @ self._axes
         self._catalogue = gallery.catalogue
         self._known: dict[int, tuple[Path, bool, UpAxis | None]] = {}
         self._features = lru_cache(4096)(self._read)
@@ -254,9 +260,9 @@ class Tracer:
         within = _regions(picture)
         parts = [*(framed(region.picture, lite0.SIZE) for region in within), *parts_of(picture)]
         vectors = self._embedder.embed_pictures(np.stack(parts))
-        nearness = _nearest(self._vectors, vectors)
+        nearness = self._likeliest(vectors)
         ground = np.sort(_nearest(self._embedder.unrelated, vectors))[-_NEAREST:].mean()
-        rows = self._likeliest(nearness)
+        rows = list(nearness)
         nearest = (self._vectors[rows] @ vectors.T).argmax(axis=1).tolist()
         regions = {
             row: within[part] if part < len(within) else whole
@@ -265,7 +271,7 @@ class Tracer:
         self._known |= self._catalogue.places(self._ids[rows].tolist())
 
         def look(row: int, everywhere: bool) -> _Sighting:
-            sighting = _Sighting(row, float(nearness[row] - ground), regions[row])
+            sighting = _Sighting(row, nearness[row] - ground, regions[row])
             try:
                 original = self._features(row)
             except AssetError:  # gone since it was indexed: its vector still speaks for it
@@ -307,14 +313,16 @@ class Tracer:
         """(E,) probability of each to be the original."""
         return confidences(np.stack([one.measures for one in evidence]), self._embedder.calibration)
 
-    def _likeliest(self, nearness: NDArray[np.float32]) -> list[int]:
-        """The nearest row of each of the nearest files."""
-        count = min(len(nearness), 16 * _STEPS[-1])
-        near = np.argpartition(-nearness, count - 1)[:count]
-        near = near[np.argsort(-nearness[near], kind="stable")]
-        _, first = np.unique(self._ids[near], return_index=True)
-        chosen: list[int] = near[np.sort(first)[: _STEPS[-1]]].tolist()
-        return chosen
+    def _likeliest(self, vectors: Embeddings) -> dict[int, float]:
+        """The nearest row of each of the nearest files, nearest first, and how near it is."""
+        rough = _nearest(self._rough, vectors @ self._axes)
+        count = min(len(rough), _MAYBE)
+        rows = np.argpartition(-rough, count - 1)[:count]
+        nearness = _nearest(self._vectors[rows], vectors)
+        order = np.argsort(-nearness, kind="stable")
+        _, first = np.unique(self._ids[rows[order]], return_index=True)
+        chosen = order[np.sort(first)[: _STEPS[-1]]]
+        return dict(zip(rows[chosen].tolist(), nearness[chosen].tolist(), strict=True))
 
     def place(self, row: int) -> tuple[Path, int | None]:
         """The file of a row of the originals, and the number of a mesh's view."""
@@ -367,7 +375,7 @@ def _nearest(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
     nearest = np.empty(len(stored), np.float32)
     for start in range(0, len(stored), 65536):  # bounds memory
         rows = stored[start : start + 65536]
-        nearest[start : start + len(rows)] = (rows @ vectors.T).max(axis=1)
+        (vectors @ rows.T).max(axis=0, out=nearest[start : start + len(rows)])
     return nearest
 
 
