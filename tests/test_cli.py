@@ -167,3 +167,17 @@ def test_help_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     for command in ("index", "swap", "embed", "voxelize"):
         assert "Example" in shapesim(command, "--help").stdout
+
+
+def test_a_cache_that_cannot_be_written_costs_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The asset is tagged all the same, and each file that could not be kept is named."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    result = shapesim("tag", SAMPLES / "game" / "props" / "chair.fbx", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["tags"][0]["label"] == "chair"
+    told = [line for line in result.stderr.splitlines() if ".onnx" in line]
+    assert told
+    assert all(line.startswith("warning: ") and "cannot be kept" in line for line in told)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
+from shapesim import tracing
 from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder
 from shapesim.gallery import Gallery
@@ -63,6 +64,21 @@ def test_an_original_is_found_whatever_was_done_to_it(home: Path) -> None:
         pasted = paste(Image.open(pictures[0]).convert("RGB"), grounds[0], rng)
         pasted.save(home / "changed.png")
         assert tracer.trace(home / "changed.png").matches[0].path == pictures[0]
+
+
+def test_a_rough_comparison_first_finds_the_same(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Originals that are not among the roughly nearest are left out, the right one never is."""
+    pictures = originals(home)
+    with Gallery(home / ".shapesim") as gallery:
+        whole = Tracer(gallery, CopyEmbedder())
+        monkeypatch.setattr(tracing, "_MAYBE", 4)
+        for path in pictures[:6]:
+            found = Image.open(path).convert("L").convert("RGB").rotate(8, fillcolor="white")
+            evidence = whole.gather(np.asarray(found))
+            assert len(evidence) <= 4
+            assert path in [whole.place(one.row)[0] for one in evidence]
 
 
 def test_an_original_is_found_in_a_page_that_stands_askew(home: Path) -> None:

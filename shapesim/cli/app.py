@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import warnings
 
 import typer
 from rich.markup import escape
@@ -81,6 +82,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Format libraries log their own view of a damaged file; ours is the one line that counts.
     logging.disable(logging.CRITICAL)
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     if isinstance(sys.stdout, io.TextIOWrapper):  # a console that lacks a sign shows another
         sys.stdout.reconfigure(errors="replace")
     try:

@@ -440,6 +440,7 @@ def session(model: bytes) -> Any:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(3)
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
