@@ -11,7 +11,7 @@ asset has besides is what the part lacks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from shapesim.geometry import minimum_circle
+from shapesim.kernels import registration
+from shapesim.kernels.registration import Frame, Grid
 from shapesim.types import Fit, Matrix4, Mesh
 from shapesim.voxels import occupancy
 
@@ -33,13 +35,11 @@ _FIELD = 32  # cells of a distance field's side
 _FAR = 0.15  # of the size: farther is all the same
 _STEPS = (6, 8)  # of the refinement, of every start and of the best
 _IOU_CELLS = 32
-_STILL = 2e-4  # radians, factor less 1, and share of the size: a step that changes nothing
-_RESCALED = 1.5  # most that the refinement changes the scale by
+_STILL = 2e-5  # radians, factor less 1, and share of the size: a step that changes nothing
 _REBOXED = 1.1  # most that the scale changes for the sake of equal boxes
-_NEAR = 0.01  # of the size: what is that far apart counts half
 _SQUARE = 0.95  # how much it is worth to stand along the axes
 _MIRRORED, _LAID = 1.25, 2.0  # how much worse the usual has to be
-_CORNERS = 400  # of the surface that has fewer
+_CORNERS = 200  # of the surface that has fewer
 _LADDER = (0.02, 0.008, 0.003, 0.001)  # of the size: how far corners are looked for
 _SAME = 1e-3  # of the size: corners that are nearer are one
 _KEPT, _SURELY = 0.2, 0.25  # of the corners, in a copy: enough, and enough to look no further
@@ -71,10 +71,6 @@ class Surface:
         self.spread = float(np.sqrt(((self.points - self.middle) ** 2).sum(axis=1).mean()))
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        return cKDTree(self.points)
-
-    @cached_property
     def corners(self) -> NDArray[np.float64]:
         """(C, 3) where its triangles have corners, each place once."""
         places: NDArray[np.float64] = np.unique(self.mesh.corners, axis=0)
@@ -90,26 +86,48 @@ class Surface:
         nearest: NDArray[np.float64] = self.corners[rows]
         return nearest
 
-    def nearest(
-        self, points: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The nearest of the surface's points to (..., 3), and its unit normals (..., 3) there."""
-        _, rows = self._tree.query(points)
-        return self.points[rows], self.normals[rows]
+    @cached_property
+    def grid(self) -> Grid:
+        """The points, to find nearest ones among them."""
+        cells = np.ravel_multi_index(tuple(self._cells(self.points)), (_FIELD,) * 3)
+        order = np.argsort(cells, kind="stable")
+        return Grid(
+            points=self.points[order],
+            normals=self.normals[order],
+            firsts=np.append(0, np.bincount(cells, minlength=_FIELD**3).cumsum()),
+            owners=self._around[1],
+            low=self._low,
+            side=self._side,
+        )
 
     @cached_property
     def field(self) -> NDArray[np.float32]:
         """(F, F, F) distances to the surface as share of the size, at most ``_FAR``."""
-        cells = np.ones((_FIELD,) * 3, bool)
-        cells[tuple(self._cells(self.points))] = False
-        far = ndimage.distance_transform_edt(cells) * (1 + 2 * _FAR) / _FIELD
-        return np.minimum(far, _FAR).astype(np.float32)
+        return np.minimum(self._around[0] * self._side / self.size, _FAR).astype(np.float32)
+
+    @cached_property
+    def _around(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(F, F, F) how many cells it is to one that holds points, and which one that is."""
+        empty = np.ones((_FIELD,) * 3, bool)
+        empty[tuple(self._cells(self.points))] = False
+        far, owners = ndimage.distance_transform_edt(empty, return_indices=True)
+        return far, np.ravel_multi_index(tuple(owners), empty.shape)
+
+    @property
+    def _side(self) -> float:
+        """Of the field's cells."""
+        return self.size * (1 + 2 * _FAR) / _FIELD
+
+    @property
+    def _low(self) -> NDArray[np.float64]:
+        """Corner of the field."""
+        low: NDArray[np.float64] = self.axis + [0, self.height / 2, 0] - self._side * _FIELD / 2
+        return low
 
     def _cells(self, points: NDArray[np.float64]) -> NDArray[np.int64]:
         """(3, N) cells of the field; those out of it are at its border, far from the surface."""
-        middle = self.axis + [0, self.height / 2, 0]
-        inside = (points - middle) / (self.size * (1 + 2 * _FAR)) + 0.5
-        cells: NDArray[np.int64] = (inside * _FIELD).astype(np.int64).clip(0, _FIELD - 1).T
+        inside = (points - self._low) / self._side
+        cells: NDArray[np.int64] = inside.astype(np.int64).clip(0, _FIELD - 1).T
         return cells
 
     def distances(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -183,7 +201,7 @@ def separations(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[n
         asset: is moved.
         transform: (4, 4) from the asset's coordinates to the query's.
     """
-    distances: NDArray[np.float64] = _pairs(query, asset, transform[None], _POINTS).distances[0]
+    distances: NDArray[np.float64] = _separations(query, asset, transform[None], _POINTS)[0]
     return distances
 
 
@@ -281,7 +299,7 @@ def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple
         boxed, _ = _refined(query, asset, boxed, _FEW, _STEPS[0], rescaled=False)
     # What artists make stands along the axes, and so it should beside other things.
     square = np.stack([_in_box(query, asset, turn * np.pi / 2, False) for turn in range(4)])
-    squared = square[_pairs(query, asset, square, _FEW).apart.argmin()]
+    squared = square[_apart(_separations(query, asset, square, _FEW)).argmin()]
     found = np.stack([near, *boxed, squared])
     costs = _costs(query, asset, found)
     costs[-1] *= _SQUARE
@@ -323,7 +341,7 @@ def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, 
             pulled = (columns * weights[:, None, None]).reshape(-1, 5)
             found = np.linalg.solve(rows.T @ pulled + 1e-9 * np.eye(5), -pulled.T @ gaps.ravel())
             transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
-            if np.abs(found).max() < _STILL / 10:
+            if np.abs(found).max() < _STILL:
                 break
     return transform, share(paired()[1], _SAME)
 
@@ -333,7 +351,7 @@ def _costs(query: Surface, asset: Surface, transforms: NDArray[np.float64]) -> N
     low, high = _bounds(_placed(asset.mesh.corners, transforms))
     gaps = np.abs(np.concatenate([low - query.low, high - query.high], axis=-1)) / query.size
     costs: NDArray[np.float64] = gaps.clip(max=_FAR).mean(axis=-1)
-    return costs + _pairs(query, asset, transforms, _SOME).apart
+    return costs + _apart(_separations(query, asset, transforms, _SOME))
 
 
 def _boxed(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[np.float64]:
@@ -418,60 +436,23 @@ def _beside(query: Surface, asset: Surface, turns: NDArray[np.float64]) -> list[
     return placed
 
 
-@dataclass(frozen=True, slots=True)
-class _Pairs:
-    """Points of the asset and of the query, each with the point of the other that is nearest.
-
-    In the query's frame, with its size as unit, for each of T transforms.
-
-    Attributes:
-        points: (T, N, 3) of the asset.
-        gaps: (T, N, 3) how far they are from the query's.
-        normals: (T, N, 3) of the planes to which that is measured.
-        off: (T, N) distance to those planes.
-        beside: (T, N) distance within them.
-        distances: (T, N) to the surface, as far as points can tell.
-        apart: (T,) how much of the surfaces is apart, and how far: from 0 to 1.
-    """
-
-    points: NDArray[np.float64]
-    gaps: NDArray[np.float64]
-    normals: NDArray[np.float64]
-    off: NDArray[np.float64]
-    beside: NDArray[np.float64]
-    distances: NDArray[np.float64]
-    apart: NDArray[np.float64]
-
-
-def _pairs(
-    query: Surface,
-    asset: Surface,
-    transforms: NDArray[np.float64],
-    count: int,
-    part: bool = False,
-) -> _Pairs:
-    """Of a part of something, only its own points count."""
+def _separations(
+    query: Surface, asset: Surface, transforms: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """(T, 2 count) distances of so many points of each to the other surface."""
     every = slice(None, None, _POINTS // count)
-    others = np.broadcast_to(query.points[every], (len(transforms), count, 3))
-    moved = _placed(asset.points[every][: 0 if part else None], transforms)
-    nearest, normals = query.nearest(moved)
-    back = np.linalg.inv(transforms).astype(np.float64, copy=False)
-    counterparts, facing = asset.nearest(_placed(query.points[every], back))
-    counterparts = _placed(counterparts, transforms)
-    facing = facing @ transforms[:, :3, :3].swapaxes(1, 2)
-    facing /= np.linalg.norm(facing, axis=2, keepdims=True) + 1e-12
-    points = (np.concatenate([moved, counterparts], axis=1) - query.axis) / query.size
-    gaps = points - (np.concatenate([nearest, others], axis=1) - query.axis) / query.size
-    planes = np.concatenate([normals, facing], axis=1)
-    toward = (planes * gaps).sum(axis=2)
-    off = np.abs(toward)
-    # Within its plane, the nearest of the points is not the nearest of the surface.
-    beside = np.linalg.norm(gaps - toward[:, :, None] * planes, axis=2)
-    scales = np.cbrt(np.abs(np.linalg.det(transforms[:, :3, :3])))[:, None]
-    spacing = (asset.spacing * scales if part else query.spacing) / query.size
-    distances = np.hypot(off, np.maximum(beside - 1.5 * spacing, 0))
-    apart = (distances / (distances + _NEAR)).mean(axis=1)
-    return _Pairs(points, gaps, planes, off, beside, distances, apart)
+    here, there = query.points[every], asset.points[every]
+    frame, spacing = Frame(query.axis, query.size), query.spacing / query.size
+    backs = np.linalg.inv(transforms)
+    found: NDArray[np.float64] = registration.separations(
+        query.grid, asset.grid, here, there, transforms, backs, frame, spacing
+    )
+    return found
+
+
+def _apart(separations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T,) how much of the surfaces is apart, and how far: from 0 to 1."""
+    return np.array([registration.share_apart(row) for row in separations])
 
 
 def _placed(points: NDArray[np.float64], transforms: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -489,42 +470,20 @@ def _refined(
     rescaled: bool = True,
     part: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Iterates nearest points, both ways, to the planes in which they lie (Chen and Medioni 1992).
+    """The best transform from each start, (T, 4, 4), and (T,) how far apart surfaces are then.
 
-    Of the transforms (T, 4, 4), only yaw, scale (if it may be rescaled) and shift change. Of a part
-    of something, only its own points count.
-
-    Returns:
-        For each start the best transform, and how far apart the surfaces are then.
+    Of a part of something, only its own points count.
     """
-    best, least = starts.copy(), np.full(len(starts), np.inf)
-    first = np.cbrt(np.abs(np.linalg.det(starts[:, :3, :3])))
-    moving, transforms = np.arange(len(starts)), starts
-    for step in range(steps + 1):
-        pairs = _pairs(query, asset, transforms, count, part)
-        better = pairs.apart < least[moving]
-        best[moving[better]] = transforms[better]
-        least[moving[better]] = pairs.apart[better]
-        if step == steps:
-            break
-        # Geman and McClure's weights: what has no counterpart does not pull.
-        weights = _trust(pairs.beside, 3.0, 0.01) * _trust(pairs.off, 1.5, 0.002)
-        found = _step(pairs.points, pairs.gaps, pairs.normals, weights, rescaled)
-        still = np.abs(found).max(axis=1) < _STILL
-        moving, transforms, found = moving[~still], transforms[~still], found[~still]
-        if not len(moving):
-            break
-        grown = np.exp(found[:, 1])
-        scales = np.cbrt(np.abs(np.linalg.det(transforms[:, :3, :3]))) * grown / first[moving]
-        if rescaled:
-            grown *= scales.clip(1 / _RESCALED, _RESCALED) / scales
-        transforms = np.stack(
-            [
-                _stepped(query, *one)
-                for one in zip(transforms, found[:, 0], grown, found[:, 2:], strict=True)
-            ]
-        )
-    return best, least
+    every = slice(None, None, _POINTS // count)
+    here, there = query.points[every], asset.points[every][: 0 if part else None]
+    spacings = np.full(len(starts), query.spacing / query.size)
+    if part:
+        spacings = asset.spacing / query.size * np.cbrt(np.linalg.det(starts[:, :3, :3]))
+    frame = Frame(query.axis, query.size)
+    best, apart = registration.refine(
+        query.grid, asset.grid, here, there, starts, frame, spacings, steps, rescaled
+    )
+    return best, apart
 
 
 def _stepped(
@@ -544,39 +503,6 @@ def _columns(points: NDArray[np.float64]) -> NDArray[np.float64]:
     columns[..., 1] = points
     columns[..., 2:] = np.eye(3)
     return columns
-
-
-def _trust(distances: NDArray[np.float64], medians: float, least: float) -> NDArray[np.float64]:
-    """(T, N) weights that fall from 1 to 0, to a quarter at that many medians of (T, N)."""
-    reach = np.maximum(medians * np.median(distances, axis=1, keepdims=True), least)
-    trust: NDArray[np.float64] = (1 / (1 + (distances / reach) ** 2)) ** 2
-    return trust
-
-
-def _step(
-    points: NDArray[np.float64],
-    gaps: NDArray[np.float64],
-    normals: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    rescaled: bool,
-) -> NDArray[np.float64]:
-    """(T, 5) yaw, logarithm of a factor, and shift (3) that bring points (T, N, 3) nearer.
-
-    To planes, and a little to points.
-    """
-    slide = 0.03  # so that what planes leave open is held
-    columns = _columns(points)
-    columns[..., 1] *= rescaled
-    along = (normals[:, :, None] @ columns)[:, :, 0]
-    to_planes = (normals * gaps).sum(axis=2)
-    each = len(points), -1
-    rows = np.concatenate([along, slide * columns.reshape(*each, 5)], axis=1)
-    wrong = np.concatenate([to_planes, slide * gaps.reshape(each)], axis=1)
-    pulled = rows * np.concatenate([weights, np.repeat(weights, 3, axis=1)], axis=1)[:, :, None]
-    pulled = pulled.swapaxes(1, 2)
-    found = np.linalg.solve(pulled @ rows + 1e-6 * np.eye(5), -pulled @ wrong[:, :, None])
-    steps: NDArray[np.float64] = found[:, :, 0]
-    return steps
 
 
 def _stretched(query: Surface, asset: Surface, transform: Matrix4) -> Matrix4:

@@ -1,6 +1,6 @@
 """Pictures of meshes by ray casting on the CPU: no display, no GL.
 
-Embree finds what a ray hits, ``kernels`` do the shading. The light hangs at the camera's upper
+Embree finds what a ray hits, ``kernels.shading`` shades it. The light hangs at the camera's upper
 left, so that every view shows its asset as a studio would, and corners lie in ambient occlusion.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from shapesim import kernels
+from shapesim.kernels import shading
 from shapesim.meshes.parts import to_srgb
 from shapesim.texturing import Textures
 from shapesim.types import Mesh
@@ -172,7 +172,7 @@ class _Camera:
 
     def rays(self, size: int, pixels: NDArray[np.int64]) -> Rays:
         """(N, 3) directions through pixels, one unit deep each."""
-        made: Rays = kernels.rays(pixels, size, self.slope, self.axes.astype(np.float32))
+        made: Rays = shading.rays(pixels, size, self.slope, self.axes.astype(np.float32))
         return made
 
 
@@ -220,14 +220,14 @@ class _Scene:
                 break
             pixels, origins, rays = pixels[struck], origins[struck], rays[struck]
             faces, u, v, far = (hits[key][struck] for key in ("primID", "u", "v", "tfar"))
-            weights, points, normals = kernels.surface(
+            weights, points, normals = shading.surface(
                 faces, u, v, far, origins, rays, self._normals, self._flat
             )
             depths = (position - points) @ back
             colours = self._textures.sample(faces, weights, depths * footprint)
             if layer == 0:  # behind glass, occlusion may be missed
                 openness = self._openness(points, normals, pixels, size)
-            kernels.lay(picture, pixels, colours, normals, openness, size, ambient, lamp)
+            shading.lay(picture, pixels, colours, normals, openness, size, ambient, lamp)
             through = np.flatnonzero(picture[pixels, 3] < _OPAQUE)
             if not len(through):
                 break
@@ -254,7 +254,7 @@ class _Scene:
             row, column = rows[start : start + block], columns[start : start + block]
             at = asking[start : start + block]
             quarters = row % 2 * 2 + column % 2
-            starts, directions = kernels.occlusion_rays(
+            starts, directions = shading.occlusion_rays(
                 points[at], normals[at], quarters, self._hemisphere, 2 * _STEP
             )
             reach = np.full(len(starts), _REACH, np.float32)
@@ -332,4 +332,4 @@ def _downsample(light: NDArray[np.float32], samples: int) -> NDArray[np.uint8]:
     size = round(len(light) ** 0.5) // samples
     if samples > 1:
         light = light.reshape(size, samples, size, samples, 4).mean(axis=(1, 3)).reshape(-1, 4)
-    return np.asarray(kernels.encode(light, _SRGB)).reshape(size, size, 4)
+    return np.asarray(shading.encode(light, _SRGB)).reshape(size, size, 4)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim import kernels
 from shapesim.errors import AssetError
 from shapesim.images import load_image
+from shapesim.kernels import shading
 from shapesim.meshes.parts import to_linear
 from shapesim.types import Mesh
 
@@ -58,10 +58,10 @@ class Textures:
         materials = self._materials[faces]
         colours: NDArray[np.float32] = self._colours[materials]
         if self._vertex_colours is not None:
-            colours *= kernels.interpolate(self._vertex_colours, faces, weights)
+            colours *= shading.interpolate(self._vertex_colours, faces, weights)
         if self._uvs is None or not any(self._levels):
             return colours
-        uvs = kernels.interpolate(self._uvs, faces, weights)
+        uvs = shading.interpolate(self._uvs, faces, weights)
         known = np.isfinite(uvs).all(axis=1)
         for material, levels in enumerate(self._levels):
             if not levels:
@@ -71,7 +71,7 @@ class Textures:
             texels = footprint[rows] * self._density[faces[rows]] * len(levels[0])
             level = np.clip(np.log2(np.maximum(texels, 1e-6)), 0, len(levels) - 1).round()
             for number, picture in enumerate(levels):
-                kernels.tint(colours, rows[level == number], uvs, picture)
+                shading.tint(colours, rows[level == number], uvs, picture)
         return colours
 
 

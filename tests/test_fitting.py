@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import trimesh
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from shapesim.exporting import moved
 from shapesim.fitting import Surface, fit, overlap
+from shapesim.kernels import registration
 from shapesim.types import Material, Matrix4, Mesh
 
 
@@ -140,3 +142,23 @@ def test_a_part_is_laid_upon_its_whole() -> None:
     assert far.covered is not None
     assert far.covered < 0.6
     assert fit(Surface(part), Surface(mesh)).covered is None
+
+
+def test_nearest_points_are_the_nearest() -> None:
+    """As a k-d tree finds them near a surface; far from it, never nearer than they can be."""
+    query, asset = Surface(lamp()), Surface(mesh_of(box((1.2, 1.1, 0.4), (0.3, 0.9, 0.1))))
+    matrix = placed(0.4, 0.9, (0.1, -0.1, 0.05))
+    back = np.linalg.inv(matrix)
+    found = registration.separations(
+        query.grid, asset.grid, query.points, asset.points, matrix[None], back[None],
+        registration.Frame(query.axis, 1.0), 0.0,
+    )[0]  # fmt: skip
+    moved_points = asset.points @ matrix[:3, :3].T + matrix[:3, 3]
+    true = np.concatenate(
+        [cKDTree(query.points).query(moved_points)[0], cKDTree(moved_points).query(query.points)[0]]
+    )
+    assert (found >= true - 1e-9).all()
+    near = true < query.grid.side / 2
+    assert 100 < near.sum() < len(true) - 100
+    np.testing.assert_allclose(found[near], true[near], atol=1e-9)
+    assert np.median(found[~near] / true[~near]) < 1.1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from shapesim.errors import WeightsError
 from shapesim.types import Embeddings, Image, Mesh
@@ -126,6 +129,31 @@ def read_weights(path: Path, needed: set[str], kind: str) -> dict[str, NDArray[A
         name: value if name == "ranges" else value.astype(np.float32)
         for name, value in tensors.items()
     }
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """A context in which numpy multiplies matrices on one core.
+
+    Its other threads would go on waiting busily for more, on cores that the networks need.
+    """
+    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    return limited
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def projected(
+    features: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]]
+) -> Embeddings:
+    """(N, F) features to (N, D) unit rows, by two layers and what scales their input."""
+    with one_thread():
+        hidden = (features - weights["mean"]) / weights["deviation"]
+        hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
+        rows = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
+    return normalised(rows)
 
 
 def normalised(vectors: NDArray[np.float32]) -> Embeddings:

@@ -17,6 +17,7 @@ from shapesim.embedders.base import (
     Embedded,
     Embedder,
     normalised,
+    projected,
     read_weights,
     weights_file,
 )
@@ -106,11 +107,7 @@ class CopyEmbedder(Embedder):
 
     def project(self, features: NDArray[np.float32]) -> Embeddings:
         """(N, ``lite0.DIM``) features of whole pictures to (N, D) unit rows."""
-        weights = self._weights
-        hidden = (features - weights["mean"]) / weights["deviation"]
-        hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
-        rows = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
-        return normalised(rows)
+        return projected(features, self._weights)
 
     @property
     def unrelated(self) -> Embeddings:

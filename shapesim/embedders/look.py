@@ -17,6 +17,8 @@ from shapesim.embedders.base import (
     Embedded,
     Embedder,
     normalised,
+    one_thread,
+    projected,
     read_weights,
     weights_file,
 )
@@ -245,8 +247,6 @@ def project(
     features: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]]
 ) -> tuple[Embeddings, Embeddings]:
     """(N, ``lite0.DIM``) features to unit rows, by weights named as the look embedder's."""
-    kind = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
-    hidden = (features - weights["mean"]) / weights["deviation"]
-    hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
-    which = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
-    return normalised(kind), normalised(which)
+    with one_thread():
+        kind = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
+    return normalised(kind), projected(features, weights)

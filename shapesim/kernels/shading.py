@@ -1,29 +1,17 @@
-"""The loops over rays and pixels of a rendering, compiled: numpy would make a pass of each step.
-
-Everything is float32 in C order. Compiled at the first use on a machine, and cached.
-"""
+"""The shading of what rays struck. All is float32 in C order."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from shapesim.kernels.compiling import compiled
 
 Floats = NDArray[np.float32]
 Wholes = NDArray[np.int64]
 
 
-def _compiled(function: Any) -> Any:
-    """The function in machine code, cached where there is a place to write to."""
-    try:
-        return njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither beside this file nor in the user's cache
-        return njit(error_model="numpy")(function)
-
-
-@_compiled
+@compiled
 def rays(pixels: Wholes, size: int, slope: float, axes: Floats) -> Floats:
     """(N, 3) directions through pixels, one unit deep each; axes are right, up and back."""
     out = np.empty((len(pixels), 3), np.float32)
@@ -36,7 +24,7 @@ def rays(pixels: Wholes, size: int, slope: float, axes: Floats) -> Floats:
     return out
 
 
-@_compiled
+@compiled
 def surface(
     faces: NDArray[np.int32], u: Floats, v: Floats, far: Floats,
     origins: Floats, directions: Floats, corners: Floats, flat: Floats,
@@ -71,7 +59,7 @@ def surface(
     return weights, points, normals
 
 
-@_compiled
+@compiled
 def interpolate(corners: Floats, faces: NDArray[np.int32], weights: Floats) -> Floats:
     """(N, D) values at points of the surface, from those at the corners, (F, 3, D)."""
     out = np.zeros((len(faces), corners.shape[2]), np.float32)
@@ -82,7 +70,7 @@ def interpolate(corners: Floats, faces: NDArray[np.int32], weights: Floats) -> F
     return out
 
 
-@_compiled
+@compiled
 def tint(colours: Floats, rows: Wholes, uvs: Floats, picture: Floats) -> None:
     """Multiplies rows of (N, 4) colours by an (H, W, 4) picture, bilinear.
 
@@ -102,7 +90,7 @@ def tint(colours: Floats, rows: Wholes, uvs: Floats, picture: Floats) -> None:
             colours[row, k] *= upper * (1 - fy) + lower * fy
 
 
-@_compiled
+@compiled
 def occlusion_rays(
     points: Floats, normals: Floats, quarters: Wholes, hemisphere: Floats, step: float
 ) -> tuple[Floats, Floats]:
@@ -139,7 +127,7 @@ def occlusion_rays(
     return starts, directions
 
 
-@_compiled
+@compiled
 def lay(
     picture: Floats, pixels: Wholes, colours: Floats, normals: Floats, openness: Floats,
     size: int, ambient: Floats, lamp: Floats,
@@ -175,7 +163,7 @@ def lay(
         picture[pixel, 3] += share
 
 
-@_compiled
+@compiled
 def encode(light: Floats, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(N, 4) linear light, multiplied by alpha, as 8 bit colours that are not, and alpha.
 
