@@ -6,6 +6,7 @@ left, so that every view shows its asset as a studio would, and corners lie in a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +18,7 @@ from scipy.ndimage import uniform_filter
 from shapesim.kernels import shading
 from shapesim.meshes.parts import to_srgb
 from shapesim.texturing import Textures
-from shapesim.types import Mesh
+from shapesim.types import Material, Mesh
 
 Rays = NDArray[np.float32]
 
@@ -64,6 +65,7 @@ def render(
     size: int = 224,
     samples: int = 1,
     light: Light | None = None,
+    bare: Sequence[int] = (),
 ) -> NDArray[np.uint8]:
     """Pictures of a mesh, each of which it fills.
 
@@ -73,18 +75,24 @@ def render(
         size: S, of a picture's side, in pixels.
         samples: rays along each side of a pixel; 2 and more smooth the edges.
         light: None for the studio's.
+        bare: which of the views follow once more without the mesh's colours.
 
     Returns:
-        (V, S, S, 4) uint8 sRGB with alpha, the colours not multiplied by it.
+        (V, S, S, 4) uint8 sRGB with alpha, the colours not multiplied by it; V counts bare ones.
     """
     # Pictures for the eye, which are finer, show what too few rays leave uneven.
     scene, light = _Scene(mesh, _AO_RAYS * samples**2), light or Light()
-    views = [_Camera(scene.points, *camera) for camera in cameras]
     fine = size * samples
-    pictures = [
-        _downsample(scene.shade(view, fine, light, view.pixels(fine)), samples) for view in views
-    ]
-    return np.stack(pictures)
+    pictures, plain = [], []
+    for row, camera in enumerate(cameras):
+        view = _Camera(scene.points, *camera)
+        bared = np.zeros((fine * fine, 4), np.float32) if row in bare else None
+        pictures.append(
+            _downsample(scene.shade(view, fine, light, view.pixels(fine), bared), samples)
+        )
+        if bared is not None:
+            plain.append(_downsample(bared, samples))
+    return np.stack(pictures + plain)
 
 
 def render_scene(
@@ -127,9 +135,9 @@ def on_background(
     pictures: NDArray[np.uint8], colour: tuple[int, int, int] = (255, 255, 255)
 ) -> NDArray[np.uint8]:
     """(..., H, W, 4) pictures on a plain background: (..., H, W, 3)."""
-    alpha = pictures[..., 3:].astype(np.uint16)
-    mixed = pictures[..., :3] * alpha + np.array(colour, np.uint16) * (255 - alpha) + 127
-    return (mixed // 255).astype(np.uint8)
+    flat = np.ascontiguousarray(pictures.reshape(-1, 4))
+    blended: NDArray[np.uint8] = shading.blend(flat, np.array(colour, np.uint8))
+    return blended.reshape(*pictures.shape[:-1], 3)
 
 
 class _Camera:
@@ -201,9 +209,17 @@ class _Scene:
         return _trace(self._embree, camera, size)
 
     def shade(
-        self, camera: _Camera, size: int, light: Light, pixels: NDArray[np.int64]
+        self,
+        camera: _Camera,
+        size: int,
+        light: Light,
+        pixels: NDArray[np.int64],
+        bare: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """(S * S, 4) linear light with alpha, multiplied by it, in those pixels."""
+        """(S * S, 4) linear light with alpha, multiplied by it, in those pixels.
+
+        Without the mesh's colours, what is seen first is laid into ``bare``, (S * S, 4).
+        """
         picture = np.zeros((size * size, 4), np.float32)
         back, position = camera.axes[2].astype(np.float32), camera.position.astype(np.float32)
         rays = camera.rays(size, pixels)
@@ -227,6 +243,9 @@ class _Scene:
             colours = self._textures.sample(faces, weights, depths * footprint)
             if layer == 0:  # behind glass, occlusion may be missed
                 openness = self._openness(points, normals, pixels, size)
+                if bare is not None:
+                    plain = np.tile(np.array(Material().colour, np.float32), (len(pixels), 1))
+                    shading.lay(bare, pixels, plain, normals, openness, size, ambient, lamp)
             shading.lay(picture, pixels, colours, normals, openness, size, ambient, lamp)
             through = np.flatnonzero(picture[pixels, 3] < _OPAQUE)
             if not len(through):

@@ -38,7 +38,7 @@ CAMERAS = tuple(
     for quarter in (0, 90, 180, 270)
 )
 """Azimuths and elevations from which a mesh is looked at: people take pictures from above, too."""
-_BARE = CAMERAS[1::2]  # from which it is looked at without its colours as well
+_BARE = range(1, len(CAMERAS), 2)  # from which it is looked at without its colours as well
 
 _COMPARED = 4  # stages, by which pictures are compared place by place
 _PICTURES = 32  # at a time: enough for all cores, and little memory
@@ -78,9 +78,7 @@ class LookEmbedder(Embedder):
         if isinstance(item, Mesh):
             from shapesim.rendering import on_background, render  # in workers: takes a while
 
-            coloured = render(item, list(CAMERAS), lite0.SIZE)
-            bare = render(item.without_colours(), list(_BARE), lite0.SIZE)
-            return on_background(np.concatenate([coloured, bare]))
+            return on_background(render(item, list(CAMERAS), lite0.SIZE, bare=_BARE))
         return framed(item, lite0.SIZE)[None]
 
     def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:

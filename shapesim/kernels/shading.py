@@ -1,4 +1,4 @@
-"""The shading of what rays struck. All is float32 in C order."""
+"""The shading of what rays struck. Light is float32, all is in C order."""
 
 from __future__ import annotations
 
@@ -180,4 +180,16 @@ def encode(light: Floats, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
                 # Nothing that is not a number may become an address.
                 out[n, k] = levels[int(min(level, len(levels) - 1)) if level > 0 else 0]
             out[n, 3] = np.uint8(round(min(alpha, 1) * 255))
+    return out
+
+
+@compiled
+def blend(pictures: NDArray[np.uint8], colour: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(N, 3) pixels of (N, 4) on a plain background."""
+    out = np.empty((len(pictures), 3), np.uint8)
+    for n in range(len(pictures)):
+        alpha = np.uint32(pictures[n, 3])
+        for k in range(3):
+            sum = pictures[n, k] * alpha + colour[k] * (np.uint32(255) - alpha)
+            out[n, k] = np.uint8((sum + np.uint32(127)) // np.uint32(255))
     return out
