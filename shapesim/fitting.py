@@ -44,6 +44,7 @@ _LADDER = (0.02, 0.008, 0.003, 0.001)  # of the size: how far corners are looked
 _SAME = 1e-3  # of the size: corners that are nearer are one
 _KEPT, _SURELY = 0.2, 0.25  # of the corners, in a copy: enough, and enough to look no further
 _LEAST_KEPT = 4  # corners
+_UNLIKELY = 0.45  # surfaces of copies are less apart: of 120, none more than 0.32
 _SPINS = 24  # yaws in which corners of round shapes are compared
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
 
@@ -286,11 +287,12 @@ def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple
     copied, kept = _cornered(query, asset, near)
     if kept >= _SURELY:
         return copied, float(_costs(query, asset, copied[None])[0])
-    (near,), _ = _refined(query, asset, near[None], _SOME, _STEPS[1])
+    (near,), (apart,) = _refined(query, asset, near[None], _SOME, _STEPS[1])
     # Who replaces an asset wants the same box, and a simplified copy keeps some of its sides.
     boxed = _boxed(query, asset, near)
     # Simplifying moves surfaces, but leaves some corners where they were.
-    cornered = [_cornered(query, asset, start) for start in (near, *boxed)]
+    likely = [near, *boxed] if apart < _UNLIKELY else []
+    cornered = [_cornered(query, asset, start) for start in likely]
     copies = [transform for transform, kept in cornered if kept >= _KEPT]
     if copies:
         costs = _costs(query, asset, np.stack(copies))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -245,7 +247,9 @@ class Replaced:
         self, matches: Sequence[Match], options: FitOptions = FitOptions()
     ) -> tuple[list[Match], list[AssetError]]:
         """The matches, fitted and ordered anew, and why some files are of no use now."""
-        found = [self._fitted(match, options) for match in matches]
+        # Half of a fit runs outside of the interpreter's lock.
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            found = list(threads.map(lambda match: self._fitted(match, options), matches))
         fitted = [
             match if isinstance(swap, AssetError) else replace(match, swap=swap)
             for match, swap in zip(matches, found, strict=True)
