@@ -180,6 +180,46 @@ def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
         assert (none.returncode, none.stdout) == (3, "")
 
 
+def test_a_game_is_remembered(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next time, only what has changed is read; where nothing can be kept, all of it."""
+    game, cache = tmp_path / "game", tmp_path / "cache"
+    shutil.copytree(home / "game", game)
+    (game / "broken.glb").write_bytes(b"no mesh")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    command = ("arrivals", game, "--by", "shape", "--since", "2026-11-01", "--json")
+
+    def news() -> tuple[str, str]:
+        result = shapesim(*command, cwd=home)
+        assert result.returncode == 0, result.stderr
+        return result.stdout, result.stderr
+
+    def kept() -> dict[str, str]:
+        """Digests of the files, by name."""
+        (folder,) = (cache / "shapesim" / "games").iterdir()
+        with Gallery(folder) as gallery:
+            return {path.name: state.sha256 for path, state in gallery.catalogue.files().items()}
+
+    first, errors = news()
+    assert "broken.glb" in errors
+    before = kept()
+    assert news() == (first, errors)
+    assert kept() == before
+    save(game / "sword.glb", trimesh.creation.box())
+    (game / "chair.obj").write_bytes((game / "chair.obj").read_bytes() + b"# changed")
+    assert news()[0] == first
+    after = kept()
+    assert set(after) == {*before, "sword.glb"}
+    assert after["chair.obj"] != before["chair.obj"]
+    (game / "chair.obj").unlink()
+    assert shapesim(*command, cwd=home).returncode == 3
+    shutil.copy(home / "game" / "chair.obj", game)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    found, errors = news()
+    assert found == first
+    assert "the game is read anew each time" in errors
+
+
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
     """A file that is copied in two halves is read when it is whole, and is news at once."""
     store, game, file = tmp_path / "store", tmp_path / "game", tmp_path / "better.glb"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,13 +39,12 @@ from shapesim.cli.console import (
     stdout,
 )
 from shapesim.cli.results import report as write_report
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError, GalleryBusyError, GalleryError, ShapesimError
 
 if TYPE_CHECKING:
     from shapesim.arrivals import News
     from shapesim.embedders import Embedder
     from shapesim.meshes.loading import UpAxis
-    from shapesim.reading import ReadAsset
     from shapesim.swap import Query
 
 NO_NEWS = 3
@@ -118,34 +119,51 @@ def read_game(
 ) -> tuple[dict[Path, Query], list[AssetError]]:
     """The assets of a game as queries, and those that cannot be used.
 
+    They are remembered in the user's cache: the next time, only what has changed is read.
+
     Raises:
         ShapesimError: there is no such folder, or no mesh file in it.
     """
+    from platformdirs import user_cache_path
+
     from shapesim.meshes import find_assets
-    from shapesim.reading import read_assets
-    from shapesim.swap import Query
 
     if not game.is_dir():
         raise ShapesimError(f"{game}: no such folder; name the folder of the game's assets")
-    found = find_assets(game)
-    if not found.files:
+    if not find_assets(game).files:
         raise ShapesimError(f"{game}: holds no mesh file")
-    report_lines([f"{path}: {reason}" for path, reason in found.unreadable], "yellow", "warning")
-    failures: list[AssetError] = []
-    read: dict[Path, ReadAsset] = {}
-    with progress_bar("reading") as bar:
-        for path, result in read_assets(found.files, embedder, up):
-            bar.update(bar.task_ids[0], advance=1, total=len(found.files))
-            if isinstance(result, AssetError):
-                failures.append(result)
-            else:
-                read[path] = result
-    vectors = embedder.embed_prepared([asset.prepared for asset in read.values()])
+    digest = hashlib.sha256(f"{game.resolve()} {up}".encode()).hexdigest()[:16]
+    folder = user_cache_path("shapesim", appauthor=False) / "games" / digest
+    try:
+        return _indexed(game, embedder, up, folder)
+    except GalleryBusyError:
+        pass  # asked for twice at a time
+    except GalleryError as error:
+        report_lines([f"the game is read anew each time: {error}"], "yellow", "warning")
+    with TemporaryDirectory() as temporary:
+        return _indexed(game, embedder, up, Path(temporary))
+
+
+def _indexed(
+    game: Path, embedder: Embedder, up: UpAxis | None, folder: Path
+) -> tuple[dict[Path, Query], list[AssetError]]:
+    from shapesim.gallery import Gallery
+    from shapesim.indexing import index_stores
+    from shapesim.swap import Query
+
+    with Gallery(folder, create=True) as opened, progress_bar("reading") as bar:
+        report = index_stores(
+            opened, [game], embedder, up,
+            lambda done, total, _: bar.update(bar.task_ids[0], completed=done, total=total),
+        )  # fmt: skip
+        ids, vectors = opened.vectors(embedder)
+        assets = [opened.assets[id] for id in ids.tolist()]
+    report_lines(report.warnings, "yellow", "warning")
     queries = {
-        path: Query(vector, asset.signature)
-        for (path, asset), vector in zip(read.items(), vectors, strict=True)
+        game / asset.path.relative_to(game.resolve()): Query(vector, asset.signature)
+        for asset, vector in zip(assets, vectors, strict=True)
     }
-    return {path: queries[path] for path in found.files if path in queries}, failures
+    return queries, report.failures
 
 
 def show_news(news: Mapping[Path, list[News]], title: str, as_json: bool) -> None:
