@@ -101,7 +101,8 @@ def _nearest(point: Floats, grid: Grid, cell: Wholes, around: Wholes) -> int:
     count = len(grid.owners)
     for k in range(3):
         place = (point[k] - grid.low[k]) / grid.side
-        cell[k] = int(min(max(place, 0.0), count - 1.0))
+        # Nothing that is not a number may become an address.
+        cell[k] = int(min(place, count - 1.0)) if place > 0 else 0
     owner = grid.owners[cell[0], cell[1], cell[2]]
     around[0], around[1], around[2] = owner // count**2, owner // count % count, owner % count
     row, least = _nearest_within(point, grid, around, 0, -1, np.inf)
