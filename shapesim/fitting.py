@@ -458,7 +458,7 @@ def _apart(separations: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _placed(points: NDArray[np.float64], transforms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, N, 3) where T transforms (T, 4, 4) put (N, 3) points, or each its own (T, N, 3)."""
+    """(T, N, 3) where T transforms (T, 4, 4) put (N, 3) points."""
     turned: NDArray[np.float64] = points @ transforms[:, :3, :3].swapaxes(1, 2)
     return turned + transforms[:, None, :3, 3]
 

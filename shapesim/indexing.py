@@ -14,6 +14,7 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
+from shapesim.meshes.finding import is_text
 from shapesim.meshes.loading import UpAxis
 from shapesim.reading import READER, ReadAsset, ReadTask, asset_files, is_picture, read_asset
 from shapesim.workers import map_isolated
@@ -104,7 +105,7 @@ def index_stores(
 
 
 def check_stores(stores: Sequence[Path]) -> None:
-    """Whether every store is a folder.
+    """Whether every store is a folder that can be named.
 
     Raises:
         ShapesimError: one is not.
@@ -112,6 +113,8 @@ def check_stores(stores: Sequence[Path]) -> None:
     for store in stores:
         if not store.is_dir():
             raise ShapesimError(f"{store}: no such folder; name the folder of a store")
+        if not is_text(store.resolve()):
+            raise ShapesimError(f"{str(store)!a}: its path is no valid text; rename it")
 
 
 def _update(

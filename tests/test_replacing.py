@@ -210,6 +210,16 @@ def test_a_game_is_remembered(home: Path, tmp_path: Path, monkeypatch: pytest.Mo
     after = kept()
     assert set(after) == {*before, "sword.glb"}
     assert after["chair.obj"] != before["chair.obj"]
+    (folder,) = (cache / "shapesim" / "games").iterdir()
+    (folder / "mark").touch()
+    assert news()[0] == first
+    assert (folder / "mark").exists()
+    (game / "chair.mtl").write_text("newmtl paint")  # of some mesh: all may look otherwise
+    assert news()[0] == first
+    assert not (folder / "mark").exists()
+    (folder / "gallery.sqlite").write_bytes(b"damaged" * 1000)
+    assert news()[0] == first
+    assert kept() == after
     (game / "chair.obj").unlink()
     assert shapesim(*command, cwd=home).returncode == 3
     shutil.copy(home / "game" / "chair.obj", game)
@@ -217,7 +227,7 @@ def test_a_game_is_remembered(home: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     found, errors = news()
     assert found == first
-    assert "the game is read anew each time" in errors
+    assert "the game is not remembered" in errors
 
 
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:

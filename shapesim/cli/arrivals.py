@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,40 +132,71 @@ def read_game(
 
     if not game.is_dir():
         raise ShapesimError(f"{game}: no such folder; name the folder of the game's assets")
-    if not find_assets(game).files:
+    found = find_assets(game)
+    if not found.files:
         raise ShapesimError(f"{game}: holds no mesh file")
-    digest = hashlib.sha256(f"{game.resolve()} {up}".encode()).hexdigest()[:16]
+    report_lines([f"{path}: {reason}" for path, reason in found.unreadable], "yellow", "warning")
+    digest = hashlib.sha256(os.fsencode(game.resolve()) + f" {up}".encode()).hexdigest()[:16]
     folder = user_cache_path("shapesim", appauthor=False) / "games" / digest
-    try:
-        return _indexed(game, embedder, up, folder)
-    except GalleryBusyError:
-        pass  # asked for twice at a time
-    except GalleryError as error:
-        report_lines([f"the game is read anew each time: {error}"], "yellow", "warning")
-    with TemporaryDirectory() as temporary:
-        return _indexed(game, embedder, up, Path(temporary))
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        try:
+            vectors, failures = _indexed(game, embedder, up, folder)
+        except GalleryBusyError:  # asked for twice at a time
+            vectors, failures = _indexed(game, embedder, up, Path(temporary))
+        except GalleryError:  # made by other weights, damaged, or not to be written
+            rmtree(folder, ignore_errors=True)
+            try:
+                vectors, failures = _indexed(game, embedder, up, folder)
+            except GalleryError as error:
+                report_lines([f"the game is not remembered: {error}"], "yellow", "warning")
+                vectors, failures = _indexed(game, embedder, up, Path(temporary))
+    root = game.resolve()
+    failed = [AssetError(game / one.path.relative_to(root), one.reason) for one in failures]
+    unusable = {one.path for one in failed}
+    queries = {game / path.relative_to(root): query for path, query in vectors.items()}
+    usable = [path for path in found.files if path in queries and path not in unusable]
+    return {path: queries[path] for path in usable}, failed
 
 
 def _indexed(
     game: Path, embedder: Embedder, up: UpAxis | None, folder: Path
 ) -> tuple[dict[Path, Query], list[AssetError]]:
+    """A game's assets by their resolved paths, kept in a gallery of their own."""
     from shapesim.gallery import Gallery
     from shapesim.indexing import index_stores
     from shapesim.swap import Query
 
+    stamp, materials = folder / "materials", _materials(game)
+    if stamp.is_file() and stamp.read_text() != materials:
+        rmtree(folder, ignore_errors=True)
     with Gallery(folder, create=True) as opened, progress_bar("reading") as bar:
+        # What failed may have been the machine's fault: it is tried again.
+        known = opened.catalogue.files().values()
+        opened.catalogue.remove(state.id for state in known if state.reason)
         report = index_stores(
             opened, [game], embedder, up,
             lambda done, total, _: bar.update(bar.task_ids[0], completed=done, total=total),
         )  # fmt: skip
         ids, vectors = opened.vectors(embedder)
         assets = [opened.assets[id] for id in ids.tolist()]
-    report_lines(report.warnings, "yellow", "warning")
-    queries = {
-        game / asset.path.relative_to(game.resolve()): Query(vector, asset.signature)
+    stamp.write_text(materials)
+    return {
+        asset.path: Query(vector, asset.signature)
         for asset, vector in zip(assets, vectors, strict=True)
-    }
-    return queries, report.failures
+    }, report.failures
+
+
+def _materials(game: Path) -> str:
+    """Changes when a texture or a material does: which meshes it belongs to is not known."""
+    from shapesim.images import SUFFIXES
+
+    stats = [
+        path.stat()
+        for path in game.rglob("*")
+        if path.suffix.lower() in {*SUFFIXES, ".mtl", ".bin"} and path.is_file()
+    ]
+    newest = max((stat.st_mtime_ns for stat in stats), default=0)
+    return f"{len(stats)} files, {sum(stat.st_size for stat in stats)} bytes, {newest}"
 
 
 def show_news(news: Mapping[Path, list[News]], title: str, as_json: bool) -> None:

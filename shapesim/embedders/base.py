@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -131,13 +132,18 @@ def read_weights(path: Path, needed: set[str], kind: str) -> dict[str, NDArray[A
     }
 
 
-def one_thread() -> AbstractContextManager[Any]:
+_LIMITING = Lock()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
     """A context in which numpy multiplies matrices on one core.
 
     Its other threads would go on waiting busily for more, on cores that the networks need.
     """
-    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return limited
+    # The limit is the process's: two at a time would each take the other's for what was before.
+    with _LIMITING, _controller().limit(limits=1, user_api="blas"):
+        yield
 
 
 @cache

@@ -106,11 +106,12 @@ def _nearest(point: Floats, grid: Grid, cell: Wholes, around: Wholes) -> int:
     owner = grid.owners[cell[0], cell[1], cell[2]]
     around[0], around[1], around[2] = owner // count**2, owner // count % count, owner % count
     row, least = _nearest_within(point, grid, around, 0, -1, np.inf)
-    # What is nearer than this one lies in a cell within that distance.
     reach = np.ceil(np.sqrt(least) / grid.side)
-    if reach <= 2:
-        return int(_nearest_within(point, grid, cell, int(reach), row, least)[0])
-    return int(_nearest_within(point, grid, around, 1, row, least)[0])
+    if reach > 2:
+        row, least = _nearest_within(point, grid, around, 1, row, least)
+        reach = min(np.ceil(np.sqrt(least) / grid.side), 2.0) if least < np.inf else 0.0
+    # What is nearer than this one lies in a cell within that distance.
+    return int(_nearest_within(point, grid, cell, int(reach), row, least)[0])
 
 
 @compiled

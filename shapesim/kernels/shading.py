@@ -190,6 +190,6 @@ def blend(pictures: NDArray[np.uint8], colour: NDArray[np.uint8]) -> NDArray[np.
     for n in range(len(pictures)):
         alpha = np.uint32(pictures[n, 3])
         for k in range(3):
-            sum = pictures[n, k] * alpha + colour[k] * (np.uint32(255) - alpha)
-            out[n, k] = np.uint8((sum + np.uint32(127)) // np.uint32(255))
+            mixed = pictures[n, k] * alpha + colour[k] * (np.uint32(255) - alpha)
+            out[n, k] = np.uint8((mixed + np.uint32(127)) // np.uint32(255))
     return out

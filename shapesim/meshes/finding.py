@@ -70,7 +70,7 @@ def _walked(root: Path, suffixes: Collection[str], packs: bool) -> FoundAssets:
                 continue
             path = Path(folder, name)
             real = Path(os.path.realpath(path))
-            if not _is_text(name):
+            if not is_text(path):
                 found.unreadable.append((path, "its name is no valid text; rename it"))
                 continue
             (found.repeats if real in seen else found.files).append(path)
@@ -95,10 +95,10 @@ def _look_into(pack: Path, found: FoundAssets) -> None:
     ]
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name can be written down: on Linux it may be any bytes."""
+def is_text(path: Path) -> bool:
+    """Whether a path can be written down: on Linux it may be any bytes."""
     try:
-        name.encode()
+        str(path).encode()
     except UnicodeEncodeError:
         return False
     return True
