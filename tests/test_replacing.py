@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from shapesim.cli.arrivals import read_game
 from shapesim.duplicates import find_duplicates
 from shapesim.embedders import ShapeEmbedder
 from shapesim.gallery import Gallery
@@ -180,54 +181,44 @@ def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
         assert (none.returncode, none.stdout) == (3, "")
 
 
-def test_a_game_is_remembered(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next time, only what has changed is read; where nothing can be kept, all of it."""
+def test_a_game_is_remembered(
+    tmp_path: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Only what has changed is read again: all of it if materials did, or nothing can be kept."""
     game, cache = tmp_path / "game", tmp_path / "cache"
-    shutil.copytree(home / "game", game)
+    save(game / "chair.obj", plain(CHAIR))
+    save(game / "box.glb", trimesh.creation.box())
     (game / "broken.glb").write_bytes(b"no mesh")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    command = ("arrivals", game, "--by", "shape", "--since", "2026-11-01", "--json")
 
-    def news() -> tuple[str, str]:
-        result = shapesim(*command, cwd=home)
-        assert result.returncode == 0, result.stderr
-        return result.stdout, result.stderr
+    def read() -> dict[str, bytes]:
+        queries, (failure,) = read_game(game, embedder, None)
+        assert failure.path == game / "broken.glb"
+        assert all(path.parent == game for path in queries)
+        return {path.name: query.vector.tobytes() for path, query in queries.items()}
 
-    def kept() -> dict[str, str]:
-        """Digests of the files, by name."""
-        (folder,) = (cache / "shapesim" / "games").iterdir()
-        with Gallery(folder) as gallery:
-            return {path.name: state.sha256 for path, state in gallery.catalogue.files().items()}
-
-    first, errors = news()
-    assert "broken.glb" in errors
-    before = kept()
-    assert news() == (first, errors)
-    assert kept() == before
-    save(game / "sword.glb", trimesh.creation.box())
-    (game / "chair.obj").write_bytes((game / "chair.obj").read_bytes() + b"# changed")
-    assert news()[0] == first
-    after = kept()
-    assert set(after) == {*before, "sword.glb"}
-    assert after["chair.obj"] != before["chair.obj"]
+    first = read()
+    assert list(first) == ["box.glb", "chair.obj"]
     (folder,) = (cache / "shapesim" / "games").iterdir()
     (folder / "mark").touch()
-    assert news()[0] == first
+    assert read() == first
+    save(game / "box.glb", trimesh.creation.box((1, 2, 3)))
+    changed = read()
+    assert changed["chair.obj"] == first["chair.obj"]
+    assert changed["box.glb"] != first["box.glb"]
     assert (folder / "mark").exists()
     (game / "chair.mtl").write_text("newmtl paint")  # of some mesh: all may look otherwise
-    assert news()[0] == first
+    assert read() == changed
     assert not (folder / "mark").exists()
     (folder / "gallery.sqlite").write_bytes(b"damaged" * 1000)
-    assert news()[0] == first
-    assert kept() == after
-    (game / "chair.obj").unlink()
-    assert shapesim(*command, cwd=home).returncode == 3
-    shutil.copy(home / "game" / "chair.obj", game)
+    assert read() == changed
+    assert capsys.readouterr().err == ""
+    (game / "box.glb").unlink()
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    found, errors = news()
-    assert found == first
-    assert "the game is not remembered" in errors
+    assert list(read()) == ["chair.obj"]
+    assert "the game is not remembered" in capsys.readouterr().err
 
 
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
