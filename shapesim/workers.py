@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,23 @@ _TASKS_PER_WORKER = 1000
 _QUEUED = 64
 _LOOK_AFTER_POOL = 1.0
 _ANEW = "export it anew"
+
+
+_kept: list[Any] | None = None
+
+
+@contextmanager
+def kept_workers() -> Iterator[None]:
+    """A context in which workers wait for the next call: to start them takes seconds."""
+    global _kept  # noqa: PLW0603 - one main thread maps
+    _kept = []
+    try:
+        yield
+    finally:
+        for pool in _kept:
+            pool.stop()
+            pool.join()
+        _kept = None
 
 
 def map_isolated(
@@ -52,7 +69,7 @@ def map_isolated(
     running: dict[Any, Task] = {}
     # Tasks that a broken pool held: each is tried by itself, to see which one breaks it.
     suspects = 0
-    pool = _start_pool(workers)
+    pool = _take_pool(workers)
     try:
         while waiting or running:
             room = 1 if suspects else _QUEUED * workers
@@ -95,6 +112,19 @@ def map_isolated(
                     reason = " ".join(f"cannot be used ({type(error).__name__}: {error})".split())
                     yield task, AssetError(path_of(task), reason[:200])
     finally:
+        _put_away(pool, is_idle=not running)
+
+
+def _take_pool(workers: int) -> Any:
+    if _kept is None:
+        return _start_pool(workers)
+    return _kept.pop() if _kept else _start_pool(os.cpu_count() or 1)
+
+
+def _put_away(pool: Any, is_idle: bool) -> None:
+    if _kept is not None and is_idle and pool.active:
+        _kept.append(pool)
+    else:
         pool.stop()
         pool.join()
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from shapesim.errors import AssetError
-from shapesim.workers import map_isolated
+from shapesim.workers import kept_workers, map_isolated
 
 
 def misbehave(name: str) -> str:
@@ -74,3 +74,29 @@ def test_what_parsers_log_does_not_reach_the_terminal(
     """A result carries its own warnings."""
     assert dict(map_isolated(grumble, ["a"], Path)) == {"a": "a"}
     assert "missing" not in capfd.readouterr().err
+
+
+def process_of(name: str) -> int:
+    """Runs in a worker; takes a little, so that both get some."""
+    time.sleep(0.05)
+    return os.getpid()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_kept_workers_answer_the_next_call() -> None:
+    """The same processes do, unless one died or the context is over."""
+
+    def processes() -> set[object]:
+        return {found for _, found in map_isolated(process_of, list("abcdefgh"), Path)}
+
+    with kept_workers():
+        first = processes()
+        assert processes() & first
+        assert dict(map_isolated(misbehave, ["a", "fail"], Path))["a"] == "A"
+        assert processes() & first
+        (crash,) = dict(map_isolated(misbehave, ["crash"], Path)).values()
+        assert isinstance(crash, AssetError)
+        again = processes()
+        assert len(again) > 0
+        assert not any(isinstance(found, AssetError) for found in again)
+    assert not processes() & (first | again)

@@ -91,10 +91,11 @@ def arrivals(
     from shapesim.arrivals import find_news
     from shapesim.embedders import EMBEDDERS
     from shapesim.gallery import Gallery
+    from shapesim.workers import kept_workers
 
     embedder = EMBEDDERS[by]()
     news: dict[Path, list[News]] = {}
-    with Gallery(gallery_folder(gallery)) as opened:
+    with kept_workers(), Gallery(gallery_folder(gallery)) as opened:
         queries, failures = read_game(game, embedder, up)
         with progress_bar("comparing") as bar:
             for path, improved in find_news(opened, embedder, queries, moment, filters, up):

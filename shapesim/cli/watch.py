@@ -55,24 +55,26 @@ def watch(
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores, index_stores
     from shapesim.watching import follow
+    from shapesim.workers import kept_workers
 
     check_stores(stores)
     embedder = EMBEDDERS[by]()
-    queries, failures = read_game(game, embedder, up)
-    report_failures(failures)
-    with Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened:
-        report = index_stores(opened, stores, embedder)
-        stderr.print(
-            f"watching {report.total} assets for {len(queries)} of the game", highlight=False
-        )
-        try:
-            for report, news in follow(opened, stores, embedder, queries, filters, up):
-                report_lines(report.warnings, "yellow", "warning")
-                report_failures(report.failures)
-                changes = (
-                    f"{report.added} added, {report.updated} updated, {report.removed} removed"
-                )
-                stderr.print(changes, highlight=False)
-                show_news(news, "Arrived, and better", as_json)
-        except KeyboardInterrupt:
-            raise typer.Exit(0) from None
+    with kept_workers():
+        queries, failures = read_game(game, embedder, up)
+        report_failures(failures)
+        with Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened:
+            report = index_stores(opened, stores, embedder)
+            stderr.print(
+                f"watching {report.total} assets for {len(queries)} of the game", highlight=False
+            )
+            try:
+                for report, news in follow(opened, stores, embedder, queries, filters, up):
+                    report_lines(report.warnings, "yellow", "warning")
+                    report_failures(report.failures)
+                    changes = (
+                        f"{report.added} added, {report.updated} updated, {report.removed} removed"
+                    )
+                    stderr.print(changes, highlight=False)
+                    show_news(news, "Arrived, and better", as_json)
+            except KeyboardInterrupt:
+                raise typer.Exit(0) from None
