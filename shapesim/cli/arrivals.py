@@ -171,6 +171,7 @@ def _indexed(
     if stamp.is_file() and stamp.read_text() != materials:
         rmtree(folder, ignore_errors=True)
     with Gallery(folder, create=True) as opened, progress_bar("reading") as bar:
+        stamp.write_text(materials)  # before anything is read, lest a kill leave it out
         # What failed may have been the machine's fault: it is tried again.
         known = opened.catalogue.files().values()
         opened.catalogue.remove(state.id for state in known if state.reason)
@@ -180,7 +181,6 @@ def _indexed(
         )  # fmt: skip
         ids, vectors = opened.vectors(embedder)
         assets = [opened.assets[id] for id in ids.tolist()]
-    stamp.write_text(materials)
     return {
         asset.path: Query(vector, asset.signature)
         for asset, vector in zip(assets, vectors, strict=True)
