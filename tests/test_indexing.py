@@ -22,6 +22,8 @@ from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, index_stores
 from tests.conftest import SAMPLES
 
+INDEX_BY_SHAPE = [sys.executable, "-m", "shapesim", "index", "--by", "shape"]
+
 
 def run(store: Path, embedder: ShapeEmbedder, gallery: Path) -> IndexReport:
     """Indexes one store."""
@@ -217,7 +219,7 @@ def recorded(gallery: Path) -> int:
 
 def test_killed_at_any_moment_the_next_run_ends_alike(tmp_path: Path) -> None:
     """Kill -9 while starting and between two batches; then the gallery equals a clean one."""
-    command = [sys.executable, "-m", "shapesim", "index", str(SAMPLES / "store"), "--gallery"]
+    command = [*INDEX_BY_SHAPE, str(SAMPLES / "store"), "--gallery"]
     killed_in = tmp_path / "killed"
     for rows in (0, 1):
         process = subprocess.Popen(
@@ -244,7 +246,7 @@ def test_killed_at_any_moment_the_next_run_ends_alike(tmp_path: Path) -> None:
 
 def test_two_first_runs_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
     """One of them indexes everything; the other does so too, or says that the first is at work."""
-    command = [sys.executable, "-m", "shapesim", "index", str(SAMPLES / "store"), "--gallery"]
+    command = [*INDEX_BY_SHAPE, str(SAMPLES / "store"), "--gallery"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     runs = [subprocess.Popen([*command, str(tmp_path / "g")], text=True, **pipes) for _ in "ab"]  # type: ignore[call-overload]
     messages = [run.communicate()[1] for run in runs]

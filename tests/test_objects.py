@@ -16,7 +16,7 @@ from shapesim.embedders import LookEmbedder, lite0
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
 from shapesim.object_training import Head, loss_of, targets_of
-from shapesim.objects import SIDE, boxes_of, distinct_boxes, overlaps, pooled
+from shapesim.objects import SIDE, boxes_of, closer, distinct_boxes, overlaps, pooled
 from shapesim.rendering import Light, render_scene
 from shapesim.types import Material, Mesh
 from tests.conftest import SAMPLES
@@ -64,6 +64,16 @@ def test_joined_meshes_keep_their_colours_and_materials() -> None:
 def scene() -> Composed:
     """Six assets of the sample store in a room."""
     return compose([load_mesh(path) for path in shown()], np.random.default_rng(4))
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory, scene: Composed) -> Path:
+    """A folder with the scene as a picture, and the sample store's gallery."""
+    folder = tmp_path_factory.mktemp("indexed")
+    Image.fromarray(scene.picture).save(folder / "scene.png")
+    result = shapesim("index", SAMPLES / "store", "--by", "look", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder
 
 
 def shown() -> list[Path]:
@@ -121,6 +131,19 @@ def test_the_graph_computes_what_was_trained() -> None:
     np.testing.assert_allclose(said, expected, atol=1e-4)
 
 
+def test_a_closer_look_shows_the_box() -> None:
+    """Its colour fills the place that is told, also at the picture's edge."""
+    picture = np.zeros((100, 160, 3), np.uint8)
+    picture[70:100, 20:80] = (200, 60, 10)
+    parts, places = closer(picture, np.array([(20.0, 70.0, 80.0, 100.0)]))
+    size = len(parts[0])
+    left, top, right, bottom = np.round(places[0] * size).astype(int)
+    rim = 10  # in which bicubic interpolation rings
+    inside = parts[0][top + rim : bottom, left + rim : right - rim]
+    assert (np.abs(inside.astype(int) - (200, 60, 10)) < 3).all()
+    assert parts[0][: top - rim].max() < 3
+
+
 def test_a_head_that_says_what_is_wanted_is_read_back() -> None:
     """Targets to logits to boxes; and nothing costs less than being right."""
     boxes = np.array([(40, 60, 100, 80), (300, 200, 60, 150), (10, 400, 30, 20)])
@@ -147,11 +170,10 @@ def test_a_head_that_says_what_is_wanted_is_read_back() -> None:
     assert right < 0.01 < wrong
 
 
-def test_objects_are_found_and_their_assets(tmp_path: Path, scene: Composed) -> None:
+def test_objects_are_found_and_their_assets(indexed: Path, scene: Composed) -> None:
     """From a picture to numbers, and from a number or a box to the asset."""
-    picture = tmp_path / "scene.png"
-    Image.fromarray(scene.picture).save(picture)
-    result = shapesim("objects", picture, "--json", "--sheet", tmp_path / "n.png", cwd=tmp_path)
+    picture = indexed / "scene.png"
+    result = shapesim("objects", picture, "--json", "--sheet", indexed / "n.png", cwd=indexed)
     assert result.returncode == 0, result.stderr
     objects = json.loads(result.stdout)["objects"]
     assert [one["id"] for one in objects] == list(range(1, len(objects) + 1))
@@ -163,16 +185,14 @@ def test_objects_are_found_and_their_assets(tmp_path: Path, scene: Composed) -> 
     corners = np.hstack([scene.boxes[:, :2], scene.boxes[:, :2] + scene.boxes[:, 2:]])
     fits = np.stack([overlaps(box.astype(np.float32), found) for box in corners[wanted]])
     assert (fits.max(axis=1) > 0.5).mean() >= 0.75
-    with Image.open(tmp_path / "n.png") as sheet:
+    with Image.open(indexed / "n.png") as sheet:
         assert sheet.size == (512, 512)
 
-    store = SAMPLES / "store"
-    assert shapesim("index", store, "--by", "look", cwd=tmp_path).returncode == 0
     hits = []
     for row, fit in zip(wanted.tolist(), fits, strict=True):
         box = ",".join(map(str, scene.boxes[row].tolist()))
         which = ["--object", str(fit.argmax() + 1)] if fit.max() > 0.5 else ["--box", box]
-        result = shapesim("search", picture, *which, "-k", "5", "--json", cwd=tmp_path)
+        result = shapesim("search", picture, *which, "-k", "5", "--json", cwd=indexed)
         assert result.returncode == 0, result.stderr
         matches = json.loads(result.stdout)["matches"]
         hits.append(shown()[row] in {Path(match["path"]) for match in matches})
@@ -189,16 +209,9 @@ def test_objects_are_found_and_their_assets(tmp_path: Path, scene: Composed) -> 
         (["--object", "1", "--box", "1,1,9,9"], "either"),
     ],
 )
-def test_what_cannot_be_searched_is_said(
-    tmp_path: Path, scene: Composed, arguments: list[str], message: str
-) -> None:
+def test_what_cannot_be_searched_is_said(indexed: Path, arguments: list[str], message: str) -> None:
     """In one line."""
-    Image.fromarray(scene.picture).save(tmp_path / "scene.png")
-    (tmp_path / "store").mkdir()
-    load = shapesim("index", SAMPLES / "store" / "meadow-pack" / "weapons", "--by", "look",
-                    cwd=tmp_path)  # fmt: skip
-    assert load.returncode == 0, load.stderr
-    result = shapesim("search", "scene.png", *arguments, cwd=tmp_path)
+    result = shapesim("search", "scene.png", *arguments, cwd=indexed)
     assert result.returncode in (1, 2)
     assert message in " ".join(result.stderr.replace("│", " ").split())
 

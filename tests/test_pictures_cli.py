@@ -109,7 +109,7 @@ def test_index_by_shape_alone_says_what_look_needs(tmp_path: Path) -> None:
     assert missing.returncode == 1
     assert "run 'shapesim index'" in missing.stderr
     assert shapesim("index", store, cwd=tmp_path).returncode == 0
-    for by in ("shape", "look", "both"):
+    for by in ("look", "both"):
         assert shapesim("swap", CHAIR, "--by", by, "-k", "1", cwd=tmp_path).returncode == 0
 
 
