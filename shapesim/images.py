@@ -121,6 +121,14 @@ def framed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
+def square_part(picture: Picture, left: int, top: int, side: int) -> Picture:
+    """(S, S, 3) a square of a (H, W, 3) picture; beyond its edges, what is there goes on."""
+    height, width = picture.shape[:2]
+    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    columns = np.clip(np.arange(left, left + side), 0, width - 1)
+    return picture[rows[:, None], columns]
+
+
 def cut_out(picture: NDArray[np.uint8], foreground: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The part of a square picture that shows the thing, where that is a small part.
 

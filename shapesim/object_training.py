@@ -29,7 +29,7 @@ from shapesim.composing import compose
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.objects import SIDE, pooled
+from shapesim.objects import SIDE, closer, pooled
 from shapesim.reading import read_assets
 from shapesim.workers import map_isolated
 
@@ -211,7 +211,8 @@ class Lesson:
     Attributes:
         planes: of each of the head's inputs, (N, C, H, W) float16.
         targets: of each scene.
-        features: (M, F) float16, of all objects of all scenes.
+        features: (M, F) float16, of all objects of all scenes, as the whole scene shows them and as
+            a closer look does.
         assets: (M,) which asset each object is, as a row of the names.
         names: of the assets' files.
     """
@@ -243,8 +244,8 @@ def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson
     for number, path in enumerate(scenes):
         stored = np.load(path)
         picture = np.asarray(Image.open(path.with_suffix(".png")))
-        picture, boxes, visible = _cut(picture, stored["boxes"], stored["visible"], rng)
-        picture, boxes = _to_side(picture, boxes)
+        shot, boxes, visible = _cut(picture, stored["boxes"], stored["visible"], rng)
+        picture, boxes = _to_side(shot, boxes)
         seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
         for plane, which in zip(planes, inputs, strict=True):
             height, width = seen[which].shape[1:]
@@ -257,9 +258,13 @@ def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson
             # Boxes that people draw, or the head finds, are not exact.
             sides = np.tile(boxes[good, 2:], 2)
             corners = corners + rng.normal(0, 0.04, corners.shape) * sides
-            frame = np.tile(picture.shape[1::-1], 2)
-            features.append(pooled(seen, (corners / frame).clip(0, 1)).astype(np.float16))
-            names += stored["names"][good].tolist()
+            shares = (corners / np.tile(picture.shape[1::-1], 2)).clip(0, 1)
+            features.append(pooled(seen, shares).astype(np.float16))
+            parts, places = closer(shot, shares * np.tile(shot.shape[1::-1], 2))
+            for part, place in zip(parts, places, strict=True):
+                near = [plane[0] for plane in session.run(None, {"pictures": part[None]})]
+                features.append(pooled(near, place[None]).astype(np.float16))
+            names += stored["names"][good].tolist() * 2
         if number % 500 == 0:
             print(f"seen: {number} of {len(scenes)} scenes", flush=True)
     known = sorted(set(names))

@@ -15,19 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import LookEmbedder, lite0
-from shapesim.embedders.base import read_weights, weights_file
+from shapesim.embedders.base import normalised, read_weights, weights_file
 from shapesim.embedders.look import project
 from shapesim.errors import ShapesimError
-from shapesim.images import load_image
+from shapesim.images import load_image, square_part
 from shapesim.rendering import on_background
 from shapesim.types import Box, Embeddings, Image
 
 SIDE = 640
 """Pixels to which a picture's longer side is brought."""
 
-_CELL = 16  # pixels of that
+_CLOSER = 320  # pixels of a closer look at a box
+_AROUND = 0.25  # of the box's longer side, that it shows around it
+_CELL = 16  # pixels of the network's picture
 _SURE = 0.35
 _LEAST_SCORE = 0.2
+_PLAIN = 6  # levels of each colour, below which a box is all of one colour
 _ONE_OBJECT = 0.6  # intersection over union, from which boxes tell of one object
 _OVERLAP = 0.5  # intersection over union, from which two boxes are one object
 _NEEDED = {"objects.0.weight", "ranges"}
@@ -62,12 +65,12 @@ class SeenPicture:
     """What one pass of the network over a whole picture gave.
 
     Attributes:
-        size: width and height of the picture.
+        picture: (H, W, 3) that it saw.
         planes: (C, H, W) what each place shows, for each of ``lite0.STAGES``.
         said: (5, H, W) of the objects' head.
     """
 
-    size: tuple[int, int]
+    picture: Image
     planes: tuple[NDArray[np.float32], ...]
     said: NDArray[np.float32]
 
@@ -76,7 +79,8 @@ class ObjectFinder:
     """Sees pictures whole, and tells objects and what they look like.
 
     An ImageNet network looks at the picture once. A small head finds boxes in what it saw, and what
-    lies below a box, pooled, is projected into the look space (see ``LookEmbedder``).
+    lies below a box, pooled, is projected into the look space (see ``LookEmbedder``). What is asked
+    for is looked at once more from nearer: in a picture of many things each fills few cells.
 
     Args:
         weights: a name of weights that ship, or a path to a ``.safetensors`` file.
@@ -96,24 +100,23 @@ class ObjectFinder:
         scale = SIDE / max(height, width)
         # The network's coarsest cells have 32 pixels.
         size = [max(32, round(side * scale / 32) * 32) for side in (width, height)]
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        resized = cv2.resize(picture, size, interpolation=method)
-        *planes, said = self._session.run(None, {"pictures": resized[None]})
-        return SeenPicture((width, height), tuple(plane[0] for plane in planes), said[0])
+        *planes, said = self._run(_resized(picture, *size))
+        return SeenPicture(picture, tuple(planes), said)
 
     def objects(self, seen: SeenPicture, least: float = _LEAST_SCORE) -> list[FoundObject]:
         """The objects of a picture, the surest first, many of the last in doubt."""
         boxes, scores = boxes_of(seen.said, least)
-        scale = np.array(seen.size) / (np.array(seen.said.shape[:0:-1]) * _CELL)
-        corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, seen.size)
+        frame = np.array(seen.picture.shape[1::-1])
+        scale = frame / (np.array(seen.said.shape[:0:-1]) * _CELL)
+        corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, frame)
         whole = np.round(corners).astype(int)
-        sizes = np.maximum(whole[:, 1] - whole[:, 0], 1)
-        return [
-            FoundObject(number, (*corner, *size), score)
-            for number, (corner, size, score) in enumerate(
-                zip(whole[:, 0].tolist(), sizes.tolist(), scores.tolist(), strict=True), 1
-            )
-        ]
+        found: list[FoundObject] = []
+        for (low, high), score in zip(whole, scores.tolist(), strict=True):
+            (x, y), (width, height) = low.tolist(), np.maximum(high - low, 1).tolist()
+            part = seen.picture[y : y + height, x : x + width]
+            if np.ptp(part, axis=(0, 1)).max() >= _PLAIN:  # else nothing can be seen there
+                found.append(FoundObject(len(found) + 1, (x, y, width, height), score))
+        return found
 
     def embed(
         self, seen: SeenPicture, boxes: Sequence[Box], embedder: LookEmbedder
@@ -124,11 +127,19 @@ class ObjectFinder:
             (N, D) unit rows to compare with the embedder's of assets, and (N, I) to compare with
             those of single views.
         """
-        frame = np.tile(seen.size, 2)
+        frame = np.tile(seen.picture.shape[1::-1], 2)
         corners = np.array([(x, y, x + width, y + height) for x, y, width, height in boxes])
-        features = pooled(seen.planes, (corners / frame).clip(0, 1))
-        kind, which = project(features, self._weights)
+        from_afar = pooled(seen.planes, (corners / frame).clip(0, 1))
+        from_near = []
+        for part, place in zip(*closer(seen.picture, corners), strict=True):
+            *planes, _ = self._run(part)
+            from_near.append(pooled(planes, place[None]))
+        looks = (project(x, self._weights) for x in (from_afar, np.concatenate(from_near)))
+        kind, which = (normalised(one + other) for one, other in zip(*looks, strict=True))
         return embedder.queries(kind, which), which
+
+    def _run(self, picture: Image) -> list[NDArray[np.float32]]:
+        return [plane[0] for plane in self._session.run(None, {"pictures": picture[None]})]
 
     @cached_property
     def _session(self) -> Any:
@@ -166,11 +177,33 @@ def check_box(box: Box, picture: Image) -> Box:
     return (*low, *inside)
 
 
+def closer(
+    picture: Image, corners: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Boxes as a closer look shows them.
+
+    Args:
+        picture: (H, W, 3).
+        corners: (N, 4) left, top, right and bottom of the boxes, in its pixels.
+
+    Returns:
+        (N, S, S, 3) each box and what is around it, and (N, 4) where the box is in that, 0 to 1.
+    """
+    parts, places = [], []
+    for box in corners:
+        low, size = box[:2], box[2:] - box[:2]
+        side = max(2, round((1 + 2 * _AROUND) * float(size.max())))
+        left, top = np.round(low + (size - side) / 2).astype(int).tolist()
+        parts.append(_resized(square_part(picture, left, top, side), _CLOSER, _CLOSER))
+        places.append((box - [left, top, left, top]) / side)
+    return np.stack(parts), np.stack(places).clip(0, 1)
+
+
 def boxes_of(
     said: NDArray[np.float32], least: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(N, 4) corners in pixels of the network's picture, and (N,) scores, best first."""
-    scores = 1 / (1 + np.exp(-said[0]))
+    scores = 1 / (1 + np.exp(-said[0].clip(-30, 30)))
     rows, columns = np.nonzero(scores >= least)
     sides = np.exp(said[1:, rows, columns].clip(-6, 6))
     x, y = columns + 0.5, rows + 0.5
@@ -243,3 +276,8 @@ def _covered(
     shares = shares.clip(0)
     made = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
     return np.asarray(made, dtype=np.float32)
+
+
+def _resized(picture: Image, width: int, height: int) -> Image:
+    method = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.images import square_part
 from shapesim.rendering import on_background, render
 from shapesim.types import Camera, Image, Mesh, Shares
 
@@ -85,13 +86,9 @@ class Sight:
         self._share = 1 + 2 * _MARGIN  # the square's side, to the box's
         side = max(8, round(longer * self._share))
         left, top = round(x + wide / 2 - side / 2), round(y + tall / 2 - side / 2)
-        # Beyond the picture, what is at its edge goes on.
-        rows = np.clip(np.arange(top, top + side), 0, height - 1)
-        columns = np.clip(np.arange(left, left + side), 0, width - 1)
-        square = picture[rows[:, None], columns]
         inside = np.zeros((side, side), np.float32)
         inside[max(0, -top) : height - top, max(0, -left) : width - left] = 1
-        self.picture = _resized(square, _SEEN)
+        self.picture = _resized(square_part(picture, left, top, side), _SEEN)
         self._inside = _resized(inside, _SEEN)
         self._coarse = [(scale, self._outlines(_COARSE, scale)) for scale in _SCALES]
         rim = np.ones((_SEEN, _SEEN), bool)
