@@ -20,6 +20,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 """Lower-case suffixes of picture files."""
 
 _MOST = 0.7  # of a picture's side, from which on nothing is cut out
+_LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they are
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 
 
@@ -121,12 +122,22 @@ def framed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
-def square_part(picture: Picture, left: int, top: int, side: int) -> Picture:
-    """(S, S, 3) a square of a (H, W, 3) picture; beyond its edges, what is there goes on."""
+def square_part(
+    picture: Picture, left: int, top: int, side: int
+) -> tuple[Picture, NDArray[np.bool_]]:
+    """A square of a (H, W, 3) picture; beyond the picture, what is at its edge goes on.
+
+    Of a large one, only every so manieth pixel: a square around a panorama would fill the memory.
+
+    Returns:
+        (S, S, 3) the square, and (S, S) where that is in the picture.
+    """
     height, width = picture.shape[:2]
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    return picture[rows[:, None], columns]
+    steps = np.arange(0, side, max(1, side // _LARGEST_SQUARE))
+    rows, columns = top + steps, left + steps
+    inside = np.logical_and.outer((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
+    rows, columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
+    return picture[rows[:, None], columns], inside
 
 
 def cut_out(picture: NDArray[np.uint8], foreground: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@
 
 Scenes are composed of the meshes, so that every box is known. Learnt are a small head that finds
 boxes in the planes of an ImageNet network, and a projection from what these planes hold below a box
-to the space in which assets are compared by look. Takes an hour and a half on two cores.
+to the space in which assets are compared by look. Takes two hours on two cores.
 """
 
 from __future__ import annotations

@@ -194,7 +194,8 @@ def closer(
         low, size = box[:2], box[2:] - box[:2]
         side = max(2, round((1 + 2 * _AROUND) * float(size.max())))
         left, top = np.round(low + (size - side) / 2).astype(int).tolist()
-        parts.append(_resized(square_part(picture, left, top, side), _CLOSER, _CLOSER))
+        square, _ = square_part(picture, left, top, side)
+        parts.append(_resized(square, _CLOSER, _CLOSER))
         places.append((box - [left, top, left, top]) / side)
     return np.stack(parts), np.stack(places).clip(0, 1)
 

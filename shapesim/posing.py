@@ -86,10 +86,9 @@ class Sight:
         self._share = 1 + 2 * _MARGIN  # the square's side, to the box's
         side = max(8, round(longer * self._share))
         left, top = round(x + wide / 2 - side / 2), round(y + tall / 2 - side / 2)
-        inside = np.zeros((side, side), np.float32)
-        inside[max(0, -top) : height - top, max(0, -left) : width - left] = 1
-        self.picture = _resized(square_part(picture, left, top, side), _SEEN)
-        self._inside = _resized(inside, _SEEN)
+        square, inside = square_part(picture, left, top, side)
+        self.picture = _resized(square, _SEEN)
+        self._inside = _resized(inside.astype(np.float32), _SEEN)
         self._coarse = [(scale, self._outlines(_COARSE, scale)) for scale in _SCALES]
         rim = np.ones((_SEEN, _SEEN), bool)
         rim[3:-3, 3:-3] = False
