@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from shapesim.errors import AssetError, UnreachableFileError
-from shapesim.images import cut_out, framed, load_image
+from shapesim.images import cut_out, framed, load_image, square_part
 
 
 def picture() -> Image.Image:
@@ -129,3 +129,16 @@ def test_the_foreground_is_cut_out() -> None:
     assert seen.shape == (56, 56, 3)
     assert (seen > 200).all(axis=2).mean() > 0.9
     assert (cut_out(pixels, plane * 0) == pixels).all()
+
+
+def test_a_square_goes_on_beyond_the_picture_and_stays_small() -> None:
+    """What is inside is the picture, what is not its edge; a panorama's has few of its pixels."""
+    picture = np.random.default_rng(0).integers(0, 256, (90, 140, 3), dtype=np.uint8)
+    square, inside = square_part(picture, -20, -5, 200)
+    np.testing.assert_array_equal(square[inside], picture.reshape(-1, 3))
+    assert (square[5:95, :20] == picture[:, :1]).all()
+    assert (square[95:, 20:160] == picture[-1]).all()
+    wide = np.broadcast_to(picture[:1, :1], (5000, 30000, 3))
+    square, inside = square_part(wide, -7500, -20000, 45000)
+    assert len(square) < 5000
+    assert inside.mean() == pytest.approx(5000 * 30000 / 45000**2, rel=0.01)
