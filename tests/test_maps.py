@@ -17,7 +17,7 @@ from shapesim.mapping import _sheets, clusters, lay_out, trustworthiness
 from tests.browsers import opened
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
-from tests.test_indexes import unit_rows
+from tests.test_gallery import unit_rows
 
 
 @pytest.fixture(scope="module")

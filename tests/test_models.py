@@ -16,7 +16,7 @@ from PIL import Image
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import WeightsError as EmbedderWeightsError
 from tests.conftest import as_mesh, lopsided, yawed
-from tests.test_indexes import unit_rows
+from tests.test_gallery import unit_rows
 from voxel_models import WeightsError, create_model, list_models, weights_info
 from voxel_models.data import read_grids, sampling_weights
 from voxel_models.inference import fold_norms
