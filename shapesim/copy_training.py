@@ -16,13 +16,15 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
@@ -36,6 +38,7 @@ from shapesim.meshes.finding import find_pictures
 from shapesim.rendering import on_background, render
 from shapesim.tracing import Tracer
 from shapesim.types import Image as Picture
+from shapesim.types import Material, Mesh
 from shapesim.verification import NOTHING
 from shapesim.workers import map_isolated
 
@@ -47,7 +50,21 @@ _DIM, _HIDDEN = 256, 1024
 _BATCH = 512
 _SPREAD = 0.1  # weight of what keeps originals apart
 _UNRELATED = 512
+_PENALTY = 10.0  # for weights of the confidence: what few pictures tell is not trusted far
+_GREY = 0.05  # by which a grey material's red, green and blue may be apart
+_PIECES = 0.02, 0.6  # share of the surface of what a sibling differs in
+_CHANGED = 24, 0.01  # levels by which a pixel shows it, and share of the pixels that have to
 _HELD_OUT = 10  # every so manieth asset is asked for, to know how sure one can be
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    """A mesh file to render, and where its pictures go; or those of a sibling made of it."""
+
+    path: Path
+    folder: Path
+    number: int
+    is_sibling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +76,77 @@ class _Copies:
     grounds: tuple[Path, ...]
 
 
-def write_originals(task: tuple[Path, Path, int]) -> None:
-    """Renders one asset into a folder, before something or nothing; runs in a worker."""
-    path, folder, number = task
-    rng = np.random.default_rng(number)
-    views = render(load_mesh(path), list(_VIEWS), _SIZE)
+def write_originals(task: _Asset) -> None:
+    """Renders one asset into a folder, before something or nothing; runs in a worker.
+
+    Of siblings, only the views that show what they differ in.
+    """
+    mesh = painted(load_mesh(task.path), np.random.default_rng([task.number, 2]))
+    views = itself = render(mesh, list(_VIEWS), _SIZE)
+    if task.is_sibling:
+        other = sibling(mesh, np.random.default_rng([task.number, 1]))
+        views = render(other, list(_VIEWS), _SIZE)
+    rng = np.random.default_rng(task.number)
     for view, picture in enumerate(views):
         shown = Image.fromarray(on_background(picture))
         if rng.random() < 0.3:
             shown = Image.fromarray(background(_SIZE, rng))
             shown.paste(Image.fromarray(picture), mask=Image.fromarray(picture[..., 3]))
-        shown.save(folder / f"{number:06}-{view}.png", compress_level=1)
+        changed = np.ptp([on_background(picture), on_background(itself[view])], axis=0).max(axis=2)
+        if task.is_sibling and (changed > _CHANGED[0]).mean() < _CHANGED[1]:
+            continue
+        shown.save(task.folder / f"{task.number:06}-{view}.png", compress_level=1)
+
+
+def painted(mesh: Mesh, rng: np.random.Generator) -> Mesh:
+    """A mesh that is grey all over, in a few colours, as games' assets are; any other as it is."""
+    has_colours = mesh.colours is not None or any(
+        material.texture or np.ptp(material.colour[:3]) > _GREY for material in mesh.materials
+    )
+    if has_colours:
+        return mesh
+    colours = rng.uniform(0, 1, (int(rng.integers(2, 5)), 3)) ** 2
+    shells = np.unique(_shells(mesh), return_inverse=True)[1]
+    which = rng.integers(len(colours), size=shells.max() + 1)[shells]
+    paints = tuple(Material(colour=(*colour, 1.0)) for colour in colours.tolist())
+    return replace(mesh, materials=paints, face_materials=which)
+
+
+def sibling(mesh: Mesh, rng: np.random.Generator) -> Mesh:
+    """What may stand beside a mesh in its kit: with a piece in another colour, or without it.
+
+    Where it is all of one piece, it is longer in one direction.
+    """
+    areas = np.linalg.norm(np.cross(*np.diff(mesh.triangles, axis=1).swapaxes(0, 1)), axis=1)
+    total = max(float(areas.sum()), 1e-12)
+    pieces = [
+        faces
+        for numbers in (mesh.face_materials, _shells(mesh))
+        for faces in [numbers == number for number in np.unique(numbers)]
+        if _PIECES[0] < areas[faces].sum() / total < _PIECES[1]
+    ]
+    if not pieces:
+        longer = np.ones(3)
+        longer[rng.integers(3)] = rng.uniform(1.15, 1.5)
+        return replace(mesh, vertices=mesh.vertices * longer, normals=None)
+    piece = pieces[int(rng.integers(len(pieces)))]
+    if rng.random() < 0.5:
+        kept = ~piece
+        return replace(mesh, faces=mesh.faces[kept], face_materials=mesh.face_materials[kept])
+    red, green, blue = rng.uniform(0, 1, 3).tolist()
+    paint = Material(colour=(red, green, blue, 1.0))
+    which = np.where(piece, len(mesh.materials), mesh.face_materials)
+    return replace(mesh, materials=(*mesh.materials, paint), face_materials=which)
+
+
+def _shells(mesh: Mesh) -> NDArray[np.int64]:
+    """(F,) number of the connected surface that each face belongs to."""
+    corners = np.unique(mesh.vertices, axis=0, return_inverse=True)[1].reshape(-1)[mesh.faces]
+    edges = np.concatenate([corners[:, :2], corners[:, 1:]])
+    ones = np.ones(len(edges), bool)
+    graph = coo_matrix((ones, tuple(edges.T)), shape=(len(mesh.vertices),) * 2)
+    numbers = connected_components(graph, directed=False)[1]
+    return np.asarray(numbers[corners[:, 0]], np.int64)
 
 
 def make_copies(task: _Copies) -> Picture:
@@ -206,7 +283,7 @@ def learn_confidence(
         right.append(np.array([number < known and place == path.resolve() for place in places]))
         if number % 100 == 99:
             print(f"confidence: {number + 1} of {len(files)} pictures", flush=True)
-    weights = _regressed(np.concatenate(gathered), np.concatenate(right), 1e-2)
+    weights = _regressed(np.concatenate(gathered), np.concatenate(right), _PENALTY)
     best = [int(np.argmax(measures @ weights)) for measures in gathered]
     scores = np.array([(m @ weights)[row] for m, row in zip(gathered, best, strict=True)])
     hits = np.array([one[row] for one, row in zip(right, best, strict=True)])
@@ -231,7 +308,9 @@ def _regressed(
     return found
 
 
-def train(files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int) -> None:
+def train(
+    files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int, earlier: Path | None
+) -> None:
     """Learns all parts and writes them.
 
     Args:
@@ -240,47 +319,56 @@ def train(files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int
         out: the weights.
         epochs: over all originals.
         seed: of everything random.
+        earlier: weights, of which only the confidence is learnt anew.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import load_file, save_file
 
-    originals = folder / "originals"
-    originals.mkdir()
-    held_out = folder / "held-out"
-    held_out.mkdir()
+    originals, held_out, siblings = folders = [
+        folder / name for name in ("originals", "held-out", "siblings")
+    ]
+    for made in folders:
+        made.mkdir()
     tasks = [
-        (path, originals if number % _HELD_OUT else held_out, number)
+        _Asset(path, originals if number % _HELD_OUT else held_out, number)
         for number, path in enumerate(files)
     ]
-    for task, result in map_isolated(write_originals, tasks, lambda task: task[0]):
+    tasks += [replace(one, folder=siblings, is_sibling=True) for one in tasks[::_HELD_OUT]]
+    for task, result in map_isolated(write_originals, tasks, lambda task: task.path):
         if isinstance(result, AssetError):
-            print(f"left out: {task[0]}: {result.reason}", flush=True)
-    pictures = find_pictures(originals).files
-    ranges: Any = LookEmbedder().ranges
-    tensors = learn_projection(features_of(pictures, ranges, seed), epochs, seed)
-    tensors["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
+            print(f"left out: {task.path}: {result.reason}", flush=True)
+    if earlier:
+        tensors = load_file(earlier)
+    else:
+        ranges: Any = LookEmbedder().ranges
+        features = features_of(find_pictures(originals).files, ranges, seed)
+        tensors = learn_projection(features, epochs, seed)
+        tensors["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
     tensors["calibration"] = np.zeros(2 + len(NOTHING), np.float32)
     save_file(tensors, out)
-    tensors["calibration"] = calibrate(originals, held_out, folder / "gallery", out, seed)
+    tensors["calibration"] = calibrate(folder, out, seed)
     save_file(tensors, out)
 
 
-def calibrate(
-    originals: Path, held_out: Path, folder: Path, weights: Path, seed: int
-) -> NDArray[np.float32]:
+def calibrate(folder: Path, weights: Path, seed: int) -> NDArray[np.float32]:
     """(E,) weights of the confidence, by pictures of assets that were not trained on.
 
+    One of four is asked for. Half of those become originals; and of every other, in both halves,
+    a sibling is among the originals if it can be told apart, as in stores full of kits.
+
     Args:
-        originals: pictures to index; half of those held out are moved there.
-        held_out: pictures to ask for.
-        folder: of the gallery.
+        folder: with the pictures, in ``originals``, ``held-out`` and ``siblings``.
         weights: of the embedder.
         seed: of the manipulations.
     """
-    asked = find_pictures(held_out).files[:: len(_VIEWS) - 1]
+    originals = folder / "originals"
+    asked = find_pictures(folder / "held-out").files[:: len(_VIEWS) - 1]
     known = len(asked) // 2
+    for path in asked[::2]:
+        if (twin := folder / "siblings" / path.name).exists():
+            twin.rename(originals / f"sibling-{path.name}")
     moved = [path.rename(originals / path.name) for path in asked[:known]]
     embedder = CopyEmbedder(weights)
-    with Gallery(folder, create=True) as gallery:
+    with Gallery(folder / "gallery", create=True) as gallery:
         index_stores(gallery, [originals], embedder)
         tracer = Tracer(gallery, embedder)
         return learn_confidence(tracer, [*moved, *asked[known:]], known, seed)
@@ -293,6 +381,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--earlier", type=Path, help="weights, to learn only their confidence anew")
     parser.add_argument("--every", type=int, default=1, help="take every n-th file")
     given = parser.parse_args()
     began = time.perf_counter()
@@ -300,7 +389,7 @@ def main() -> None:
     if len(files) < _HELD_OUT:
         raise ShapesimError("too few meshes to train on")
     with tempfile.TemporaryDirectory() as folder:
-        train(files, Path(folder), given.out, given.epochs, given.seed)
+        train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier)
     print(f"{given.out}: {len(files)} meshes, {time.perf_counter() - began:.0f} s")
 
 

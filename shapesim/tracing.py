@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import CopyEmbedder, lite0
 from shapesim.embedders.look import CAMERAS
-from shapesim.errors import AssetError, GalleryError
+from shapesim.errors import AssetError, GalleryError, WeightsError
 from shapesim.framing import Matrix23, frames, skew, turned_back
 from shapesim.gallery import Gallery
 from shapesim.images import framed, load_image
@@ -121,7 +121,7 @@ class Evidence:
 
     @property
     def measures(self) -> NDArray[np.float64]:
-        """(7,) numbers from which the confidence is calculated."""
+        """(11,) numbers from which the confidence is calculated."""
         return np.array([1.0, self.similarity, *(getattr(self.verified, "measures", NOTHING))])
 
 
@@ -174,27 +174,47 @@ def _regions(picture: Image) -> list[_Region]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sighting:
-    """Where an original was seen, at first sight.
+class _Candidate:
+    """An original that may be in a found picture.
 
     Attributes:
         row: of the originals.
         similarity: as of the evidence.
-        region: of the found picture, in which it was looked for.
-        place: in the region, or in its mirror image; None if nowhere.
-        is_mirrored: which of both.
+        region: of the found picture, in which to look for it.
     """
 
     row: int
     similarity: float
     region: _Region
-    place: Place | None = None
-    is_mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """Where an original was seen, at first sight.
+
+    Attributes:
+        candidate: what was looked for.
+        place: in the region, or in its mirror image; None if nowhere.
+        is_mirrored: which of both.
+    """
+
+    candidate: _Candidate
+    place: Place | None
+    is_mirrored: bool
 
     @property
     def strength(self) -> float:
         """By which one original is looked at before another."""
-        return self.similarity + (self.place.strength if self.place else -1)
+        return self.candidate.similarity + (self.place.strength if self.place else -1)
+
+
+def _strongest(seen: Sequence[_Sighting]) -> list[_Sighting]:
+    return sorted(seen, key=lambda one: -one.strength)[:_JUDGED]
+
+
+def _is_clear(seen: Sequence[_Sighting]) -> bool:
+    place = _strongest(seen)[0].place
+    return bool(place and place.is_clear)
 
 
 class Tracer:
@@ -206,10 +226,16 @@ class Tracer:
 
     Raises:
         GalleryError: it holds nothing of the kind.
+        WeightsError: the embedder's confidence is of another version.
     """
 
     def __init__(self, gallery: Gallery, embedder: CopyEmbedder) -> None:
         self._embedder = embedder
+        if embedder.calibration.shape != (2 + len(NOTHING),):
+            raise WeightsError(
+                f"{embedder.name}: its confidence was learnt by another version of shapesim;"
+                " learn it anew, with --earlier of 'python -m shapesim.copy_training'"
+            )
         self._ids, self._views, self._vectors = gallery.originals(embedder)
         if not len(self._ids):
             raise GalleryError(
@@ -256,58 +282,72 @@ class Tracer:
 
     def gather(self, picture: Image) -> list[Evidence]:
         """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file."""
-        whole = _Region(picture, (0, 0, picture.shape[1], picture.shape[0]))
-        within = _regions(picture)
-        parts = [*(framed(region.picture, lite0.SIZE) for region in within), *parts_of(picture)]
-        vectors = self._embedder.embed_pictures(np.stack(parts))
-        nearness = self._likeliest(vectors)
-        ground = np.sort(_nearest(self._embedder.unrelated, vectors))[-_NEAREST:].mean()
-        rows = list(nearness)
-        nearest = (self._vectors[rows] @ vectors.T).argmax(axis=1).tolist()
-        regions = {
-            row: within[part] if part < len(within) else whole
-            for row, part in zip(rows, nearest, strict=True)
-        }
-        self._known |= self._catalogue.places(self._ids[rows].tolist())
+        regions = [_Region(picture, (0, 0, *picture.shape[1::-1])), *_regions(picture)]
+        squares = [framed(region.picture, lite0.SIZE) for region in regions]
+        vectors = self._embedder.embed_pictures(np.stack(squares))
 
-        def look(row: int, everywhere: bool) -> _Sighting:
-            sighting = _Sighting(row, nearness[row] - ground, regions[row])
+        @cache
+        def find(row: int, region: _Region, everywhere: bool) -> tuple[Place | None, bool]:
             try:
                 original = self._features(row)
             except AssetError:  # gone since it was indexed: its vector still speaks for it
-                return sighting
-            straight, mirrored = regions[row].features
+                return None, False
+            straight, mirrored = region.features
             place = locate(straight, original, everywhere)
             if place and place.is_clear:
-                return replace(sighting, place=place)
+                return place, False
             turned = locate(mirrored, original, everywhere)
             if turned and (not place or turned.strength > place.strength + _UNTURNED):
-                return replace(sighting, place=turned, is_mirrored=True)
-            return replace(sighting, place=place)
+                return turned, True
+            return place, False
 
-        def judge(sighting: _Sighting) -> Evidence:
-            if not sighting.place:
-                return Evidence(sighting.row, sighting.similarity, None)
-            region = sighting.region
-            found, original = region.features[sighting.is_mirrored], self._features(sighting.row)
-            seen = compare(found, original, sighting.place)
-            if seen:
-                seen = replace(seen, box=region.placed(seen.box, sighting.is_mirrored))
-            return Evidence(sighting.row, sighting.similarity, seen)
+        def look(one: _Candidate, everywhere: bool = False) -> _Sighting:
+            return _Sighting(one, *find(one.row, one.region, everywhere))
 
         # OpenCV works outside of Python's lock.
         with ThreadPoolExecutor() as pool:
-            seen: list[_Sighting] = []
-            for start, end in pairwise((0, *_STEPS)):
-                seen += pool.map(lambda row: look(row, False), rows[start:end])
-                seen.sort(key=lambda one: -one.strength)
-                if seen[0].place and seen[0].place.is_clear:  # what is as alike is as near
-                    break
-            else:
-                few = dict.fromkeys([one.row for one in seen[:_JUDGED]] + rows[: _JUDGED // 2])
-                seen = list(pool.map(lambda row: look(row, True), few))
-                seen.sort(key=lambda one: -one.strength)
-            return list(pool.map(judge, seen[:_JUDGED]))
+            seen = list(pool.map(look, self._candidates(vectors, regions)[: _STEPS[0]]))
+            if not _is_clear(seen):  # where the whole does not tell, some part of it may
+                parts = self._embedder.embed_pictures(np.stack(parts_of(picture)))
+                likely = self._candidates(np.concatenate([vectors, parts]), regions)
+                seen = []
+                for start, end in pairwise((0, *_STEPS)):
+                    seen += pool.map(look, likely[start:end])
+                    if _is_clear(seen):  # what is as alike is as near
+                        break
+                else:
+                    best = [one.candidate for one in _strongest(seen)]
+                    few = dict.fromkeys([*best, *likely[: _JUDGED // 2]])
+                    seen = list(pool.map(partial(look, everywhere=True), few))
+            return list(pool.map(self._judged, _strongest(seen)))
+
+    def _candidates(self, vectors: Embeddings, regions: Sequence[_Region]) -> list[_Candidate]:
+        """The nearest originals, nearest first.
+
+        Args:
+            vectors: of the regions, and of further parts of the first, which is the whole.
+            regions: of the found picture.
+        """
+        nearness = self._likeliest(vectors)
+        ground = np.sort(_nearest(self._embedder.unrelated, vectors))[-_NEAREST:].mean()
+        rows = list(nearness)
+        self._known |= self._catalogue.places(self._ids[rows].tolist())
+        nearest = (self._vectors[rows] @ vectors.T).argmax(axis=1).tolist()
+        return [
+            _Candidate(row, nearness[row] - ground, regions[part if part < len(regions) else 0])
+            for row, part in zip(rows, nearest, strict=True)
+        ]
+
+    def _judged(self, sighting: _Sighting) -> Evidence:
+        """An original compared with what is seen in its place."""
+        one = sighting.candidate
+        seen = None
+        if sighting.place:
+            found = one.region.features[sighting.is_mirrored]
+            seen = compare(found, self._features(one.row), sighting.place)
+        if seen:
+            seen = replace(seen, box=one.region.placed(seen.box, sighting.is_mirrored))
+        return Evidence(one.row, one.similarity, seen)
 
     def confidences(self, evidence: Sequence[Evidence]) -> NDArray[np.float64]:
         """(E,) probability of each to be the original."""
@@ -342,14 +382,14 @@ class Tracer:
 
 
 def confidences(measures: NDArray[np.float64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(E, 7) ``Evidence.measures`` to probabilities: a logistic regression."""
+    """(E, 11) ``Evidence.measures`` to probabilities: a logistic regression."""
     return 1 / (1 + np.exp(-(measures @ weights.astype(np.float64))))
 
 
 def parts_of(picture: Image) -> list[Image]:
-    """The whole of a picture and parts of it, squared: an original may be anywhere in it."""
+    """Parts of a picture, squared: an original may be anywhere in it."""
     height, width = picture.shape[:2]
-    parts = [framed(picture, lite0.SIZE)]
+    parts = []
     for share, count in _PARTS:
         steps = np.linspace(0, 1 - share, count)
         for top in steps:

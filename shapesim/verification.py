@@ -26,9 +26,11 @@ _SEARCHED = 160  # of a found picture's, in which an original is looked for
 _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # of one picture's side, that the other fills
 _WINDOW = 11  # pixels, in which both should vary alike
 _GRAIN = 3.0  # grey levels: what varies less is flat
-_NEAR = 14.0  # grey levels, by which colours may be off
 _LEAST = 0.04  # share of an original's frame that has to be in the picture
 _CLEAR, _CLEAR_INLIERS = 0.85, 10
+_PATCH = 9  # pixels, over which it is asked how much colours are off
+_WORST = (0.5, 0.8, 0.9, 0.97)  # shares of the places, that are off by less
+_COVERED = 32.0  # grey levels: what is off by more shows something else in front, not a sibling
 _KEPT = 0.7  # share of the pixels that agree best: the others may be covered
 
 Matrix3 = NDArray[np.float64]
@@ -97,27 +99,29 @@ class Verified:
 
     Attributes:
         place: where.
-        agreement: share of what is seen there, whose colours follow from the original's.
         colours: how near they are to the original's, 0 to 1.
+        gaps: by how many grey levels, 32 at most, they are off from what one rule makes of the
+            original's, place by place: quantiles ``_WORST``. What differs in one place is another
+            thing of its kind.
         box: x, y, width and height of the place, in pixels of the found picture.
     """
 
     place: Place
-    agreement: float
     colours: float
+    gaps: tuple[float, ...]
     box: tuple[int, int, int, int]
 
     @property
     def measures(self) -> tuple[float, ...]:
         """What speaks for it, in numbers."""
-        place = self.place
+        place, gaps = self.place, np.log1p(self.gaps).tolist()
         return (
-            float(np.log1p(place.inliers)), place.share, place.likeness, self.agreement,
-            self.colours,
+            float(np.log1p(place.inliers)), place.share, place.likeness,
+            self.colours, *gaps, self.colours * gaps[2],
         )  # fmt: skip
 
 
-NOTHING = (0.0,) * 5
+NOTHING = (0.0,) * 4 + (float(np.log1p(_COVERED)),) * len(_WORST) + (0.0,)
 """``Verified.measures`` of what is nowhere to be found."""
 
 
@@ -173,9 +177,9 @@ def compare(found: Features, original: Features, place: Place) -> Verified | Non
     for one in (refined, place):
         pair = _overlaid(found, original, one.matrix)
         if pair and (likeness := _likeness(*pair)) >= place.likeness:
-            agreement, colours = _colours(*pair)
+            colours, gaps = _colours(*pair)
             box = _box(one.matrix, original, found)
-            return Verified(replace(one, likeness=likeness), agreement, colours, box)
+            return Verified(replace(one, likeness=likeness), colours, gaps, box)
     return None
 
 
@@ -326,33 +330,39 @@ def _likeness(ours: Any, seen: Any, mask: NDArray[np.float32]) -> float:
     return float((alike * weights).sum() / (weights.sum() + 0.1 * _GRAIN * mask.sum()))
 
 
-def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, float]:
-    """Share of the colours that follow from the original's by one rule, and how near all are.
+def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, tuple[float, ...]]:
+    """How a place's colours follow from the original's.
 
     Only what is near some edge counts: the ground of two renders always agrees.
+
+    Returns:
+        How near they are, 0 to 1, and by how much they are off from what a rule makes of them, at
+        the quantiles ``_WORST``.
     """
     one, other = (
         _mean(picture.astype(np.float32) * mask[..., None], 5) for picture in (ours, seen)
     )
     share = np.maximum(_mean(mask, 5), 1e-3)[..., None]
     one, other = one / share, other / share
-    weights = mask * (_varied(one, mask) + _varied(other, mask)).clip(0, 1)
-    rows = weights > 0.5
+    varied = mask * (_varied(one, mask) + _varied(other, mask))
+    rows = varied > 0.5
     if rows.sum() < 16:
-        return 0.0, 0.0
-    one, other, weights = one[rows], other[rows], weights[rows]
-    gaps = np.abs(one - other).mean(axis=1)
-    near = float(np.sort(gaps)[: round(_KEPT * len(gaps))].mean())
-    known = np.hstack([one, np.full((len(one), 1), 64.0, np.float32)])
-    kept = np.ones(len(one), bool)
+        return 0.0, (_COVERED,) * len(_WORST)
+    near = np.sort(np.abs(one[rows] - other[rows]).mean(axis=1))
+    near = near[: round(_KEPT * len(near))].mean()
+    known = np.concatenate([one, np.full((*one.shape[:2], 1), 64.0, np.float32)], axis=2)
+    kept = rows
     unchanged = np.eye(4, 3, dtype=np.float32)
-    ridge = np.eye(4, dtype=np.float32) * 50 * len(one) / 10
+    ridge = np.eye(4, dtype=np.float32) * 50 * rows.sum() / 10
     for _ in range(3):
-        of = known[kept]
-        rule = np.linalg.solve(of.T @ of + ridge, of.T @ other[kept] + ridge @ unchanged)
-        off = np.abs(other - known @ rule).mean(axis=1)
-        kept = off <= np.quantile(off, _KEPT)
-    return float((off < _NEAR).mean()), float(np.exp(-near / 16))
+        of, to = known[kept], other[kept]
+        rule = np.linalg.solve(of.T @ of + ridge, of.T @ to + ridge @ unchanged)
+        off = np.abs(other - known @ rule).mean(axis=2)
+        kept = rows & (off <= np.quantile(off[rows], _KEPT))
+    shown = (varied > 0.1).astype(np.float32)
+    gaps = _mean(off * shown, _PATCH) / np.maximum(_mean(shown, _PATCH), 0.05)
+    worst = np.quantile(gaps[shown > 0], _WORST).clip(max=_COVERED).tolist()
+    return float(np.exp(-near / 16)), tuple(worst)
 
 
 def _varied(picture: Any, mask: NDArray[np.float32]) -> Any:
