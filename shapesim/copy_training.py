@@ -258,17 +258,19 @@ def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Ite
 
 
 def learn_confidence(
-    tracer: Tracer, files: Sequence[Path], known: int, seed: int
+    tracer: Tracer, files: Sequence[Path], known: int, with_sibling: set[Path], seed: int
 ) -> NDArray[np.float32]:
     """(E,) weights of the measures of evidence.
 
     A logistic regression over all that was looked at, scaled so that the likeliest answers are as
-    often right as they seem (J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
+    often right as they seem (J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999):
+    where no sibling was planted, for stores have fewer.
 
     Args:
         tracer: of a gallery that holds the first files, and not the others.
         files: pictures to manipulate.
         known: how many of them the gallery holds.
+        with_sibling: those that were given one in the gallery.
         seed: of the manipulations.
     """
     rng = np.random.default_rng(seed)
@@ -287,7 +289,9 @@ def learn_confidence(
     best = [int(np.argmax(measures @ weights)) for measures in gathered]
     scores = np.array([(m @ weights)[row] for m, row in zip(gathered, best, strict=True)])
     hits = np.array([one[row] for one, row in zip(right, best, strict=True)])
-    shift, scale = _regressed(np.stack([np.ones(len(scores)), scores], axis=1), hits, 1e-4)
+    usual = np.array([path not in with_sibling for path in files])
+    answers = np.stack([np.ones(len(scores)), scores], axis=1)
+    shift, scale = _regressed(answers[usual], hits[usual], 1e-4)
     weights = weights * scale
     weights[0] += shift
     return np.asarray(weights, dtype=np.float32)
@@ -366,12 +370,12 @@ def calibrate(folder: Path, weights: Path, seed: int) -> NDArray[np.float32]:
     for path in asked[::2]:
         if (twin := folder / "siblings" / path.name).exists():
             twin.rename(originals / f"sibling-{path.name}")
-    moved = [path.rename(originals / path.name) for path in asked[:known]]
+    files = [path.rename(originals / path.name) for path in asked[:known]] + asked[known:]
     embedder = CopyEmbedder(weights)
     with Gallery(folder / "gallery", create=True) as gallery:
         index_stores(gallery, [originals], embedder)
         tracer = Tracer(gallery, embedder)
-        return learn_confidence(tracer, [*moved, *asked[known:]], known, seed)
+        return learn_confidence(tracer, files, known, set(files[::2]), seed)
 
 
 def main() -> None:
