@@ -12,6 +12,7 @@ gallery is enlarged by synthetic originals, mixtures of real ones, and asked aga
 from __future__ import annotations
 
 import argparse
+import random
 import resource
 import sqlite3
 import tempfile
@@ -64,6 +65,7 @@ def manipulations(
     rng: np.random.Generator, grounds: Sequence[Path]
 ) -> dict[str, Callable[[Picture], Picture]]:
     """Strong ones, by AugLy where it has them."""
+    random.seed(0)  # AugLy draws what it writes over pictures when it is loaded
     from augly import image
 
     augly: Any = image  # which has no types of its own
