@@ -344,9 +344,10 @@ def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, tu
     )
     share = np.maximum(_mean(mask, 5), 1e-3)[..., None]
     one, other = one / share, other / share
-    varied = mask * (_varied(one, mask) + _varied(other, mask))
+    varies = mask * _varied(other, mask)
+    varied = mask * _varied(one, mask) + varies
     rows = varied > 0.5
-    if rows.sum() < 16:
+    if (varies > 0.5).sum() < 16:  # what is plain follows from anything
         return 0.0, (_COVERED,) * len(_WORST)
     near = np.sort(np.abs(one[rows] - other[rows]).mean(axis=1))
     near = near[: round(_KEPT * len(near))].mean()
