@@ -36,7 +36,6 @@ from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
 
 _LEAST_SEEN, _CLEAR = 0.25, 0.75
-_CONSIDERED = 0.05  # score, from which a box counts for average precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def run(
         scene, signatures = result
         began = time.perf_counter()
         seen = finder.see(scene.picture)
-        boxes = finder.objects(seen, _CONSIDERED)
+        boxes = finder.objects(seen)
         seconds.append(time.perf_counter() - began)
         corners = np.hstack([scene.boxes[:, :2], scene.boxes[:, :2] + scene.boxes[:, 2:]])
         wanted = scene.visible >= _LEAST_SEEN

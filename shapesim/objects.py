@@ -29,10 +29,10 @@ _CLOSER = 320  # pixels of a closer look at a box
 _AROUND = 0.25  # of the box's longer side, that it shows around it
 _CELL = 16  # pixels of the network's picture
 _SURE = 0.35
-_LEAST_SCORE = 0.2
+_LEAST_SCORE = 0.05
 _PLAIN = 6  # levels of each colour, below which a box is all of one colour
 _ONE_OBJECT = 0.6  # intersection over union, from which boxes tell of one object
-_OVERLAP = 0.5  # intersection over union, from which two boxes are one object
+_OVERLAP = 0.45  # intersection over union, from which two boxes may be one object
 _NEEDED = {"objects.0.weight", "ranges"}
 
 
@@ -103,9 +103,9 @@ class ObjectFinder:
         *planes, said = self._run(_resized(picture, *size))
         return SeenPicture(picture, tuple(planes), said)
 
-    def objects(self, seen: SeenPicture, least: float = _LEAST_SCORE) -> list[FoundObject]:
-        """The objects of a picture, the surest first, many of the last in doubt."""
-        boxes, scores = boxes_of(seen.said, least)
+    def objects(self, seen: SeenPicture) -> list[FoundObject]:
+        """The objects of a picture, the surest first; the many last ones are hardly any."""
+        boxes, scores = boxes_of(seen.said, _LEAST_SCORE)
         frame = np.array(seen.picture.shape[1::-1])
         scale = frame / (np.array(seen.said.shape[:0:-1]) * _CELL)
         corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, frame)
@@ -212,23 +212,41 @@ def boxes_of(
     height, width = np.array(said.shape[1:]) * _CELL
     boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
     found = scores[rows, columns]
-    kept = distinct_boxes(boxes, found)
+    kept, left = distinct_boxes(boxes, found, least)
     # Neighbours that tell of the same object have a say in where it ends.
     voted = [np.zeros((0, 4), np.float32)]
     for row in kept:
         shares = overlaps(boxes[row], boxes)
         weights = found * shares**2 * (shares > _ONE_OBJECT)
         voted.append(weights[None] @ boxes / weights.sum())
-    return np.concatenate(voted).astype(np.float32), found[kept].astype(np.float32)
+    return np.concatenate(voted).astype(np.float32), np.array(left, np.float32)
 
 
-def distinct_boxes(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[int]:
-    """Rows of the boxes that no better one covers mostly, best first."""
+def distinct_boxes(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], least: float
+) -> tuple[list[int], list[float]]:
+    """Rows of the boxes, best first, and what is left of their scores.
+
+    The more of a box is a better one's, the more it is doubted: things that stand close in front of
+    each other share much (linear Soft-NMS: N. Bodla et al., "Soft-NMS -- Improving Object Detection
+    With One Line of Code", ICCV 2017).
+
+    Args:
+        boxes: (N, 4) corners.
+        scores: (N,) of each by itself.
+        least: what has to be left.
+    """
+    scores = scores.copy()
     kept: list[int] = []
-    for row in np.argsort(-scores, kind="stable").tolist():
-        if not kept or overlaps(boxes[row], boxes[kept]).max() < _OVERLAP:
-            kept.append(row)
-    return kept
+    left: list[float] = []
+    while scores.max(initial=-1) >= least:
+        row = int(scores.argmax())
+        kept.append(row)
+        left.append(float(scores[row]))
+        shares = overlaps(boxes[row], boxes)
+        scores = np.where(shares > _OVERLAP, scores * (1 - shares), scores)
+        scores[row] = -1
+    return kept, left
 
 
 def overlaps(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -102,19 +102,26 @@ def test_pooling_is_the_mean_over_the_box() -> None:
     np.testing.assert_allclose(made[2, :3], plane[:, 0, 0] * 2 / 3 + plane[:, 0, 1] / 3, rtol=1e-5)
 
 
-def test_of_boxes_on_one_object_the_best_is_kept() -> None:
-    """Against brute force over all pairs."""
+def test_what_a_better_box_shares_is_doubted() -> None:
+    """Scores against what each better box leaves of them, one after the other."""
     rng = np.random.default_rng(1)
     low = rng.uniform(0, 80, (60, 2))
     boxes = np.hstack([low, low + rng.uniform(10, 60, (60, 2))]).astype(np.float32)
     scores = rng.random(60).astype(np.float32)
-    kept = distinct_boxes(boxes, scores)
+    kept, left = distinct_boxes(boxes, scores, 0.05)
     shares = np.stack([overlaps(box, boxes) for box in boxes])
     np.testing.assert_allclose(np.diag(shares), 1, rtol=1e-5)
     np.testing.assert_allclose(shares, shares.T, rtol=1e-5)
-    for row in range(60):
-        better = [other for other in kept if scores[other] > scores[row]]
-        assert (row in kept) == all(shares[row, other] < 0.5 for other in better)
+    assert left == sorted(left, reverse=True)
+    for place, (row, score) in enumerate(zip(kept, left, strict=True)):
+        covered = shares[row, kept[:place]]
+        expected = scores[row] * np.prod(1 - covered[covered > 0.45])
+        assert score == pytest.approx(expected, rel=1e-4)
+    dropped = set(range(60)) - set(kept)
+    assert dropped
+    for row in dropped:
+        covered = shares[row, kept]
+        assert scores[row] * np.prod(1 - covered[covered > 0.45]) < 0.05
 
 
 def test_the_graph_computes_what_was_trained() -> None:
@@ -205,7 +212,7 @@ def test_objects_are_found_and_their_assets(indexed: Path, scene: Composed) -> N
         (["--box", "600,0,50,50"], "which is 512 × 512"),
         (["--box", "10,10,0,50"], "holds nothing"),
         (["--box", "1,2,3"], "is no box"),
-        (["--object", "99"], "no number 99"),
+        (["--object", "999"], "no object in it has the number 999"),
         (["--object", "1", "--box", "1,1,9,9"], "either"),
     ],
 )

@@ -149,8 +149,8 @@ def _object_query(
         found = {one.id: one.box for one in finder.objects(seen)}
         if number not in found:
             raise ShapesimError(
-                f"{path}: {len(found)} objects are seen in it, and no number {number};"
-                f" run 'shapesim objects {path} --sheet numbered.png'"
+                f"{path}: no object in it has the number {number};"
+                f" 'shapesim objects {path} --sheet numbered.png' shows those that are seen"
             )
         box = found[number]
     x, y, width, height = check_box(box, scene)
