@@ -162,7 +162,7 @@ def run(
                 compared -= 1
                 found_by["the same boxes"] = found_by["box"]
                 found_by["box, compared"] = [
-                    Pictured(scene.picture, embedder, _shares(box, scene.picture)).compared(m)[0]
+                    Pictured(scene.picture, embedder, [_shares(box, scene.picture)]).compared(m)[0]
                     for box, m in zip(asked, found_by["box"], strict=True)
                 ]
             for title, listed in found_by.items():

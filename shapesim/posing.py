@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from shapesim.images import square_part
 from shapesim.rendering import on_background, render
-from shapesim.types import Camera, Image, Mesh, Shares
+from shapesim.types import WHOLE, Camera, Image, Mesh, Shares
 
 _MARGIN = 0.15  # of a box's longer side, that is looked at around it
 _COARSE, _FINE, _SEEN = 64, 96, 256  # pixels of a picture for the search, the fit, the network
@@ -30,9 +30,10 @@ _GRID: tuple[Camera, ...] = tuple(
     (float(azimuth), elevation)
     for elevation, azimuth in product((-5.0, 15.0, 35.0, 55.0), np.arange(0, 360, 22.5))
 )
-_STEPS = ((11.0, 10.0), (5.5, 5.0))  # degrees, by which the best of them are turned further
-_STARTS = 3  # of them
-_APART = 25.0  # degrees between those
+_STARTS = 8  # of them are gone on from
+_APART = 20.0  # degrees between those
+# Degrees across and up, by which these are turned further; and how many remain.
+_STEPS = ((11.0, 10.0, 6), (5.5, 5.0, 4), (2.75, 2.5, 3))
 _SCALES = (0.75, 0.88, 1.0, 1.13, 1.27)  # of a view's frame, to the box's longer side
 _FINE_SCALES = np.geomspace(0.88, 1.14, 7)  # of the scale that fitted best
 _SMOOTH = 1.2  # pixels
@@ -79,7 +80,7 @@ class Sight:
         box: where in it the thing is.
     """
 
-    def __init__(self, picture: Image, box: Shares = (0.0, 0.0, 1.0, 1.0)) -> None:
+    def __init__(self, picture: Image, box: Shares = WHOLE) -> None:
         height, width = picture.shape[:2]
         x, y, wide, tall = np.array(box) * [width, height, width, height]
         longer = max(wide, tall)
@@ -107,8 +108,9 @@ class Sight:
         """How a mesh (y up) would have to stand to look like the picture."""
         grid = self._fitted(mesh, _GRID, _COARSE, self._coarse)
         found = [(grid[row], _GRID[row]) for row in _distinct([one.score for one in grid])]
-        for across, up in _STEPS:
+        for across, up, kept in _STEPS:
             found = [self._turned(mesh, placed, at, across, up) for placed, at in found]
+            found = sorted(found, key=lambda one: -one[0].score)[:kept]
         fine = []
         for placed, at in found:
             scales = [(s, self._outlines(_FINE, s)) for s in placed.scale * _FINE_SCALES]

@@ -23,7 +23,7 @@ from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.posing import Sight, poses
 from shapesim.traits import compare, traits_of
-from shapesim.types import Asset, Camera, Image, Match, Mesh, Shares, Swap, Traits
+from shapesim.types import WHOLE, Asset, Camera, Image, Match, Mesh, Shares, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
 COMPARED = 16
@@ -285,13 +285,13 @@ class Pictured:
     Args:
         picture: (H, W, 3).
         embedder: that looks at both.
-        box: where in it the thing is.
+        boxes: where in it the thing may be. It is where assets fit best.
     """
 
     def __init__(
-        self, picture: Image, embedder: LookEmbedder, box: Shares = (0.0, 0.0, 1.0, 1.0)
+        self, picture: Image, embedder: LookEmbedder, boxes: Sequence[Shares] = (WHOLE,)
     ) -> None:
-        self._sight, self._embedder = Sight(picture, box), embedder
+        self._sights, self._embedder = [Sight(picture, box) for box in boxes], embedder
 
     def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
         """The matches ordered anew, the likeliest turned as the picture shows them.
@@ -337,9 +337,10 @@ class Pictured:
             (N,) scores, -1 to 1; from where the picture shows each; and (2,) the least that places
             and outlines are alike.
         """
-        found = poses(self._sight, meshes)
+        found_in = [(sight, poses(sight, meshes)) for sight in self._sights]
+        sight, found = max(found_in, key=lambda one: max(pose.outlines for pose in one[1]))
         likenesses = self._embedder.likenesses(
-            self._sight.picture, [(pose.overlay, pose.weights) for pose in found]
+            sight.picture, [(pose.overlay, pose.weights) for pose in found]
         )
         parts = np.array([before, likenesses, [pose.outlines for pose in found]])
         cameras = [pose.camera for pose in found]

@@ -26,6 +26,7 @@ Box = tuple[int, int, int, int]
 """x, y, width and height in pixels."""
 Shares = tuple[float, float, float, float]
 """x, y, width and height in shares of a picture's sides, 0 to 1."""
+WHOLE: Shares = (0.0, 0.0, 1.0, 1.0)
 Camera = tuple[float, float]
 """Azimuth (0: from +z, 90: from +x) and elevation, in degrees."""
 

@@ -12,7 +12,8 @@ from shapesim.embedders import LookEmbedder
 from shapesim.meshes import load_mesh
 from shapesim.posing import Sight, poses
 from shapesim.rendering import on_background, render
-from shapesim.types import Mesh
+from shapesim.swap import Pictured
+from shapesim.types import WHOLE, Mesh
 from tests.conftest import SAMPLES
 
 
@@ -50,6 +51,27 @@ def test_the_part_that_a_box_names_is_looked_at(chair: Mesh) -> None:
     rows, columns = np.nonzero((scene != scene[0, 0]).any(axis=2))
     box = (columns.min() / 600, rows.min() / 400, np.ptp(columns) / 600, np.ptp(rows) / 400)
     assert turned_by(Sight(scene, box).pose(chair).camera, camera) < 8
+
+
+def test_of_several_places_the_one_that_meshes_fit_counts(chair: Mesh) -> None:
+    """A part of the chair is not where it is, nor is a scene of which it fills little."""
+    look = LookEmbedder()
+    camera = 215.0, 25.0
+    large = on_background(render(chair, [camera], 224)[0], (200, 200, 210))
+    scene = np.full((400, 600, 3), (200, 200, 210), np.uint8)
+    scene[120:344, 50:274] = large
+    place = (50 / 600, 120 / 400, 224 / 600, 224 / 400)
+    part = (0.4, 0.2, 0.2, 0.2)
+    for picture, boxes, right in (
+        (large, (part, WHOLE), WHOLE),
+        (scene, (place, WHOLE), place),
+        (scene, (WHOLE, place), place),
+    ):
+        made = Pictured(picture, look, boxes).scores(np.ones(1), [chair])
+        expected = Pictured(picture, look, [right]).scores(np.ones(1), [chair])
+        assert made[1] == expected[1]
+        np.testing.assert_array_equal(made[0], expected[0])
+        assert turned_by(made[1][0], camera) < 8
 
 
 def test_a_picture_is_like_its_own_mesh_among_siblings(chair: Mesh) -> None:

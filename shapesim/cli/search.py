@@ -115,12 +115,12 @@ def _queries(
     if not good:
         raise typer.Exit(1)
 
-    def opener(path: Path, box: Shares) -> Callable[[], Pictured]:
-        return lambda: Pictured(opaque(load_image(path, LARGEST_PICTURE)), embedder, box)
+    def opener(path: Path, boxes: Sequence[Shares]) -> Callable[[], Pictured]:
+        return lambda: Pictured(opaque(load_image(path, LARGEST_PICTURE)), embedder, boxes)
 
     return {
-        path: (Query(vector, view=view), opener(path, box))
-        for path, vector, view, box in zip(
+        path: (Query(vector, view=view), opener(path, boxes))
+        for path, vector, view, boxes in zip(
             good, *embedder.embed_shown(list(good.values())), strict=True
         )
     }
@@ -157,4 +157,4 @@ def _object_query(
     vectors, views = finder.embed(seen, [(x, y, width, height)], embedder)
     tall, wide = scene.shape[:2]
     shares = x / wide, y / tall, width / wide, height / tall
-    return Query(vectors[0], view=views[0]), lambda: Pictured(scene, embedder, shares)
+    return Query(vectors[0], view=views[0]), lambda: Pictured(scene, embedder, [shares])

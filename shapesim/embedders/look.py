@@ -23,7 +23,7 @@ from shapesim.embedders.base import (
     weights_file,
 )
 from shapesim.images import box_of, cut_out, framed
-from shapesim.types import Embeddings, Image, Mesh, Shares
+from shapesim.types import WHOLE, Embeddings, Image, Mesh, Shares
 
 # Changes when the same item and weights would give another vector.
 _PREPROCESSING = "rings-4"
@@ -114,18 +114,19 @@ class LookEmbedder(Embedder):
 
     def embed_shown(
         self, prepared: Sequence[NDArray[np.uint8]]
-    ) -> tuple[Embeddings, Embeddings, list[Shares]]:
+    ) -> tuple[Embeddings, Embeddings, list[Sequence[Shares]]]:
         """(1, 224, 224, 3) pictures as queries: of what they show.
 
         Returns:
             (N, D) unit rows to compare with assets, (N, I) to compare with single views, and where
-            in each picture that is.
+            in each picture that may be: a foreground that is small may be a part of the thing.
         """
         pictures = np.concatenate(prepared)
         planes = self.foreground(pictures)
         shown = [cut_out(*pair) for pair in zip(pictures, planes, strict=True)]
         features = self.features(np.stack(shown))
-        boxes = [box_of(plane) or (0.0, 0.0, 1.0, 1.0) for plane in planes]
+        small = map(box_of, planes)
+        boxes: list[Sequence[Shares]] = [(box, WHOLE) if box else (WHOLE,) for box in small]
         return self.as_queries(features), self.project(features)[1], boxes
 
     def as_queries(self, features: NDArray[np.float32]) -> Embeddings:
