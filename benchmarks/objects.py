@@ -120,7 +120,11 @@ def run(
     hits: dict[str, list[tuple[bool, bool, bool]]] = {}
     seconds: list[float] = []
     total = 0
-    for _, result in map_isolated(make_scene, tasks, lambda task: task.paths[0]):
+    # Workers finish in any order; the scenes compared in full are the same in every run.
+    composed = sorted(
+        map_isolated(make_scene, tasks, lambda task: task.paths[0]), key=lambda one: one[0].seed
+    )
+    for _, result in composed:
         if isinstance(result, AssetError):
             continue
         scene, signatures = result

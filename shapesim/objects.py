@@ -33,6 +33,7 @@ _LEAST_SCORE = 0.05
 _PLAIN = 6  # levels of each colour, below which a box is all of one colour
 _ONE_OBJECT = 0.6  # intersection over union, from which boxes tell of one object
 _OVERLAP = 0.45  # intersection over union, from which two boxes may be one object
+_FINE = 16  # OpenCV takes boxes in whole numbers: of parts of a pixel
 _NEEDED = {"objects.0.weight", "ranges"}
 
 
@@ -110,6 +111,7 @@ class ObjectFinder:
         scale = frame / (np.array(seen.said.shape[:0:-1]) * _CELL)
         corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, frame)
         whole = np.round(corners).astype(int)
+        whole[:, 0] = np.minimum(whole[:, 0], frame - 1)  # where a box rounds to nothing
         found: list[FoundObject] = []
         for (low, high), score in zip(whole, scores.tolist(), strict=True):
             (x, y), (width, height) = low.tolist(), np.maximum(high - low, 1).tolist()
@@ -219,12 +221,12 @@ def boxes_of(
         shares = overlaps(boxes[row], boxes)
         weights = found * shares**2 * (shares > _ONE_OBJECT)
         voted.append(weights[None] @ boxes / weights.sum())
-    return np.concatenate(voted).astype(np.float32), np.array(left, np.float32)
+    return np.concatenate(voted).astype(np.float32), left
 
 
 def distinct_boxes(
     boxes: NDArray[np.float32], scores: NDArray[np.float32], least: float
-) -> tuple[list[int], list[float]]:
+) -> tuple[list[int], NDArray[np.float32]]:
     """Rows of the boxes, best first, and what is left of their scores.
 
     The more of a box is a better one's, the more it is doubted: things that stand close in front of
@@ -236,17 +238,12 @@ def distinct_boxes(
         scores: (N,) of each by itself.
         least: what has to be left.
     """
-    scores = scores.copy()
-    kept: list[int] = []
-    left: list[float] = []
-    while scores.max(initial=-1) >= least:
-        row = int(scores.argmax())
-        kept.append(row)
-        left.append(float(scores[row]))
-        shares = overlaps(boxes[row], boxes)
-        scores = np.where(shares > _OVERLAP, scores * (1 - shares), scores)
-        scores[row] = -1
-    return kept, left
+    whole = np.round(np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) * _FINE).astype(int)
+    left, rows = cv2.dnn.softNMSBoxes(
+        whole.tolist(), scores.tolist(), least, _OVERLAP,
+        method=cv2.dnn.SoftNMSMethod_SOFTNMS_LINEAR,
+    )  # fmt: skip
+    return np.array(rows, int).ravel().tolist(), np.array(left, np.float32).ravel()
 
 
 def overlaps(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from shapesim.workers import map_isolated
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+    from PIL.ImageFont import FreeTypeFont
 
     from shapesim.objects import FoundObject
     from shapesim.tracing import Trace
@@ -181,12 +182,12 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
 def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
     """A picture with a numbered frame around each object."""
     from PIL import Image as Pil
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     drawn = Pil.fromarray(picture)
     draw = ImageDraw.Draw(drawn)
     line = max(2, max(drawn.size) // 320)
-    font = ImageFont.load_default(max(_TEXT, max(drawn.size) // 36))
+    font = _font(max(_TEXT, max(drawn.size) // 36))
     for number, one in enumerate(objects):
         x, y, width, height = one.box
         colour = _FRAMES[number % len(_FRAMES)]
@@ -212,10 +213,12 @@ def _original(path: Path, view: int | None, size: int) -> PilImage:
 def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:
     """(C, C) counts as a table of shades: rows are the true labels, columns those given."""
     from PIL import Image as Pil
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    font = ImageFont.load_default(_TEXT - 2)
-    cell, names = 34, round(max(font.getlength(label) for label in labels)) + 2 * _PAD
+    font = _font(_TEXT - 2)
+    legend = "true ↓  given →"
+    cell = 34
+    names = round(max(font.getlength(label) for label in (*labels, legend))) + 2 * _PAD
     side = cell * len(labels)
     picture = Pil.new("RGB", (names + side + _PAD, names + side + _PAD), "white")
     draw = ImageDraw.Draw(picture)
@@ -236,23 +239,31 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
             if count:
                 ink = "white" if share > 0.35 else _INK
                 draw.text((x + cell / 2 - 1, y + cell / 2 - 1), str(count), ink, font, "mm")
-    draw.text((_PAD / 2, _PAD / 2), "true ↓  given →", _FAINT, font)
+    draw.text((_PAD / 2, _PAD / 2), legend, _FAINT, font)
     return picture
+
+
+def _font(size: int) -> FreeTypeFont:
+    """Of letters so high; Pillow's own has none but English ones."""
+    from font_manrope import font_files
+    from PIL import ImageFont
+
+    return ImageFont.truetype(font_files["Manrope"], size)
 
 
 def _caption(
     sheet: PilImage, text: str, x: int, y: int, width: int, colour: tuple[int, int, int]
 ) -> None:
     """A line of text, centred; the end of a long one is kept, since it tells files apart."""
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    font = ImageFont.load_default(_TEXT - 2)
+    font = _font(_TEXT - 2)
     draw = ImageDraw.Draw(sheet)
-    text = _shortened(text, width, font)
+    text = _shortened(unicodedata.normalize("NFC", text), width, font)  # macOS parts ü in two
     draw.text((x + (width - font.getlength(text)) / 2, y), text, colour, font)
 
 
-def _shortened(text: str, width: int, font: ImageFont | FreeTypeFont) -> str:
+def _shortened(text: str, width: int, font: FreeTypeFont) -> str:
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"…{text}") > width:

@@ -16,7 +16,7 @@ from shapesim.embedders import LookEmbedder, lite0
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
 from shapesim.object_training import Head, loss_of, targets_of
-from shapesim.objects import SIDE, boxes_of, closer, distinct_boxes, overlaps, pooled
+from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, distinct_boxes, overlaps, pooled
 from shapesim.rendering import Light, render_scene
 from shapesim.types import Material, Mesh
 from tests.conftest import SAMPLES
@@ -105,14 +105,14 @@ def test_pooling_is_the_mean_over_the_box() -> None:
 def test_what_a_better_box_shares_is_doubted() -> None:
     """Scores against what each better box leaves of them, one after the other."""
     rng = np.random.default_rng(1)
-    low = rng.uniform(0, 80, (60, 2))
-    boxes = np.hstack([low, low + rng.uniform(10, 60, (60, 2))]).astype(np.float32)
+    low = rng.integers(0, 80, (60, 2))
+    boxes = np.hstack([low, low + rng.integers(10, 60, (60, 2))]).astype(np.float32)
     scores = rng.random(60).astype(np.float32)
     kept, left = distinct_boxes(boxes, scores, 0.05)
     shares = np.stack([overlaps(box, boxes) for box in boxes])
     np.testing.assert_allclose(np.diag(shares), 1, rtol=1e-5)
     np.testing.assert_allclose(shares, shares.T, rtol=1e-5)
-    assert left == sorted(left, reverse=True)
+    assert (np.diff(left) <= 0).all()
     for place, (row, score) in enumerate(zip(kept, left, strict=True)):
         covered = shares[row, kept[:place]]
         expected = scores[row] * np.prod(1 - covered[covered > 0.45])
@@ -122,6 +122,18 @@ def test_what_a_better_box_shares_is_doubted() -> None:
     for row in dropped:
         covered = shares[row, kept]
         assert scores[row] * np.prod(1 - covered[covered > 0.45]) < 0.05
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 40), (300, 2)])
+def test_boxes_lie_in_the_smallest_pictures(size: tuple[int, int]) -> None:
+    """All sides of a pixel or more; on one colour there are none."""
+    finder = ObjectFinder()
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    for one in finder.objects(finder.see(noise)):
+        x, y, width, height = one.box
+        assert 0 <= x < x + width <= size[1]
+        assert 0 <= y < y + height <= size[0]
+    assert finder.objects(finder.see(noise * 0)) == []
 
 
 def test_the_graph_computes_what_was_trained() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from shapesim.augmentation import new_picture
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
+from shapesim.showing import confusion_picture
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
 
@@ -52,6 +53,13 @@ def test_render_writes_views_a_turntable_and_a_sheet(tmp_path: Path) -> None:
         assert shapesim("render", CHAIR, *words).returncode == 0
         with Image.open(tmp_path / f"chair.{kind}") as turntable:
             assert getattr(turntable, "n_frames", 1) == 48
+
+
+def test_names_are_drawn_in_their_letters() -> None:
+    """No two look alike, as they would as boxes for what a font lacks."""
+    counts = np.ones((1, 1), np.int64)
+    drawn = {confusion_picture(counts, [name]).tobytes() for name in "aäéßñøжωč–→"}
+    assert len(drawn) == 11
 
 
 def test_render_names_what_fails(tmp_path: Path) -> None:
