@@ -24,10 +24,11 @@ from shapesim.types import Box, Embeddings, Image
 
 SIDE = 640
 """Pixels to which a picture's longer side is brought."""
+CELL = 16
+"""Of those, that a cell of the head tells of."""
 
 _CLOSER = 320  # pixels of a closer look at a box
 _AROUND = 0.25  # of the box's longer side, that it shows around it
-_CELL = 16  # pixels of the network's picture
 _SURE = 0.35
 _LEAST_SCORE = 0.05
 _PLAIN = 6  # levels of each colour, below which a box is all of one colour
@@ -108,7 +109,7 @@ class ObjectFinder:
         """The objects of a picture, the surest first; the many last ones are hardly any."""
         boxes, scores = boxes_of(seen.said, _LEAST_SCORE)
         frame = np.array(seen.picture.shape[1::-1])
-        scale = frame / (np.array(seen.said.shape[:0:-1]) * _CELL)
+        scale = frame / (np.array(seen.said.shape[:0:-1]) * CELL)
         corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, frame)
         whole = np.round(corners).astype(int)
         whole[:, 0] = np.minimum(whole[:, 0], frame - 1)  # where a box rounds to nothing
@@ -210,8 +211,8 @@ def boxes_of(
     rows, columns = np.nonzero(scores >= least)
     sides = np.exp(said[1:, rows, columns].clip(-6, 6))
     x, y = columns + 0.5, rows + 0.5
-    boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], 1) * _CELL
-    height, width = np.array(said.shape[1:]) * _CELL
+    boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], 1) * CELL
+    height, width = np.array(said.shape[1:]) * CELL
     boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
     found = scores[rows, columns]
     kept, left = distinct_boxes(boxes, found, least)

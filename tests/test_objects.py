@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from shapesim.composing import Composed, compose
+from shapesim.detection import Head, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
-from shapesim.object_training import Head, loss_of, targets_of
 from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, distinct_boxes, overlaps, pooled
 from shapesim.rendering import Light, render_scene
 from shapesim.types import Material, Mesh
