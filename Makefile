@@ -2,7 +2,7 @@
 # make test   install and run the tests
 # make check  all that must hold before a change lands: lint, types, layers, tests
 # make vendor bundle three.js for the pages anew
-# make bench  print the figures of the README: make bench STORE=folder LABELS=labels.csv PICTURES=folder
+# make bench  print the figures of the README, hours of work: make bench STORE=folder LABELS=labels.csv PICTURES=folder
 #             TWINS=folder MODELNET=file GALLERY=folder
 
 PYTHON ?= python3
@@ -56,14 +56,18 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.fitting $(STORE)
 	$(BIN)/python -m benchmarks.duplicates $(STORE) --copies 400 --seed 1
 	$(BIN)/python -m benchmarks.graph $(STORE)
-	$(BIN)/python -m benchmarks.picture_search $(STORE) --weights lite0.no-store
+	$(BIN)/python -m benchmarks.picture_search $(STORE) --asked 400
 	$(BIN)/python -m benchmarks.mesh_tags $(STORE) $(LABELS)
 	$(BIN)/python -m benchmarks.partial $(STORE)
 	$(BIN)/python -m benchmarks.objects $(STORE) --scenes 60 --compared 30
 	$(if $(MODELNET),$(BIN)/python -m benchmarks.modelnet $(MODELNET))
+	$(if $(MODELNET),$(BIN)/python -m voxel_models.bench modelnet10 --data $(MODELNET))
+	$(if $(MODELNET),$(BIN)/python -m voxel_models.bench modelnet10 --data $(MODELNET) --one-view)
+	$(if $(MODELNET),$(BIN)/python -m voxel_models.bench completion --data $(MODELNET))
+	$(if $(GALLERY),$(BIN)/python -m benchmarks.swapping $(GALLERY))
 	$(if $(GALLERY),$(BIN)/python -m benchmarks.mapping $(GALLERY))
 	$(if $(PICTURES),$(BIN)/python -m benchmarks.looking $(STORE) $(PICTURES))
-	$(if $(PICTURES),$(BIN)/python -m benchmarks.tracing $(STORE) $(PICTURES))
+	$(if $(PICTURES),$(BIN)/python -m benchmarks.tracing $(STORE) $(PICTURES) --queries 150 --seed 3 --enlarged 1000000)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
 from shapesim.composing import Composed, compose
+from shapesim.detection import LEAST_SEEN
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
@@ -35,7 +36,7 @@ from shapesim.swap import COMPARED, Pictured, Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
 
-_LEAST_SEEN, _CLEAR = 0.25, 0.75
+_CLEAR = 0.75  # share of an object that is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def run(
         boxes = finder.objects(seen)
         seconds.append(time.perf_counter() - began)
         corners = np.hstack([scene.boxes[:, :2], scene.boxes[:, :2] + scene.boxes[:, 2:]])
-        wanted = scene.visible >= _LEAST_SEEN
+        wanted = scene.visible >= LEAST_SEEN
         there, ignored = (corners[rows].astype(np.float32) for rows in (wanted, ~wanted))
         total += len(there)
         answers = [

@@ -79,7 +79,7 @@ class Targets:
     """What a head should say of a scene of H by W cells.
 
     Attributes:
-        boxes: (H, W, 4) sides of the object that a cell tells, in cells.
+        boxes: (H, W, 4) left, top, right and bottom of the object that a cell tells, in cells.
         here: (H, W) whether it tells one.
         ignored: (H, W) whether it may say what it likes.
     """
@@ -90,7 +90,13 @@ class Targets:
 
 
 def targets_of(boxes: NDArray[np.int64], visible: NDArray[np.float64], cells: int) -> Targets:
-    """Cells near the middle of an object tell it; of several, the smallest."""
+    """Cells near the middle of an object tell it; of several, the smallest.
+
+    Args:
+        boxes: (N, 4) x, y, width and height, in pixels.
+        visible: (N,) share of each object that is seen, 0 to 1.
+        cells: along each side of the scene.
+    """
     made = Targets(
         np.zeros((cells, cells, 4), np.float32),
         np.zeros((cells, cells), bool),
@@ -118,10 +124,11 @@ def loss_of(said: Tensor, boxes: Tensor, here: Tensor, ignored: Tensor) -> Tenso
     """Focal loss on how well a box fits, and what the boxes lack of a fit.
 
     Args:
-        said: (N, 5, H, W).
-        boxes: (N, H, W, 4).
-        here: (N, H, W).
-        ignored: (N, H, W).
+        said: (N, 5, H, W) of the head: the score as a logit, and the logarithms of how far left,
+            top, right and bottom are, in cells.
+        boxes: (N, H, W, 4) as of ``Targets``, and so the rest.
+        here: (N, H, W) bool.
+        ignored: (N, H, W) bool.
     """
     y, x = torch.meshgrid(
         torch.arange(said.shape[2]) + 0.5, torch.arange(said.shape[3]) + 0.5, indexing="ij"

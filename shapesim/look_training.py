@@ -41,7 +41,7 @@ _TAPS = ("_blocks.10.out", "_blocks.15._project_conv.out")  # what the foregroun
 
 
 @dataclass(frozen=True, slots=True)
-class Pictured:
+class AssetPictures:
     """Pictures of one asset, as PNG: small enough to hold those of thousands.
 
     Attributes:
@@ -57,13 +57,13 @@ class Pictured:
     signature: NDArray[np.float32]
 
 
-def take_pictures(task: tuple[int, Path, int]) -> Pictured:
+def take_pictures(task: tuple[int, Path, int]) -> AssetPictures:
     """Renders one asset; ``task`` is a seed, its file, and the number of new pictures."""
     seed, path, shots = task
     mesh = load_mesh(path)
     rng = np.random.default_rng(seed)
     taken = [new_picture(mesh, rng, kept=float(rng.uniform(0.6, 0.98))) for _ in range(shots)]
-    return Pictured(
+    return AssetPictures(
         path,
         [_png(view) for view in render(mesh, ring(8))],
         [(_png(picture), _png(alpha)) for picture, alpha in taken],
@@ -91,7 +91,7 @@ def _batches(items: Sequence[Any], decode: Callable[[Any], Picture], size: int =
 
 
 def learn_foreground(
-    assets: Sequence[Pictured], ranges: lite0.Ranges, seed: int
+    assets: Sequence[AssetPictures], ranges: lite0.Ranges, seed: int
 ) -> dict[str, NDArray[np.float32]]:
     """Two small convolutions that tell the asset from what is behind it."""
     import torch
@@ -206,7 +206,7 @@ def learn_projection(
     return tensors
 
 
-def train(assets: Sequence[Pictured], out: Path, epochs: int, seed: int) -> None:
+def train(assets: Sequence[AssetPictures], out: Path, epochs: int, seed: int) -> None:
     """Learns all parts and writes them, the large ones in half precision."""
     from safetensors.numpy import save_file
 

@@ -187,6 +187,8 @@ def learn_head(
     head = Head()
     if start:
         head.load_tensors(start)
+    if not epochs:
+        return head.eval()
     count = len(lesson.targets)
     steps = epochs * (count // _BATCH)
     optimizer = torch.optim.AdamW(head.parameters(), 1e-3, weight_decay=0.01)
@@ -331,7 +333,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
     parser.add_argument("--scenes", type=int, default=4000, help="to learn from")
     parser.add_argument("--composed", type=Path, help="a folder of scenes; composed if empty")
-    parser.add_argument("--epochs", type=int, default=10, help="of the head, over all scenes")
+    parser.add_argument("--epochs", type=int, default=10, help="of the head; 0: as it was")
     parser.add_argument("--start-from", type=Path, help="weights whose head to go on from")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -339,6 +341,7 @@ def main() -> None:
     files = [path for root in given.meshes for path in find_assets(root).files]
     with tempfile.TemporaryDirectory() as made:
         folder = given.composed or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
         if not any(folder.glob("*.npz")):
             write_all(files, folder, given.scenes, given.seed)
         scenes = sorted(folder.glob("*.npz"))[: given.scenes]
@@ -372,6 +375,8 @@ def train(
     """Learns head and projection and writes them."""
     from safetensors.numpy import load_file, save_file
 
+    if len(scenes) < _BATCH:
+        raise ShapesimError(f"too few scenes to learn from: {len(scenes)}, at least {_BATCH}")
     embedder = LookEmbedder()
     lesson = lesson_of(scenes, embedder.ranges, seed)
     start_from = load_file(start) if start else None

@@ -126,14 +126,20 @@ class ObjectFinder:
     ) -> tuple[Embeddings, Embeddings]:
         """What is in boxes, as queries.
 
+        Args:
+            seen: the picture.
+            boxes: N, each of which holds something of it.
+            embedder: in whose space.
+
         Returns:
             (N, D) unit rows to compare with the embedder's of assets, and (N, I) to compare with
             those of single views.
         """
         frame = np.tile(seen.picture.shape[1::-1], 2)
-        corners = np.array([(x, y, x + width, y + height) for x, y, width, height in boxes])
+        sides = np.array(boxes, float).reshape(-1, 4)
+        corners = np.hstack([sides[:, :2], sides[:, :2] + sides[:, 2:]])
         from_afar = pooled(seen.planes, (corners / frame).clip(0, 1))
-        from_near = []
+        from_near = [np.zeros((0, lite0.DIM), np.float32)]
         for part, place in zip(*closer(seen.picture, corners), strict=True):
             *planes, _ = self._run(part)
             from_near.append(pooled(planes, place[None]))
@@ -192,15 +198,16 @@ def closer(
     Returns:
         (N, S, S, 3) each box and what is around it, and (N, 4) where the box is in that, 0 to 1.
     """
-    parts, places = [], []
-    for box in corners:
+    parts = np.zeros((len(corners), _CLOSER, _CLOSER, 3), np.uint8)
+    places = np.zeros((len(corners), 4))
+    for row, box in enumerate(corners):
         low, size = box[:2], box[2:] - box[:2]
         side = max(2, round((1 + 2 * _AROUND) * float(size.max())))
         left, top = np.round(low + (size - side) / 2).astype(int).tolist()
         square, _ = square_part(picture, left, top, side)
-        parts.append(_resized(square, _CLOSER, _CLOSER))
-        places.append((box - [left, top, left, top]) / side)
-    return np.stack(parts), np.stack(places).clip(0, 1)
+        parts[row] = _resized(square, _CLOSER, _CLOSER)
+        places[row] = (box - [left, top, left, top]) / side
+    return parts, places.clip(0, 1)
 
 
 def boxes_of(

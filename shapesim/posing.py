@@ -31,7 +31,7 @@ _GRID: tuple[Camera, ...] = tuple(
     for elevation, azimuth in product((-5.0, 15.0, 35.0, 55.0), np.arange(0, 360, 22.5))
 )
 _STARTS = 8  # of them are gone on from
-_APART = 20.0  # degrees between those
+_APART = 20.0  # degrees across or up, by more than which two of those have to differ
 # Degrees across and up, by which these are turned further; and how many remain.
 _STEPS = ((11.0, 10.0, 6), (5.5, 5.0, 4), (2.75, 2.5, 3))
 _SCALES = (0.75, 0.88, 1.0, 1.13, 1.27)  # of a view's frame, to the box's longer side
@@ -63,7 +63,7 @@ class Pose:
         camera: azimuth and elevation, in degrees.
         outlines: correlation of their outlines, -1 to 1.
         overlay: (S, S, 3) the mesh as it would look there.
-        weights: (S, S) where it is.
+        weights: (S, S) 0 to 1, how much each place counts: it and a ring around it.
     """
 
     camera: Camera
@@ -149,7 +149,7 @@ class Sight:
         red, green, blue = self._ground.tolist()
         overlay: Any = cv2.warpAffine(
             on_background(view, (red, green, blue)), matrix, (_SEEN, _SEEN),
-            flags=cv2.INTER_AREA, borderValue=(red, green, blue),
+            flags=cv2.INTER_LINEAR, borderValue=(red, green, blue),
         )  # fmt: skip
         mask = cv2.warpAffine(view[..., 3].astype(np.float32) / 255, matrix, (_SEEN, _SEEN))
         ring = 2 * round(_RING * _SEEN / 2) + 1
@@ -197,7 +197,7 @@ def _resized(picture: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def _distinct(scores: Sequence[float]) -> list[int]:
-    """Rows of the grid's best cameras that are no neighbours of each other."""
+    """Rows of the grid's best cameras, of two above each other only the better one."""
     rows: list[int] = []
     for row in np.argsort(-np.array(scores), kind="stable").tolist():
         azimuth, elevation = _GRID[row]

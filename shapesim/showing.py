@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
     from shapesim.objects import FoundObject
-    from shapesim.tracing import Trace
+    from shapesim.tracing import Original, Trace
 
 _SAMPLES = 3  # along each side of a pixel: smooth edges
 PAPER = (243, 244, 246)
@@ -169,7 +169,7 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
             ImageDraw.Draw(found).rectangle(
                 frame, outline=(230, 60, 40), width=max(2, max(found.size) // 100)
             )
-            original = _original(best.path, best.view, size)
+            original = _original(best, size)
             sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
             caption = best.path.name
         sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (_PAD, y))
@@ -199,14 +199,15 @@ def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
     return drawn
 
 
-def _original(path: Path, view: int | None, size: int) -> PilImage:
+def _original(original: Original, size: int) -> PilImage:
     from PIL import Image as Pil
 
-    if view is None:
-        return Pil.fromarray(on_background(load_image(path), PAPER))
+    if original.view is None:
+        return Pil.fromarray(on_background(load_image(original.path), PAPER))
     from shapesim.embedders.look import CAMERAS
 
-    picture = render(load_mesh(path), [CAMERAS[view]], size, _SAMPLES)[0]
+    mesh = load_mesh(original.path, original.up)
+    picture = render(mesh, [CAMERAS[original.view]], size, _SAMPLES)[0]
     return Pil.fromarray(on_background(picture, PAPER))
 
 
@@ -216,6 +217,7 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
     from PIL import ImageDraw
 
     font = _font(_TEXT - 2)
+    labels = [_composed(label) for label in labels]
     legend = "true ↓  given →"
     cell = 34
     names = round(max(font.getlength(label) for label in (*labels, legend))) + 2 * _PAD
@@ -259,8 +261,13 @@ def _caption(
 
     font = _font(_TEXT - 2)
     draw = ImageDraw.Draw(sheet)
-    text = _shortened(unicodedata.normalize("NFC", text), width, font)  # macOS parts ü in two
+    text = _shortened(_composed(text), width, font)
     draw.text((x + (width - font.getlength(text)) / 2, y), text, colour, font)
+
+
+def _composed(name: str) -> str:
+    """A name of a file with ü as one letter, of which macOS makes two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _shortened(text: str, width: int, font: FreeTypeFont) -> str:

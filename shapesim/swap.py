@@ -331,7 +331,7 @@ class Pictured:
 
         Args:
             before: (N,) how alike by their embeddings.
-            meshes: y up.
+            meshes: y up, one at least.
 
         Returns:
             (N,) scores, -1 to 1; from where the picture shows each; and (2,) the least that places

@@ -60,12 +60,14 @@ class Original:
         box: x, y, width and height of what is left of it, in pixels of the found picture; the
             whole picture where no such place could be made out.
         view: number of the mesh's view; None of a picture.
+        up: which axis of the mesh its store says is up; None where the file tells.
     """
 
     path: Path
     confidence: float
     box: Box
     view: int | None = None
+    up: UpAxis | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One entry of ``trace --json``."""
@@ -131,11 +133,14 @@ class _Region:
     Args:
         picture: that was found.
         box: the part.
+        found: width and height of what was found.
         matrix: where the picture's points lie in what was found, if it was turned first.
     """
 
-    def __init__(self, picture: Image, box: Box, matrix: Matrix23 | None = None) -> None:
-        self._box, self._matrix = box, matrix
+    def __init__(
+        self, picture: Image, box: Box, found: tuple[int, int], matrix: Matrix23 | None = None
+    ) -> None:
+        self._box, self._found, self._matrix = box, found, matrix
         x, y, width, height = box
         self.picture = picture[y : y + height, x : x + width]
 
@@ -149,8 +154,10 @@ class _Region:
             return x, y, width, height
         corners = np.array([[x, y], [x + width, y], [x, y + height], [x + width, y + height]])
         moved = corners @ self._matrix[:, :2].T + self._matrix[:, 2]
-        low = np.maximum(np.floor(moved.min(axis=0)), 0).astype(int).tolist()
-        high = np.ceil(moved.max(axis=0)).astype(int).tolist()
+        # Turned back, the picture is larger than what was found: it has corners beyond.
+        last = np.array(self._found) - 1
+        low = np.floor(moved.min(axis=0)).clip(0, last).astype(int).tolist()
+        high = np.ceil(moved.max(axis=0)).clip(0, self._found).astype(int).tolist()
         return low[0], low[1], max(high[0] - low[0], 1), max(high[1] - low[1], 1)
 
     @cached_property
@@ -166,7 +173,7 @@ def _regions(picture: Image) -> list[_Region]:
     if angle := skew(picture):
         seen.append(turned_back(picture, angle))
     return [
-        _Region(one, box, matrix)
+        _Region(one, box, _size(picture), matrix)
         for one, matrix in seen
         for box in frames(one, _FRAMES)
         if min(box[2:]) >= _LEAST_FRAME
@@ -256,7 +263,7 @@ class Tracer:
         Raises:
             AssetError: it cannot be read.
         """
-        picture = _opaque(load_image(path, _LARGEST))
+        picture = on_background(load_image(path, _LARGEST))
         original = load_image(path).shape[:2]
         scale = max(original) / max(picture.shape[:2])
         evidence = self.gather(picture)
@@ -264,11 +271,11 @@ class Tracer:
         whole = (0, 0, original[1], original[0])
         matches = []
         for one, confidence in zip(evidence, confidences.tolist(), strict=True):
-            known, view = self.place(one.row)
+            known, view, up = self.place(one.row)
             x, y, width, height = (
                 (round(side * scale) for side in one.verified.box) if one.verified else whole
             )
-            matches.append(Original(known, confidence, (x, y, width, height), view))
+            matches.append(Original(known, confidence, (x, y, width, height), view, up))
         order = sorted(matches, key=lambda match: -match.confidence)
         best = order[0].confidence
         first = self._vectors[evidence[int(np.argmax(confidences))].row]
@@ -282,7 +289,8 @@ class Tracer:
 
     def gather(self, picture: Image) -> list[Evidence]:
         """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file."""
-        regions = [_Region(picture, (0, 0, *picture.shape[1::-1])), *_regions(picture)]
+        size = _size(picture)
+        regions = [_Region(picture, (0, 0, *size), size), *_regions(picture)]
         squares = [framed(region.picture, lite0.SIZE) for region in regions]
         vectors = self._embedder.embed_pictures(np.stack(squares))
 
@@ -364,18 +372,18 @@ class Tracer:
         chosen = order[np.sort(first)[: _STEPS[-1]]]
         return dict(zip(rows[chosen].tolist(), nearness[chosen].tolist(), strict=True))
 
-    def place(self, row: int) -> tuple[Path, int | None]:
-        """The file of a row of the originals, and the number of a mesh's view."""
+    def place(self, row: int) -> tuple[Path, int | None, UpAxis | None]:
+        """The file of a row of the originals, the number of a mesh's view, and what is up in it."""
         id = int(self._ids[row])
         if id not in self._known:
             self._known |= self._catalogue.places([id])
-        path, is_mesh, _ = self._known[id]
-        return path, int(self._views[row]) % len(CAMERAS) if is_mesh else None
+        path, is_mesh, up = self._known[id]
+        return path, int(self._views[row]) % len(CAMERAS) if is_mesh else None, up
 
     def _read(self, row: int) -> Features:
         path, is_mesh, up = self._known[int(self._ids[row])]
         if not is_mesh:
-            return features(_opaque(load_image(path, 2 * ORIGINAL)), ORIGINAL)
+            return features(on_background(load_image(path, 2 * ORIGINAL)), ORIGINAL)
         camera = CAMERAS[int(self._views[row]) % len(CAMERAS)]  # of a view, or of its middle
         view = on_background(render(load_mesh(path, up), [camera], ORIGINAL))[0]
         return features(view, ORIGINAL)
@@ -419,5 +427,6 @@ def _nearest(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
     return nearest
 
 
-def _opaque(picture: NDArray[np.uint8]) -> Image:
-    return on_background(picture) if picture.shape[2] == 4 else picture
+def _size(picture: Image) -> tuple[int, int]:
+    height, width = picture.shape[:2]
+    return width, height

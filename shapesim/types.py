@@ -230,7 +230,7 @@ class Match:
         is_copy: the same geometry as the query itself.
         variants: other assets of the same geometry, folded into this match.
         swap: what it would be to use it; None of a picture's match, or unasked.
-        camera: from where a picture shows it; None of an asset's match.
+        camera: from where a picture shows it; None where it was not compared with one.
     """
 
     asset: Asset

@@ -133,7 +133,10 @@ def test_boxes_lie_in_the_smallest_pictures(size: tuple[int, int]) -> None:
         x, y, width, height = one.box
         assert 0 <= x < x + width <= size[1]
         assert 0 <= y < y + height <= size[0]
-    assert finder.objects(finder.see(noise * 0)) == []
+    nothing = finder.see(noise * 0)
+    assert finder.objects(nothing) == []
+    look = LookEmbedder()
+    assert [rows.shape[0] for rows in finder.embed(nothing, [], look)] == [0, 0]
 
 
 def test_the_graph_computes_what_was_trained() -> None:

@@ -78,15 +78,16 @@ def test_search_finds_what_a_picture_shows(work: Path) -> None:
     """A picture of a chair finds that chair, and from where it shows it; lines are as swap's."""
     chair = SAMPLES / "store" / "meadow-pack" / "furniture" / "chair-slats.fbx"
     picture, _ = new_picture(load_mesh(chair), np.random.default_rng(3))
-    Image.fromarray(picture).save(work / "shot.jpg")
+    Image.fromarray(picture).save(work / "shot.jfif", "JPEG")
     (work / "broken.png").write_bytes(b"\x89PNG")
     result = shapesim(
-        "search", "shot.jpg", "broken.png", "-k", "3", "--json", "--sheet", "found.png", cwd=work
+        "search", "shot.jfif", "broken.png", "-k", "3", "--json", "--sheet", "found.png", cwd=work
     )
     assert result.returncode == 0, result.stderr
     assert "broken.png" in result.stderr
     (line,) = [json.loads(line) for line in result.stdout.splitlines()]
-    assert line["query"] == "shot.jpg"
+    assert "jfif" not in result.stderr
+    assert line["query"] == "shot.jfif"
     assert [match["rank"] for match in line["matches"]] == [1, 2, 3]
     first = line["matches"][0]
     assert first["path"].endswith("chair-slats.fbx")

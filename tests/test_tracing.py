@@ -19,11 +19,14 @@ from shapesim.copy_training import painted, sibling
 from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.base import weights_file
 from shapesim.errors import WeightsError
+from shapesim.framing import turned_back
 from shapesim.gallery import Gallery
 from shapesim.manipulation import MANIPULATIONS, manipulate, paste
 from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render
-from shapesim.tracing import Tracer
+from shapesim.showing import trace_sheet
+from shapesim.tracing import Original, Trace, Tracer
 from shapesim.verification import FOUND, ORIGINAL, Place, compare, features, locate
 from tests.conftest import SAMPLES, as_mesh, lopsided
 from tests.test_cli import shapesim
@@ -100,6 +103,35 @@ def test_an_original_is_found_in_a_page_that_stands_askew(home: Path) -> None:
     corners = (np.array([[440, 140], [760, 140], [440, 460], [760, 460]]) - [450, 300]) @ turn.T
     low, high = corners.min(axis=0) + [450, 300], corners.max(axis=0) + [450, 300]
     np.testing.assert_allclose(trace.matches[0].box, [*low, *(high - low)], atol=16)
+
+
+def test_no_place_reaches_beyond_the_picture() -> None:
+    """Of one that stands askew: what is turned back has corners beyond it."""
+    picture = np.zeros((400, 600, 3), np.uint8)
+    turned, matrix = turned_back(picture, 10)
+    height, width = turned.shape[:2]
+    for box in ((0, 0, width, height), (width // 2, height // 2, width // 2, height // 2)):
+        region = tracing._Region(turned, box, (600, 400), matrix)
+        for is_mirrored in (False, True):
+            x, y, wide, tall = region.placed((0, 0, *box[2:]), is_mirrored)
+            assert 0 <= x < x + wide <= 600
+            assert 0 <= y < y + tall <= 400
+
+
+def test_a_sheet_shows_originals_as_their_stores_have_them(tmp_path: Path) -> None:
+    """A mesh of which z is up is drawn as its twin of which y is."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "found.png")
+    sheets = []
+    twins: tuple[tuple[UpAxis, float], ...] = (("y", 0.0), ("z", np.pi / 2))
+    for up, turn in twins:
+        mesh = lopsided()
+        mesh.apply_transform(trimesh.transformations.rotation_matrix(turn, [1, 0, 0]))
+        mesh.export(tmp_path / f"{up}.obj")
+        original = Original(tmp_path / f"{up}.obj", 0.9, (0, 0, 64, 64), 0, up)
+        sheet = trace_sheet([Trace(tmp_path / "found.png", (original,), 0.9)])
+        sheets.append(np.asarray(sheet, int)[:200, sheet.width // 2 :])
+    assert np.ptp(sheets[0]) > 50
+    assert np.abs(sheets[0] - sheets[1]).mean() < 0.5
 
 
 def test_the_place_of_the_original_is_told(home: Path) -> None:

@@ -39,8 +39,19 @@ def show(
     sheet: Path | None,
     new_since: str | None,
     up: UpAxis | None = None,
+    of_pictures: bool = False,
 ) -> None:
     """Prints the matches of every query, as tables or as JSON, and draws the sheet.
+
+    Args:
+        gallery: that the matches are of.
+        found: matches by the file that was asked for.
+        title: of each table.
+        as_json: whether to print JSON.
+        sheet: where to draw them, if anywhere.
+        new_since: as it was given, to be named where nothing was found.
+        up: which axis of queries is up.
+        of_pictures: whether the queries are pictures, not meshes.
 
     Raises:
         typer.Exit: there is no match at all.
@@ -57,7 +68,7 @@ def show(
         stderr.print(f"no match{since}")
         raise typer.Exit(1)
     if sheet:
-        _draw(gallery, found, sheet, up)
+        _draw(gallery, found, sheet, up, of_pictures)
 
 
 def report(
@@ -169,12 +180,16 @@ def _thumbnails(gallery: Gallery, matches: Sequence[Match]) -> dict[Path, Render
 
 
 def _draw(
-    gallery: Gallery, found: Mapping[Path, Sequence[Match]], sheet: Path, up: UpAxis | None
+    gallery: Gallery,
+    found: Mapping[Path, Sequence[Match]],
+    sheet: Path,
+    up: UpAxis | None,
+    of_pictures: bool,
 ) -> None:
     """Renders all that the sheet shows anew, larger than the thumbnails."""
     import numpy as np
 
-    from shapesim.images import SUFFIXES, framed, load_image
+    from shapesim.images import framed, load_image
     from shapesim.rendering import on_background
     from shapesim.showing import (
         PAPER,
@@ -198,7 +213,7 @@ def _draw(
         for (path, camera), axis in seen.items()
     ]
     for path in queries:
-        if path.suffix.lower() in SUFFIXES:
+        if of_pictures:
             pictures[path, None] = framed(load_image(path, 2 * _SHEET_SIZE), _SHEET_SIZE)
         else:
             tasks.append(RenderTask(path, size=_SHEET_SIZE, up=up))
@@ -225,7 +240,7 @@ def _draw(
                 )
                 for match in found[path]
             ],
-            "to find" if path.suffix.lower() in SUFFIXES else "to replace",
+            "to find" if of_pictures else "to replace",
         )
         for path in queries
     ]

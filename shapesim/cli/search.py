@@ -98,7 +98,7 @@ def search(
                 bar.update(bar.task_ids[0], advance=1, total=len(asked))
         report_failures(failures)
         title = "Looks like part of" if number or part else "Looks like"
-        show(opened, matches, title, as_json, sheet, new_since)
+        show(opened, matches, title, as_json, sheet, new_since, of_pictures=True)
 
 
 def _queries(

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -93,6 +93,14 @@ class Embedder(ABC):
     def embed(self, items: Sequence[Mesh | Image]) -> Embeddings:
         """Items to (N, D) float32, unit rows."""
         return self.embed_prepared([self.prepare(item) for item in items])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Workers prepare only: networks, which are cached properties, stay behind."""
+        return {
+            key: value
+            for key, value in self.__dict__.items()
+            if not isinstance(getattr(type(self), key, None), cached_property)
+        }
 
 
 _WEIGHTS = Path(__file__).parent / "weights"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +12,12 @@ from numpy.typing import NDArray
 from shapesim.embedders import lite0
 from shapesim.embedders.base import (
     Embedded,
-    Embedder,
     normalised,
     projected,
     read_weights,
     weights_file,
 )
+from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.embedders.look import CAMERAS
 from shapesim.images import framed, opaque
 from shapesim.types import Embeddings, Image, Mesh
@@ -28,11 +25,10 @@ from shapesim.types import Embeddings, Image, Mesh
 # Changes when the same item and weights would give another vector.
 _PREPROCESSING = "copy-3"
 _NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
-_PICTURES = 32  # at a time
 _MIDDLE = 0.65  # of a picture's sides: what is left of it is often a part
 
 
-class CopyEmbedder(Embedder):
+class CopyEmbedder(ImageNetEmbedder):
     """Embeds pictures, and the views of meshes, so that manipulated copies stay near.
 
     The features of all depths of an ImageNet network (see ``lite0``), over the whole picture, go
@@ -73,24 +69,6 @@ class CopyEmbedder(Embedder):
         pictures = [*whole, *(_middle(picture) for picture in whole)]
         return np.stack([framed(picture, lite0.SIZE) for picture in pictures])
 
-    def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
-        """See ``Embedder``: the first picture."""
-        first: Image = prepared[0]
-        return first
-
-    def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
-        """See ``Embedder``."""
-        return self._embed(prepared).vectors
-
-    def embed_parts(self, prepared: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
-        """See ``Embedder``; each picture, and each middle of one, is an original of its own."""
-        batches = [
-            self._embed(prepared[start : start + self.batch_size])
-            for start in range(0, len(prepared), self.batch_size)
-        ]
-        vectors = [np.zeros((0, self.dim), np.float32), *(batch.vectors for batch in batches)]
-        return [Embedded(np.concatenate(vectors), [v for b in batches for v in b.views or ()])]
-
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
         rows = self.embed_pictures(np.concatenate(prepared))
         starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
@@ -99,11 +77,7 @@ class CopyEmbedder(Embedder):
 
     def embed_pictures(self, pictures: NDArray[np.uint8]) -> Embeddings:
         """(N, 224, 224, 3) pictures to (N, D) unit rows."""
-        batches = [
-            self._session.run(["features"], {"pictures": pictures[start : start + _PICTURES]})[0]
-            for start in range(0, len(pictures), _PICTURES)
-        ]
-        return self.project(np.concatenate([np.zeros((0, lite0.DIM), np.float32), *batches]))
+        return self.project(self.features(pictures))
 
     def project(self, features: NDArray[np.float32]) -> Embeddings:
         """(N, ``lite0.DIM``) features of whole pictures to (N, D) unit rows."""
@@ -118,22 +92,6 @@ class CopyEmbedder(Embedder):
     def calibration(self) -> NDArray[np.float32]:
         """Of the confidence: see ``shapesim.tracing``."""
         return self._weights["calibration"]
-
-    def load(self) -> None:
-        """See ``Embedder``."""
-        _ = self._session
-
-    @cached_property
-    def _session(self) -> Any:
-        ranges = json.loads(bytes(self._weights["ranges"]))
-        return lite0.cached_session(
-            f"copy-{self.fingerprint}", lambda: lite0.build(lite0.imagenet_weights(), ranges)
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Workers prepare only: the network stays behind."""
-        kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
-        return kept | {"_weights": {}}
 
 
 def _middle(picture: Image) -> Image:

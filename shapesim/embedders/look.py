@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from shapesim.embedders import lite0
 from shapesim.embedders.base import (
     Embedded,
-    Embedder,
     normalised,
     one_thread,
     projected,
     read_weights,
     weights_file,
 )
+from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.images import box_of, cut_out, framed
 from shapesim.types import WHOLE, Embeddings, Image, Mesh, Shares
 
@@ -41,10 +40,9 @@ CAMERAS = tuple(
 _BARE = range(1, len(CAMERAS), 2)  # from which it is looked at without its colours as well
 
 _COMPARED = 4  # stages, by which pictures are compared place by place
-_PICTURES = 32  # at a time: enough for all cores, and little memory
 
 
-class LookEmbedder(Embedder):
+class LookEmbedder(ImageNetEmbedder):
     """Embeds meshes and pictures by look, into one space.
 
     A vector is the mean over the pictures of an item: the views around a mesh, or the one picture
@@ -81,24 +79,6 @@ class LookEmbedder(Embedder):
             return on_background(render(item, list(CAMERAS), lite0.SIZE, bare=_BARE))
         return framed(item, lite0.SIZE)[None]
 
-    def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
-        """See ``Embedder``: the first view."""
-        first: Image = prepared[0]
-        return first
-
-    def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
-        """See ``Embedder``."""
-        return self._embed(prepared).vectors
-
-    def embed_parts(self, prepared: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
-        """See ``Embedder``; a view's vector tells which one it is."""
-        batches = [
-            self._embed(prepared[start : start + self.batch_size])
-            for start in range(0, len(prepared), self.batch_size)
-        ]
-        vectors = [np.zeros((0, self.dim), np.float32), *(batch.vectors for batch in batches)]
-        return [Embedded(np.concatenate(vectors), [v for b in batches for v in b.views or ()])]
-
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
         kind, which = self.project(self.features(np.concatenate(prepared)))
         starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
@@ -115,7 +95,7 @@ class LookEmbedder(Embedder):
     def embed_shown(
         self, prepared: Sequence[NDArray[np.uint8]]
     ) -> tuple[Embeddings, Embeddings, list[Sequence[Shares]]]:
-        """(1, 224, 224, 3) pictures as queries: of what they show.
+        """One (1, 224, 224, 3) picture or more as queries: of what they show.
 
         Returns:
             (N, D) unit rows to compare with assets, (N, I) to compare with single views, and where
@@ -158,14 +138,6 @@ class LookEmbedder(Embedder):
         """(N, 224, 224, 3) pictures, each to a unit row of its own."""
         return self._join(self.project(self.features(pictures)), _KIND_OF_ASSETS)
 
-    def features(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, 224, 224, 3) pictures to the network's (N, ``lite0.DIM``) features."""
-        batches = [
-            self._session.run(["features"], {"pictures": pictures[start : start + _PICTURES]})[0]
-            for start in range(0, len(pictures), _PICTURES)
-        ]
-        return np.concatenate([np.zeros((0, lite0.DIM), np.float32), *batches])
-
     def likenesses(
         self, picture: Image, others: Sequence[tuple[Image, NDArray[np.float32]]]
     ) -> list[float]:
@@ -206,35 +178,8 @@ class LookEmbedder(Embedder):
 
     def foreground(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, 14, 14) how much of each part of the pictures is the thing they show, 0 to 1."""
-        planes: NDArray[np.float32] = self._session.run(["foreground"], {"pictures": pictures})[0]
-        return planes[:, 0]
-
-    @property
-    def learnt(self) -> dict[str, NDArray[np.float32]]:
-        """What was trained here: the foreground's weights and the projection's."""
-        return {name: value for name, value in self._weights.items() if name != "ranges"}
-
-    @property
-    def ranges(self) -> lite0.Ranges:
-        """Of the ImageNet network's tensors, for 8 bit."""
-        ranges: lite0.Ranges = json.loads(bytes(self._weights["ranges"]))
-        return ranges
-
-    def load(self) -> None:
-        """See ``Embedder``."""
-        _ = self._session
-
-    @cached_property
-    def _session(self) -> Any:
-        return lite0.cached_session(
-            f"look-{self.fingerprint}",
-            lambda: lite0.build({**lite0.imagenet_weights(), **self.learnt}, self.ranges),
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Workers prepare only: the network stays behind."""
-        kept = {key: value for key, value in self.__dict__.items() if key != "_session"}
-        return kept | {"_weights": {}}
+        nothing = np.zeros((0, 1, 14, 14), np.float32)
+        return np.concatenate([nothing, *self._batches("foreground", pictures)])[:, 0]
 
 
 def _shrunk(weights: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,3 @@ class ShapeEmbedder(Embedder):
         from voxel_models.inference import fold_norms
 
         return fold_norms(model).to(voxel_models.pick_device())
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Workers prepare only: the network stays behind."""
-        return {key: value for key, value in self.__dict__.items() if key != "_model"}

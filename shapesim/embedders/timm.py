@@ -92,10 +92,6 @@ class TimmEmbedder(Embedder):
         _fill(network, self._file)
         return network.eval()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Workers prepare only: the network stays behind."""
-        return {key: value for key, value in self.__dict__.items() if key != "_network"}
-
 
 def _fill(network: Any, file: Path) -> None:
     """Loads weights; what is in the file for classes only is left out."""
