@@ -31,7 +31,7 @@ from shapesim.geometry import same_geometry, signature
 from shapesim.images import framed
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.objects import ObjectFinder, overlaps
+from shapesim.objects import ObjectFinder, iou
 from shapesim.swap import COMPARED, Pictured, Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
@@ -72,12 +72,12 @@ def judged(
     taken: set[int] = set()
     made = []
     for score, box in sorted(boxes, key=lambda one: -one[0]):
-        fits = overlaps(box, there) if len(there) else np.zeros(0)
+        fits = iou(box, there) if len(there) else np.zeros(0)
         free = [(float(fit), row) for row, fit in enumerate(fits) if row not in taken]
         fit, row = max(free, default=(0.0, -1))
         if fit >= 0.5:
             taken.add(row)
-        elif len(ignored) and overlaps(box, ignored).max() >= 0.5:
+        elif len(ignored) and iou(box, ignored).max() >= 0.5:
             continue
         made.append((score, fit >= 0.5))
     return made

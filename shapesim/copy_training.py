@@ -26,6 +26,7 @@ from trimesh.graph import connected_component_labels
 
 from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
+from shapesim.embedders.base import layered, normalised, projected
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.gallery import Gallery
@@ -48,6 +49,7 @@ _DIM, _HIDDEN = 256, 1024
 _BATCH = 512
 _SPREAD = 0.1  # weight of what keeps originals apart
 _UNRELATED = 512
+_SAMPLED = 2000  # originals, by which two projections are joined
 _PENALTY = 10.0  # for weights of the confidence: what few pictures tell is not trusted far
 _GREY = 0.05  # by which a grey material's red, green and blue may be apart
 _PIECES = 0.02, 0.6  # share of the surface of what a sibling differs in
@@ -206,8 +208,8 @@ def learn_projection(
     x = torch.from_numpy((features - mean.astype(np.float16)) / deviation.astype(np.float16))
     first, second = nn.Linear(x.shape[-1], _HIDDEN), nn.Linear(_HIDDEN, _DIM)
     net = nn.Sequential(nn.Dropout(0.2), first, nn.ReLU(), nn.Dropout(0.1), second)
-    warmth = nn.Parameter(torch.tensor(3.0))
-    optimizer = torch.optim.AdamW([*net.parameters(), warmth], 1e-3, weight_decay=0.02)
+    logit_scale = nn.Parameter(torch.tensor(3.0))
+    optimizer = torch.optim.AdamW([*net.parameters(), logit_scale], 1e-3, weight_decay=0.02)
     size = min(_BATCH, len(x))
     steps = epochs * max(1, len(x) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps)
@@ -216,8 +218,8 @@ def learn_projection(
         originals = nn.functional.normalize(net(x[rows, 0].float()), dim=1)
         copies = nn.functional.normalize(net(x[rows, copy].float()), dim=1)
         target, itself = torch.arange(size), torch.eye(size, dtype=torch.bool)
-        to_originals = copies @ originals.T * warmth.exp()
-        to_copies = (copies @ copies.T * warmth.exp()).masked_fill(itself, -1e4)
+        to_originals = copies @ originals.T * logit_scale.exp()
+        to_copies = (copies @ copies.T * logit_scale.exp()).masked_fill(itself, -1e4)
         loss = nn.functional.cross_entropy(torch.cat([to_originals, to_copies], 1), target)
         loss = loss + nn.functional.cross_entropy(to_originals.T, target)
         with torch.no_grad():
@@ -239,6 +241,50 @@ def learn_projection(
         tensors[f"project.{number}.weight"] = layer.weight.detach().numpy().astype(np.float16)
         tensors[f"project.{number}.bias"] = layer.bias.detach().numpy()
     return tensors
+
+
+def joined(
+    one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], features: NDArray[np.float16]
+) -> dict[str, NDArray[Any]]:
+    """Two projections as one, of as many numbers as each.
+
+    Those that learnt from other pictures err in other places. Their outputs stand side by side, and
+    the principal components are kept, which a second layer does as well.
+
+    Args:
+        one: tensors of ``learn_projection``.
+        other: of another run.
+        features: (N, 1 + C, F) of pictures, by which to find the components.
+    """
+    halves = [
+        {name: value.astype(np.float32) for name, value in tensors.items()}
+        for tensors in (one, other)
+    ]
+    some = np.linspace(0, len(features) - 1, min(len(features), _SAMPLED)).astype(int)
+    seen = features[some].reshape(-1, features.shape[-1]).astype(np.float32)
+    outputs = [layered(seen, half) for half in halves]
+    sizes = [np.median(np.linalg.norm(rows, axis=1)) for rows in outputs]
+    both = normalised(np.hstack([rows / size for rows, size in zip(outputs, sizes, strict=True)]))
+    components = np.split(np.linalg.eigh(both.T @ both)[1][:, -_DIM:], [outputs[0].shape[1]])
+    made = {name: halves[0][name] for name in ("mean", "deviation")}
+    firsts, biases, seconds = [], [], []
+    last = np.zeros(components[0].shape[1], np.float32)
+    for half, size, part in zip(halves, sizes, components, strict=True):
+        # Each half scales its input in its own way.
+        weight = half["project.0.weight"] / half["deviation"]
+        firsts.append(weight * made["deviation"])
+        biases.append(half["project.0.bias"] + weight @ (made["mean"] - half["mean"]))
+        seconds.append(part.T @ half["project.1.weight"] / size)
+        last += part.T @ half["project.1.bias"] / size
+    made |= {
+        "project.0.weight": np.vstack(firsts).astype(np.float16),
+        "project.0.bias": np.hstack(biases),
+        "project.1.weight": np.hstack(seconds).astype(np.float16),
+        "project.1.bias": last,
+    }
+    originals = features[some[:_UNRELATED], 0].astype(np.float32)
+    unrelated = projected(originals, {k: v.astype(np.float32) for k, v in made.items()})
+    return made | {"unrelated": unrelated.astype(np.float16)}
 
 
 def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[Any]:
@@ -311,7 +357,13 @@ def _regressed(
 
 
 def train(
-    files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int, earlier: Path | None
+    files: Sequence[Path],
+    folder: Path,
+    out: Path,
+    epochs: int,
+    seed: int,
+    earlier: Path | None = None,
+    partner: Path | None = None,
 ) -> None:
     """Learns all parts and writes them.
 
@@ -322,6 +374,7 @@ def train(
         epochs: over all originals.
         seed: of everything random.
         earlier: weights, of which only the confidence is learnt anew.
+        partner: weights, whose projection is joined with the one that is learnt.
     """
     from safetensors.numpy import load_file, save_file
 
@@ -344,6 +397,8 @@ def train(
         ranges: Any = LookEmbedder().ranges
         features = features_of(find_pictures(originals).files, ranges, seed)
         tensors = learn_projection(features, epochs, seed)
+        if partner:
+            tensors = joined(load_file(partner), tensors, features)
         tensors["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
     tensors["calibration"] = np.zeros(2 + len(NOTHING), np.float32)
     save_file(tensors, out)
@@ -384,6 +439,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--earlier", type=Path, help="weights, to learn only their confidence anew")
+    parser.add_argument("--join", type=Path, help="weights, whose projection has a say as well")
     parser.add_argument("--every", type=int, default=1, help="take every n-th file")
     given = parser.parse_args()
     began = time.perf_counter()
@@ -391,7 +447,7 @@ def main() -> None:
     if len(files) < _HELD_OUT:
         raise ShapesimError("too few meshes to train on")
     with tempfile.TemporaryDirectory() as folder:
-        train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier)
+        train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier, given.join)
     print(f"{given.out}: {len(files)} meshes, {time.perf_counter() - began:.0f} s")
 
 

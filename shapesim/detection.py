@@ -120,26 +120,28 @@ def targets_of(boxes: NDArray[np.int64], visible: NDArray[np.float64], cells: in
     return made
 
 
-def loss_of(said: Tensor, boxes: Tensor, here: Tensor, ignored: Tensor) -> Tensor:
+def loss_of(predictions: Tensor, boxes: Tensor, here: Tensor, ignored: Tensor) -> Tensor:
     """Focal loss on how well a box fits, and what the boxes lack of a fit.
 
     Args:
-        said: (N, 5, H, W) of the head: the score as a logit, and the logarithms of how far left,
-            top, right and bottom are, in cells.
+        predictions: (N, 5, H, W) of the head: the score as a logit, and the logarithms of how far
+            left, top, right and bottom are, in cells.
         boxes: (N, H, W, 4) as of ``Targets``, and so the rest.
         here: (N, H, W) bool.
         ignored: (N, H, W) bool.
     """
     y, x = torch.meshgrid(
-        torch.arange(said.shape[2]) + 0.5, torch.arange(said.shape[3]) + 0.5, indexing="ij"
+        torch.arange(predictions.shape[2]) + 0.5,
+        torch.arange(predictions.shape[3]) + 0.5,
+        indexing="ij",
     )
     centres = torch.stack([x, y], -1).expand(*boxes.shape[:3], 2)[here]
-    sides = said[:, 1:].permute(0, 2, 3, 1)[here].clamp(-6, 6).exp()
+    sides = predictions[:, 1:].permute(0, 2, 3, 1)[here].clamp(-6, 6).exp()
     made = torch.cat([centres - sides[:, :2], centres + sides[:, 2:]], 1)
     fit, general = _overlap(made, boxes[here])
-    quality = torch.zeros_like(said[:, 0])
+    quality = torch.zeros_like(predictions[:, 0])
     quality[here] = fit.detach().clamp(min=0.05)
-    logits = said[:, 0]
+    logits = predictions[:, 0]
     gap = (quality - logits.sigmoid()).abs().detach() ** 2
     weights = torch.where(here, gap + 0.05, gap) * ~(ignored & ~here)
     focal = functional.binary_cross_entropy_with_logits(logits, quality, weights, reduction="sum")

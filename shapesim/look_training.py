@@ -173,8 +173,8 @@ def learn_projection(
     s = torch.from_numpy((shots - mean.astype(np.float16)) / deviation.astype(np.float16))
     first, second = nn.Linear(v.shape[-1], _HIDDEN), nn.Linear(_HIDDEN, _DIM)
     net = nn.Sequential(nn.Dropout(0.3), first, nn.ReLU(), nn.Dropout(0.1), second)
-    warmth = nn.Parameter(torch.tensor(2.5))
-    optimizer = torch.optim.AdamW([*net.parameters(), warmth], 1e-3, weight_decay=0.02)
+    logit_scale = nn.Parameter(torch.tensor(2.5))
+    optimizer = torch.optim.AdamW([*net.parameters(), logit_scale], 1e-3, weight_decay=0.02)
     size = min(256, len(v))
     steps = epochs * (len(v) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps)
@@ -190,7 +190,7 @@ def learn_projection(
         target = torch.arange(size)
         loss = torch.tensor(0.0)
         for queries in (taken, single):
-            logits = queries @ assets.T * warmth.exp() + ignored
+            logits = queries @ assets.T * logit_scale.exp() + ignored
             loss = loss + nn.functional.cross_entropy(logits, target)
             loss = loss + nn.functional.cross_entropy(logits.T, target)
         optimizer.zero_grad()

@@ -30,7 +30,7 @@ from shapesim.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.objects import CELL, SIDE, closer, pooled
+from shapesim.objects import CELL, SIDE, closer, roi_pooled
 from shapesim.reading import read_assets
 from shapesim.workers import map_isolated
 
@@ -130,11 +130,11 @@ def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson
             sides = np.tile(boxes[good, 2:], 2)
             corners = corners + rng.normal(0, 0.04, corners.shape) * sides
             shares = (corners / np.tile(picture.shape[1::-1], 2)).clip(0, 1)
-            features.append(pooled(seen, shares).astype(np.float16))
+            features.append(roi_pooled(seen, shares).astype(np.float16))
             parts, places = closer(shot, shares * np.tile(shot.shape[1::-1], 2))
             for part, place in zip(parts, places, strict=True):
                 near = [plane[0] for plane in session.run(None, {"pictures": part[None]})]
-                features.append(pooled(near, place[None]).astype(np.float16))
+                features.append(roi_pooled(near, place[None]).astype(np.float16))
             names += stored["names"][good].tolist() * 2
         if number % 500 == 0:
             print(f"seen: {number} of {len(scenes)} scenes", flush=True)
@@ -297,9 +297,9 @@ def learn_projection(
     net = Projection(embedder)
     vectors, views = torch.from_numpy(looks.vectors), torch.from_numpy(looks.views)
     assets = torch.from_numpy(lesson.assets)
-    warmth = nn.Parameter(torch.tensor(3.0))
+    logit_scale = nn.Parameter(torch.tensor(3.0))
     trained = [value for value in net.parameters() if value.requires_grad]
-    optimizer = torch.optim.AdamW([*trained, warmth], 1e-4, weight_decay=0.02)
+    optimizer = torch.optim.AdamW([*trained, logit_scale], 1e-4, weight_decay=0.02)
     size = min(256, len(assets))
     steps = epochs * (len(assets) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-4, total_steps=steps)
@@ -314,7 +314,7 @@ def learn_projection(
         kind, which = net(features)
         whole = torch.cat([kind * weights[0], which * weights[1]], 1) @ vectors.T
         nearest = torch.einsum("bi,avi->bav", which, views).amax(2)
-        loss = functional.cross_entropy((whole + nearest) / 2 * warmth.exp(), assets[rows])
+        loss = functional.cross_entropy((whole + nearest) / 2 * logit_scale.exp(), assets[rows])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -69,12 +69,13 @@ class SeenPicture:
     Attributes:
         picture: (H, W, 3) that it saw.
         planes: (C, H, W) what each place shows, for each of ``lite0.STAGES``.
-        said: (5, H, W) of the objects' head.
+        predictions: (5, H, W) of the objects' head: the score as a logit, and the logarithms of how
+            far left, top, right and bottom are, in cells.
     """
 
     picture: Image
     planes: tuple[NDArray[np.float32], ...]
-    said: NDArray[np.float32]
+    predictions: NDArray[np.float32]
 
 
 class ObjectFinder:
@@ -102,14 +103,14 @@ class ObjectFinder:
         scale = SIDE / max(height, width)
         # The network's coarsest cells have 32 pixels.
         size = [max(32, round(side * scale / 32) * 32) for side in (width, height)]
-        *planes, said = self._run(_resized(picture, *size))
-        return SeenPicture(picture, tuple(planes), said)
+        *planes, predictions = self._run(_resized(picture, *size))
+        return SeenPicture(picture, tuple(planes), predictions)
 
     def objects(self, seen: SeenPicture) -> list[FoundObject]:
         """The objects of a picture, the surest first; the many last ones are hardly any."""
-        boxes, scores = boxes_of(seen.said, _LEAST_SCORE)
+        boxes, scores = boxes_of(seen.predictions, _LEAST_SCORE)
         frame = np.array(seen.picture.shape[1::-1])
-        scale = frame / (np.array(seen.said.shape[:0:-1]) * CELL)
+        scale = frame / (np.array(seen.predictions.shape[:0:-1]) * CELL)
         corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, frame)
         whole = np.round(corners).astype(int)
         whole[:, 0] = np.minimum(whole[:, 0], frame - 1)  # where a box rounds to nothing
@@ -138,11 +139,11 @@ class ObjectFinder:
         frame = np.tile(seen.picture.shape[1::-1], 2)
         sides = np.array(boxes, float).reshape(-1, 4)
         corners = np.hstack([sides[:, :2], sides[:, :2] + sides[:, 2:]])
-        from_afar = pooled(seen.planes, (corners / frame).clip(0, 1))
+        from_afar = roi_pooled(seen.planes, (corners / frame).clip(0, 1))
         from_near = [np.zeros((0, lite0.DIM), np.float32)]
         for part, place in zip(*closer(seen.picture, corners), strict=True):
             *planes, _ = self._run(part)
-            from_near.append(pooled(planes, place[None]))
+            from_near.append(roi_pooled(planes, place[None]))
         looks = (project(x, self._weights) for x in (from_afar, np.concatenate(from_near)))
         kind, which = (normalised(one + other) for one, other in zip(*looks, strict=True))
         return embedder.queries(kind, which), which
@@ -211,29 +212,29 @@ def closer(
 
 
 def boxes_of(
-    said: NDArray[np.float32], least: float
+    predictions: NDArray[np.float32], threshold: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(N, 4) corners in pixels of the network's picture, and (N,) scores, best first."""
-    scores = 1 / (1 + np.exp(-said[0].clip(-30, 30)))
-    rows, columns = np.nonzero(scores >= least)
-    sides = np.exp(said[1:, rows, columns].clip(-6, 6))
+    scores = 1 / (1 + np.exp(-predictions[0].clip(-30, 30)))
+    rows, columns = np.nonzero(scores >= threshold)
+    sides = np.exp(predictions[1:, rows, columns].clip(-6, 6))
     x, y = columns + 0.5, rows + 0.5
     boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], 1) * CELL
-    height, width = np.array(said.shape[1:]) * CELL
+    height, width = np.array(predictions.shape[1:]) * CELL
     boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
     found = scores[rows, columns]
-    kept, left = distinct_boxes(boxes, found, least)
+    kept, left = soft_nms(boxes, found, threshold)
     # Neighbours that tell of the same object have a say in where it ends.
     voted = [np.zeros((0, 4), np.float32)]
     for row in kept:
-        shares = overlaps(boxes[row], boxes)
+        shares = iou(boxes[row], boxes)
         weights = found * shares**2 * (shares > _ONE_OBJECT)
         voted.append(weights[None] @ boxes / weights.sum())
     return np.concatenate(voted).astype(np.float32), left
 
 
-def distinct_boxes(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], least: float
+def soft_nms(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], threshold: float
 ) -> tuple[list[int], NDArray[np.float32]]:
     """Rows of the boxes, best first, and what is left of their scores.
 
@@ -244,17 +245,17 @@ def distinct_boxes(
     Args:
         boxes: (N, 4) corners.
         scores: (N,) of each by itself.
-        least: what has to be left.
+        threshold: what has to be left.
     """
     whole = np.round(np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) * _FINE).astype(int)
     left, rows = cv2.dnn.softNMSBoxes(
-        whole.tolist(), scores.tolist(), least, _OVERLAP,
+        whole.tolist(), scores.tolist(), threshold, _OVERLAP,
         method=cv2.dnn.SoftNMSMethod_SOFTNMS_LINEAR,
     )  # fmt: skip
     return np.array(rows, int).ravel().tolist(), np.array(left, np.float32).ravel()
 
 
-def overlaps(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+def iou(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N,) intersection over union of (4,) corners with (N, 4)."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     both = (high - low).clip(0).prod(axis=1)
@@ -262,7 +263,7 @@ def overlaps(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np
     return np.asarray(both / np.maximum(areas - both, 1e-6), dtype=np.float32)
 
 
-def pooled(
+def roi_pooled(
     planes: Sequence[NDArray[np.float32]], boxes: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """What lies below boxes: mean and deviation of each plane, as ``lite0`` has them of pictures.

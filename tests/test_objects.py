@@ -16,7 +16,7 @@ from shapesim.detection import Head, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
-from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, distinct_boxes, overlaps, pooled
+from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, iou, roi_pooled, soft_nms
 from shapesim.rendering import Light, render_scene
 from shapesim.types import Material, Mesh
 from tests.conftest import SAMPLES
@@ -95,7 +95,7 @@ def test_pooling_is_the_mean_over_the_box() -> None:
     rng = np.random.default_rng(0)
     plane = rng.random((3, 4, 8)).astype(np.float32)
     boxes = np.array([[0, 0, 1, 1], [0.25, 0.5, 0.75, 1], [0, 0, 3 / 16, 0.25]])
-    made = pooled([plane], boxes)
+    made = roi_pooled([plane], boxes)
     np.testing.assert_allclose(made[0, :3], plane.mean(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_allclose(made[0, 3:], plane.std(axis=(1, 2)), rtol=1e-4)
     np.testing.assert_allclose(made[1, :3], plane[:, 2:, 2:6].mean(axis=(1, 2)), rtol=1e-5)
@@ -108,8 +108,8 @@ def test_what_a_better_box_shares_is_doubted() -> None:
     low = rng.integers(0, 80, (60, 2))
     boxes = np.hstack([low, low + rng.integers(10, 60, (60, 2))]).astype(np.float32)
     scores = rng.random(60).astype(np.float32)
-    kept, left = distinct_boxes(boxes, scores, 0.05)
-    shares = np.stack([overlaps(box, boxes) for box in boxes])
+    kept, left = soft_nms(boxes, scores, 0.05)
+    shares = np.stack([iou(box, boxes) for box in boxes])
     np.testing.assert_allclose(np.diag(shares), 1, rtol=1e-5)
     np.testing.assert_allclose(shares, shares.T, rtol=1e-5)
     assert (np.diff(left) <= 0).all()
@@ -146,11 +146,11 @@ def test_the_graph_computes_what_was_trained() -> None:
     state = {**lite0.imagenet_weights(), **head.tensors()}
     session = lite0.session(lite0.build_planes(state, LookEmbedder().ranges))
     picture = np.random.default_rng(0).integers(0, 256, (1, 96, 160, 3), dtype=np.uint8)
-    *planes, said = session.run(None, {"pictures": picture})
-    assert said.shape == (1, 5, 6, 10)
+    *planes, predictions = session.run(None, {"pictures": picture})
+    assert predictions.shape == (1, 5, 6, 10)
     with torch.no_grad():
         expected = head([torch.from_numpy(planes[row]) for row in (0, 2, 4)]).numpy()
-    np.testing.assert_allclose(said, expected, atol=1e-4)
+    np.testing.assert_allclose(predictions, expected, atol=1e-4)
 
 
 def test_a_closer_look_shows_the_box() -> None:
@@ -178,8 +178,8 @@ def test_a_head_that_says_what_is_wanted_is_read_back() -> None:
          targets.boxes[..., 2] - x, targets.boxes[..., 3] - y]
     ).clip(1e-3)  # fmt: skip
     logits = np.where(targets.here, 9.0, -9.0)[None]
-    said = np.concatenate([logits, np.log(sides)]).astype(np.float32)
-    found, scores = boxes_of(said, 0.5)
+    predictions = np.concatenate([logits, np.log(sides)]).astype(np.float32)
+    found, scores = boxes_of(predictions, 0.5)
     assert len(found) == 2
     assert (scores > 0.99).all()
     corners = np.hstack([boxes[:2, :2], boxes[:2, :2] + boxes[:2, 2:]])
@@ -187,8 +187,8 @@ def test_a_head_that_says_what_is_wanted_is_read_back() -> None:
     tensors = [
         torch.from_numpy(part)[None] for part in (targets.boxes, targets.here, targets.ignored)
     ]
-    right = loss_of(torch.from_numpy(said)[None], *tensors)
-    wrong = loss_of(torch.from_numpy(said * 0.8 + 0.3)[None], *tensors)
+    right = loss_of(torch.from_numpy(predictions)[None], *tensors)
+    wrong = loss_of(torch.from_numpy(predictions * 0.8 + 0.3)[None], *tensors)
     assert right < 0.01 < wrong
 
 
@@ -205,7 +205,7 @@ def test_objects_are_found_and_their_assets(indexed: Path, scene: Composed) -> N
     found[:, 2:] += found[:, :2]
     wanted = np.flatnonzero(scene.visible > 0.6)
     corners = np.hstack([scene.boxes[:, :2], scene.boxes[:, :2] + scene.boxes[:, 2:]])
-    fits = np.stack([overlaps(box.astype(np.float32), found) for box in corners[wanted]])
+    fits = np.stack([iou(box.astype(np.float32), found) for box in corners[wanted]])
     assert (fits.max(axis=1) > 0.5).mean() >= 0.75
     with Image.open(indexed / "n.png") as sheet:
         assert sheet.size == (512, 512)
