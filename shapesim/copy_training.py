@@ -26,7 +26,6 @@ from trimesh.graph import connected_component_labels
 
 from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
-from shapesim.embedders.base import layered, normalised, projected
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.gallery import Gallery
@@ -49,7 +48,6 @@ _DIM, _HIDDEN = 256, 1024
 _BATCH = 512
 _SPREAD = 0.1  # weight of what keeps originals apart
 _UNRELATED = 512
-_SAMPLED = 2000  # originals, by which two projections are joined
 _PENALTY = 10.0  # for weights of the confidence: what few pictures tell is not trusted far
 _GREY = 0.05  # by which a grey material's red, green and blue may be apart
 _PIECES = 0.02, 0.6  # share of the surface of what a sibling differs in
@@ -243,50 +241,6 @@ def learn_projection(
     return tensors
 
 
-def joined(
-    one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], features: NDArray[np.float16]
-) -> dict[str, NDArray[Any]]:
-    """Two projections as one, of as many numbers as each.
-
-    Those that learnt from other pictures err in other places. Their outputs stand side by side, and
-    the principal components are kept, which a second layer does as well.
-
-    Args:
-        one: tensors of ``learn_projection``.
-        other: of another run.
-        features: (N, 1 + C, F) of pictures, by which to find the components.
-    """
-    halves = [
-        {name: value.astype(np.float32) for name, value in tensors.items()}
-        for tensors in (one, other)
-    ]
-    some = np.linspace(0, len(features) - 1, min(len(features), _SAMPLED)).astype(int)
-    seen = features[some].reshape(-1, features.shape[-1]).astype(np.float32)
-    outputs = [layered(seen, half) for half in halves]
-    sizes = [np.median(np.linalg.norm(rows, axis=1)) for rows in outputs]
-    both = normalised(np.hstack([rows / size for rows, size in zip(outputs, sizes, strict=True)]))
-    components = np.split(np.linalg.eigh(both.T @ both)[1][:, -_DIM:], [outputs[0].shape[1]])
-    made = {name: halves[0][name] for name in ("mean", "deviation")}
-    firsts, biases, seconds = [], [], []
-    last = np.zeros(components[0].shape[1], np.float32)
-    for half, size, part in zip(halves, sizes, components, strict=True):
-        # Each half scales its input in its own way.
-        weight = half["project.0.weight"] / half["deviation"]
-        firsts.append(weight * made["deviation"])
-        biases.append(half["project.0.bias"] + weight @ (made["mean"] - half["mean"]))
-        seconds.append(part.T @ half["project.1.weight"] / size)
-        last += part.T @ half["project.1.bias"] / size
-    made |= {
-        "project.0.weight": np.vstack(firsts).astype(np.float16),
-        "project.0.bias": np.hstack(biases),
-        "project.1.weight": np.hstack(seconds).astype(np.float16),
-        "project.1.bias": last,
-    }
-    originals = features[some[:_UNRELATED], 0].astype(np.float32)
-    unrelated = projected(originals, {k: v.astype(np.float32) for k, v in made.items()})
-    return made | {"unrelated": unrelated.astype(np.float16)}
-
-
 def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[Any]:
     """Rows, of which those of one asset mostly come together: its views have to be told apart."""
     views = len(_VIEWS)
@@ -357,13 +311,7 @@ def _regressed(
 
 
 def train(
-    files: Sequence[Path],
-    folder: Path,
-    out: Path,
-    epochs: int,
-    seed: int,
-    earlier: Path | None = None,
-    partner: Path | None = None,
+    files: Sequence[Path], folder: Path, out: Path, epochs: int, seed: int, earlier: Path | None
 ) -> None:
     """Learns all parts and writes them.
 
@@ -374,7 +322,6 @@ def train(
         epochs: over all originals.
         seed: of everything random.
         earlier: weights, of which only the confidence is learnt anew.
-        partner: weights, whose projection is joined with the one that is learnt.
     """
     from safetensors.numpy import load_file, save_file
 
@@ -397,8 +344,6 @@ def train(
         ranges: Any = LookEmbedder().ranges
         features = features_of(find_pictures(originals).files, ranges, seed)
         tensors = learn_projection(features, epochs, seed)
-        if partner:
-            tensors = joined(load_file(partner), tensors, features)
         tensors["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
     tensors["calibration"] = np.zeros(2 + len(NOTHING), np.float32)
     save_file(tensors, out)
@@ -439,7 +384,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--earlier", type=Path, help="weights, to learn only their confidence anew")
-    parser.add_argument("--join", type=Path, help="weights, whose projection has a say as well")
     parser.add_argument("--every", type=int, default=1, help="take every n-th file")
     given = parser.parse_args()
     began = time.perf_counter()
@@ -447,7 +391,7 @@ def main() -> None:
     if len(files) < _HELD_OUT:
         raise ShapesimError("too few meshes to train on")
     with tempfile.TemporaryDirectory() as folder:
-        train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier, given.join)
+        train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier)
     print(f"{given.out}: {len(files)} meshes, {time.perf_counter() - began:.0f} s")
 
 

@@ -15,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 
 from shapesim import tracing
 from shapesim.augmentation import background
-from shapesim.copy_training import joined, painted, sibling
+from shapesim.copy_training import painted, sibling
 from shapesim.embedders import CopyEmbedder
-from shapesim.embedders.base import layered, normalised, projected, weights_file
+from shapesim.embedders.base import weights_file
 from shapesim.errors import WeightsError
 from shapesim.framing import turned_back
 from shapesim.gallery import Gallery
@@ -310,34 +310,6 @@ def test_a_sibling_differs_in_one_piece_or_in_its_length() -> None:
         stretched = np.sort(longer.extents / ball.extents)
         assert np.allclose(stretched[:2], 1)
         assert 1.15 <= stretched[2] <= 1.5
-
-
-def test_joined_projections_give_what_both_give_side_by_side() -> None:
-    """Where there are numbers enough: cosines are those of both rows, one behind the other."""
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(40, 2, 60)).astype(np.float16)
-    halves = []
-    for scale in (1.0, 3.0):
-        tensors = {
-            "mean": rng.normal(size=60),
-            "deviation": rng.uniform(0.5, 2, 60),
-            "project.0.weight": rng.normal(size=(50, 60)),
-            "project.0.bias": rng.normal(size=50),
-            "project.1.weight": scale * rng.normal(size=(8, 50)),
-            "project.1.bias": scale * rng.normal(size=8),
-        }
-        halves.append({name: value.astype(np.float32) for name, value in tensors.items()})
-    made = {
-        name: value.astype(np.float32)
-        for name, value in joined(halves[0], halves[1], features).items()
-    }
-    seen = features[:, 1].astype(np.float32)
-    rows = projected(seen, made)
-    sides = [layered(features.reshape(-1, 60).astype(np.float32), half) for half in halves]
-    sizes = [np.median(np.linalg.norm(side, axis=1)) for side in sides]
-    both = [layered(seen, half) / size for half, size in zip(halves, sizes, strict=True)]
-    wanted = normalised(np.hstack(both))
-    np.testing.assert_allclose(rows @ rows.T, wanted @ wanted.T, atol=5e-3)
 
 
 def test_what_is_grey_is_painted_and_nothing_else_is() -> None:

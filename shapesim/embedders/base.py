@@ -163,18 +163,11 @@ def projected(
     features: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]]
 ) -> Embeddings:
     """(N, F) features to (N, D) unit rows, by two layers and what scales their input."""
-    return normalised(layered(features, weights))
-
-
-def layered(
-    features: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """(N, F) features to (N, D) rows, as the second layer gives them."""
     with one_thread():
         hidden = (features - weights["mean"]) / weights["deviation"]
         hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
-        rows: NDArray[np.float32] = np.maximum(hidden, 0) @ weights["project.1.weight"].T
-        return rows + weights["project.1.bias"]
+        rows = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
+    return normalised(rows)
 
 
 def normalised(vectors: NDArray[np.float32]) -> Embeddings:
