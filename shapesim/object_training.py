@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
     parser.add_argument("--scenes", type=int, default=4000, help="to learn from")
     parser.add_argument("--composed", type=Path, help="a folder of scenes; composed if empty")
-    parser.add_argument("--epochs", type=int, default=10, help="of the head; 0: as it was")
+    parser.add_argument("--epochs", type=int, default=10, help="of the head; 0 leaves it")
     parser.add_argument("--start-from", type=Path, help="weights whose head to go on from")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -375,6 +375,8 @@ def train(
     """Learns head and projection and writes them."""
     from safetensors.numpy import load_file, save_file
 
+    if not (epochs or start):
+        raise ShapesimError("a head that is not trained has to come with --start-from")
     if len(scenes) < _BATCH:
         raise ShapesimError(f"too few scenes to learn from: {len(scenes)}, at least {_BATCH}")
     embedder = LookEmbedder()

@@ -14,8 +14,10 @@ from PIL import Image
 from shapesim.composing import Composed, compose
 from shapesim.detection import Head, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
+from shapesim.errors import ShapesimError
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
+from shapesim.object_training import train
 from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, iou, roi_pooled, soft_nms
 from shapesim.rendering import Light, render_scene
 from shapesim.types import Material, Mesh
@@ -164,6 +166,16 @@ def test_a_closer_look_shows_the_box() -> None:
     inside = parts[0][top + rim : bottom, left + rim : right - rim]
     assert (np.abs(inside.astype(int) - (200, 60, 10)) < 3).all()
     assert parts[0][: top - rim].max() < 3
+
+
+def test_what_cannot_be_learnt_is_said_at_once(tmp_path: Path) -> None:
+    """Too few scenes, and a head that is neither trained nor given; nothing is written."""
+    scenes = [tmp_path / f"{number}.npz" for number in range(40)]
+    with pytest.raises(ShapesimError, match="too few scenes"):
+        train(scenes[:8], tmp_path / "out.safetensors", 1, 0)
+    with pytest.raises(ShapesimError, match="--start-from"):
+        train(scenes, tmp_path / "out.safetensors", 0, 0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_head_that_says_what_is_wanted_is_read_back() -> None:
