@@ -32,7 +32,7 @@ from shapesim.images import framed
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects import ObjectFinder, iou
-from shapesim.swap import COMPARED, Pictured, Query, recommend
+from shapesim.swap import IN_SCENE, Pictured, Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
 
@@ -162,13 +162,15 @@ def run(
         }
         for name, (vectors, views) in queries.items():
             made = [Query(vector, view=view) for vector, view in zip(vectors, views, strict=True)]
-            found_by = {name: recommend(gallery, embedder, made, COMPARED)}
+            found_by = {name: recommend(gallery, embedder, made, IN_SCENE.most)}
             if name == "box" and compared > 0:
                 compared -= 1
                 found_by["the same boxes"] = found_by["box"]
                 found_by["box, compared"] = [
-                    Pictured(scene.picture, embedder, [_shares(box, scene.picture)]).compared(m)[0]
-                    for box, m in zip(asked, found_by["box"], strict=True)
+                    Pictured(
+                        scene.picture, embedder, [_shares(box, scene.picture)], IN_SCENE
+                    ).compared(listed)[0]
+                    for box, listed in zip(asked, found_by["box"], strict=True)
                 ]
             for title, listed in found_by.items():
                 for row, matches in zip(rows, listed, strict=True):

@@ -27,7 +27,7 @@ from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.swap import COMPARED, LIKELY, Pictured
+from shapesim.swap import ALONE, Pictured
 from shapesim.types import Mesh
 from shapesim.workers import map_isolated
 
@@ -112,8 +112,8 @@ def compared(
     made = np.empty_like(similarity)
     began = time.perf_counter()
     for number, (picture, scores) in enumerate(zip(asked, similarity, strict=True)):
-        first = _first_of_each(scores, group)[:COMPARED]
-        likely = first[scores[first] >= scores[first[0]] - LIKELY]
+        first = _first_of_each(scores, group)[: ALONE.most]
+        likely = first[scores[first] >= scores[first[0]] - ALONE.behind]
         meshes = [load_mesh(paths[row]) for row in likely]
         made[number] = scores - 2  # behind those that are compared
         made[number, likely] = picture.scores(scores[likely], meshes)[0]

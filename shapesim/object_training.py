@@ -83,7 +83,7 @@ class Lesson:
         planes: of each of the head's inputs, (N, C, H, W) float16.
         targets: of each scene.
         features: (M, F) float16, of all objects of all scenes, as the whole scene shows them and as
-            a closer look does.
+            closer looks do.
         assets: (M,) which asset each object is, as a row of the names.
         names: of the assets' files.
     """
@@ -135,7 +135,8 @@ def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson
             for part, place in zip(parts, places, strict=True):
                 near = [plane[0] for plane in session.run(None, {"pictures": part[None]})]
                 features.append(roi_pooled(near, place[None]).astype(np.float16))
-            names += stored["names"][good].tolist() * 2
+            shown = stored["names"][good]
+            names += [*shown.tolist(), *shown.repeat(len(parts) // len(shown)).tolist()]
         if number % 500 == 0:
             print(f"seen: {number} of {len(scenes)} scenes", flush=True)
     known = sorted(set(names))

@@ -28,7 +28,7 @@ CELL = 16
 """Of those, that a cell of the head tells of."""
 
 _CLOSER = 320  # pixels of a closer look at a box
-_AROUND = 0.25  # of the box's longer side, that it shows around it
+_AROUND = (0.05, 0.25)  # of the box's longer side, that such looks show around it
 _SURE = 0.35
 _LEAST_SCORE = 0.05
 _PLAIN = 6  # levels of each colour, below which a box is all of one colour
@@ -83,7 +83,7 @@ class ObjectFinder:
 
     An ImageNet network looks at the picture once. A small head finds boxes in what it saw, and what
     lies below a box, pooled, is projected into the look space (see ``LookEmbedder``). What is asked
-    for is looked at once more from nearer: in a picture of many things each fills few cells.
+    for is looked at twice more from nearer: in a picture of many things each fills few cells.
 
     Args:
         weights: a name of weights that ship, or a path to a ``.safetensors`` file.
@@ -144,8 +144,9 @@ class ObjectFinder:
         for part, place in zip(*closer(seen.picture, corners), strict=True):
             *planes, _ = self._run(part)
             from_near.append(roi_pooled(planes, place[None]))
-        looks = (project(x, self._weights) for x in (from_afar, np.concatenate(from_near)))
-        kind, which = (normalised(one + other) for one, other in zip(*looks, strict=True))
+        near = np.concatenate(from_near).reshape(len(sides), len(_AROUND), lite0.DIM)
+        looks = [project(x, self._weights) for x in (from_afar, *near.swapaxes(0, 1))]
+        kind, which = (normalised(np.sum(part, axis=0)) for part in zip(*looks, strict=True))
         return embedder.queries(kind, which), which
 
     def _run(self, picture: Image) -> list[NDArray[np.float32]]:
@@ -197,13 +198,15 @@ def closer(
         corners: (N, 4) left, top, right and bottom of the boxes, in its pixels.
 
     Returns:
-        (N, S, S, 3) each box and what is around it, and (N, 4) where the box is in that, 0 to 1.
+        (N L, S, S, 3) of each box L looks, with less and more of what is around it, and (N L, 4)
+        where the box is in them, 0 to 1.
     """
-    parts = np.zeros((len(corners), _CLOSER, _CLOSER, 3), np.uint8)
-    places = np.zeros((len(corners), 4))
-    for row, box in enumerate(corners):
+    looks = [(box, around) for box in corners for around in _AROUND]
+    parts = np.zeros((len(looks), _CLOSER, _CLOSER, 3), np.uint8)
+    places = np.zeros((len(looks), 4))
+    for row, (box, around) in enumerate(looks):
         low, size = box[:2], box[2:] - box[:2]
-        side = max(2, round((1 + 2 * _AROUND) * float(size.max())))
+        side = max(2, round((1 + 2 * around) * float(size.max())))
         left, top = np.round(low + (size - side) / 2).astype(int).tolist()
         square, _ = square_part(picture, left, top, side)
         parts[row] = _resized(square, _CLOSER, _CLOSER)

@@ -45,12 +45,16 @@ class _Placed:
     """A view laid over a picture.
 
     Attributes:
-        score: correlation of their outlines.
+        score: by which it is the best.
+        outlines: correlation of their outlines.
+        filling: how much it fills the box.
         scale: of the view's frame, to the box's longer side.
         corner: x and y of the frame within the picture's square, in shares of its side.
     """
 
     score: float
+    outlines: float
+    filling: float
     scale: float
     corner: tuple[float, float]
 
@@ -62,12 +66,14 @@ class Pose:
     Attributes:
         camera: azimuth and elevation, in degrees.
         outlines: correlation of their outlines, -1 to 1.
+        filling: how much it fills the box: intersection over union with its own, 0 to 1.
         overlay: (S, S, 3) the mesh as it would look there.
         weights: (S, S) 0 to 1, how much each place counts: it and a ring around it.
     """
 
     camera: Camera
     outlines: float
+    filling: float
     overlay: Image
     weights: NDArray[np.float32]
 
@@ -78,9 +84,10 @@ class Sight:
     Args:
         picture: (H, W, 3).
         box: where in it the thing is.
+        tight: how much it counts that a mesh fills the box, beside that its outlines fit.
     """
 
-    def __init__(self, picture: Image, box: Shares = WHOLE) -> None:
+    def __init__(self, picture: Image, box: Shares = WHOLE, tight: float = 0.0) -> None:
         height, width = picture.shape[:2]
         x, y, wide, tall = np.array(box) * [width, height, width, height]
         longer = max(wide, tall)
@@ -88,6 +95,9 @@ class Sight:
         side = max(8, round(longer * self._share))
         left, top = round(x + wide / 2 - side / 2), round(y + tall / 2 - side / 2)
         square, inside = square_part(picture, left, top, side)
+        corner = np.array([x - left, y - top])
+        self._box = np.concatenate([corner, corner + [wide, tall]]) / side
+        self._tight = tight
         self.picture = _resized(square, _SEEN)
         self._inside = _resized(inside.astype(np.float32), _SEEN)
         self._coarse = [(scale, self._outlines(_COARSE, scale)) for scale in _SCALES]
@@ -138,7 +148,31 @@ class Sight:
         scales: Sequence[tuple[float, NDArray[np.float32]]],
     ) -> list[_Placed]:
         views = render(mesh, list(cameras), size)
-        return [_place(view, scales) for view in views]
+        return [self._place(view, scales) for view in views]
+
+    def _place(
+        self, view: NDArray[np.uint8], scales: Sequence[tuple[float, NDArray[np.float32]]]
+    ) -> _Placed:
+        """The best place of a (S, S, 4) view: by correlation, and how it fills the box."""
+        rows, columns = (np.flatnonzero((view[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
+        best = _Placed(-np.inf, -1.0, 0.0, 1.0, (0.0, 0.0))
+        if not len(rows):
+            return best
+        top, left = max(rows[0] - 3, 0), max(columns[0] - 3, 0)
+        part = _outlines(on_background(view))[top : rows[-1] + 4, left : columns[-1] + 4]
+        low = np.array([columns[0] - left, rows[0] - top])
+        size = np.array([columns[-1] - columns[0], rows[-1] - rows[0]]) + 1
+        for scale, outlines in scales:
+            if part.shape[0] > outlines.shape[0] or part.shape[1] > outlines.shape[1]:
+                continue
+            fits = cv2.matchTemplate(outlines, np.ascontiguousarray(part), cv2.TM_CCOEFF_NORMED)
+            side = len(outlines)
+            filled = fillings(self._box * side, low, size, fits.shape)
+            _, score, _, (x, y) = cv2.minMaxLoc(fits + self._tight * filled)
+            if np.isfinite(score) and score > best.score:
+                corner = (x - left) / side, (y - top) / side
+                best = _Placed(score, float(fits[y, x]), float(filled[y, x]), scale, corner)
+        return best
 
     def _overlaid(self, mesh: Mesh, camera: Camera, placed: _Placed) -> Pose:
         view = render(mesh, [camera], _SEEN)[0]
@@ -154,27 +188,30 @@ class Sight:
         mask = cv2.warpAffine(view[..., 3].astype(np.float32) / 255, matrix, (_SEEN, _SEEN))
         ring = 2 * round(_RING * _SEEN / 2) + 1
         weights = cv2.dilate(mask, np.ones((ring, ring), np.uint8)) * self._inside
-        return Pose(camera, placed.score, overlay, np.asarray(weights, np.float32))
+        return Pose(
+            camera, placed.outlines, placed.filling, overlay, np.asarray(weights, np.float32)
+        )
 
 
-def _place(view: NDArray[np.uint8], scales: Sequence[tuple[float, NDArray[np.float32]]]) -> _Placed:
-    """The best place of a (S, S, 4) view, by normalised correlation."""
-    rows, columns = (np.flatnonzero((view[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
-    nowhere = _Placed(-1.0, 1.0, (0.0, 0.0))
-    if not len(rows):
-        return nowhere
-    top, left = max(rows[0] - 3, 0), max(columns[0] - 3, 0)
-    part = _outlines(on_background(view))[top : rows[-1] + 4, left : columns[-1] + 4]
-    best = nowhere
-    for scale, outlines in scales:
-        if part.shape[0] > outlines.shape[0] or part.shape[1] > outlines.shape[1]:
-            continue
-        scores = cv2.matchTemplate(outlines, np.ascontiguousarray(part), cv2.TM_CCOEFF_NORMED)
-        _, score, _, (x, y) = cv2.minMaxLoc(scores)
-        if np.isfinite(score) and score > best.score:
-            side = len(outlines)
-            best = _Placed(float(score), scale, ((x - left) / side, (y - top) / side))
-    return best
+def fillings(
+    box: NDArray[np.float64], low: NDArray[np.int64], size: NDArray[np.int64], shape: Sequence[int]
+) -> NDArray[np.float32]:
+    """Intersection over union with a box, of another that is moved by so many rows and columns.
+
+    Args:
+        box: (4,) left, top, right and bottom.
+        low: (2,) left and top of the other.
+        size: (2,) its width and height.
+        shape: (2,) rows and columns.
+    """
+    across, down = (
+        (np.minimum(starts + long, box[axis + 2]) - np.maximum(starts, box[axis])).clip(0)
+        for axis, (start, long, count) in enumerate(zip(low, size, shape[::-1], strict=True))
+        for starts in [start + np.arange(count)]
+    )
+    both = down[:, None] * across
+    areas = size.prod() + (box[2:] - box[:2]).prod()
+    return np.asarray(both / (areas - both), np.float32)
 
 
 def _outlines(picture: Image) -> NDArray[np.float32]:

@@ -26,18 +26,33 @@ from shapesim.traits import compare, traits_of
 from shapesim.types import WHOLE, Asset, Camera, Image, Match, Mesh, Shares, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
-COMPARED = 16
-"""Assets that are compared with a picture as it shows them, at most."""
-LIKELY = 0.1
-"""Of the score, that those are at most behind the first: of 200 pictures, the right one was further
-behind in one."""
-_LIKENESS = np.array([1.0, 2.0, 0.5])  # weights of embeddings, places, outlines
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
 COVER_WEIGHT = 3.0
 """Of how much of a part lies on the asset, beside the score."""
 PARTIAL_SHORTLIST = 128
 """Assets that are laid over a part before the best are known, at least."""
 _UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """How a picture of something is compared with assets turned as it shows them.
+
+    Attributes:
+        most: assets that are compared.
+        behind: of the score, how far those are behind the first, at most.
+        weights: of how alike embeddings, places and outlines are, and of how a mesh fills the box.
+    """
+
+    most: int
+    behind: float
+    weights: tuple[float, float, float, float]
+
+
+ALONE = Comparing(16, 0.1, (1.0, 2.0, 0.5, 0.0))
+"""A picture of one thing. Of 200, the right one was further behind in one."""
+IN_SCENE = Comparing(32, 0.15, (1.0, 2.0, 0.5, 0.5))
+"""One thing of many: less of it is seen, and only its box tells it from what is around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +301,19 @@ class Pictured:
         picture: (H, W, 3).
         embedder: that looks at both.
         boxes: where in it the thing may be. It is where assets fit best.
+        how: to compare.
     """
 
     def __init__(
-        self, picture: Image, embedder: LookEmbedder, boxes: Sequence[Shares] = (WHOLE,)
+        self,
+        picture: Image,
+        embedder: LookEmbedder,
+        boxes: Sequence[Shares] = (WHOLE,),
+        how: Comparing = ALONE,
     ) -> None:
-        self._sights, self._embedder = [Sight(picture, box) for box in boxes], embedder
+        self._how, self._weights = how, np.array(how.weights) / sum(how.weights)
+        tight = how.weights[3] / how.weights[2]
+        self._sights, self._embedder = [Sight(picture, box, tight) for box in boxes], embedder
 
     def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
         """The matches ordered anew, the likeliest turned as the picture shows them.
@@ -304,8 +326,8 @@ class Pictured:
         """
         meshes: dict[int, Mesh] = {}
         failures = []
-        for row, match in enumerate(matches[:COMPARED]):
-            if match.score < matches[0].score - LIKELY:
+        for row, match in enumerate(matches[: self._how.most]):
+            if match.score < matches[0].score - self._how.behind:
                 break
             try:
                 meshes[row] = load_mesh(match.asset.path, match.asset.up)
@@ -317,8 +339,7 @@ class Pictured:
         scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()))
         # What is not compared counts as being no more like the picture than what is.
         ordered = [
-            replace(match, score=float(_LIKENESS @ [match.score, *least]) / _LIKENESS.sum())
-            for match in matches
+            replace(match, score=float(self._weights @ [match.score, *least])) for match in matches
         ]
         for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True):
             ordered[row] = replace(matches[row], score=score, camera=camera)
@@ -334,17 +355,18 @@ class Pictured:
             meshes: y up, one at least.
 
         Returns:
-            (N,) scores, -1 to 1; from where the picture shows each; and (2,) the least that places
-            and outlines are alike.
+            (N,) scores, -1 to 1; from where the picture shows each; and (3,) the least that places
+            and outlines are alike, and that the box is filled.
         """
         found_in = [(sight, poses(sight, meshes)) for sight in self._sights]
         sight, found = max(found_in, key=lambda one: max(pose.outlines for pose in one[1]))
         likenesses = self._embedder.likenesses(
             sight.picture, [(pose.overlay, pose.weights) for pose in found]
         )
-        parts = np.array([before, likenesses, [pose.outlines for pose in found]])
+        outlines, fillings = zip(*((pose.outlines, pose.filling) for pose in found), strict=True)
+        parts = np.array([before, likenesses, outlines, fillings])
         cameras = [pose.camera for pose in found]
-        return _LIKENESS @ parts / _LIKENESS.sum(), cameras, parts[1:].min(axis=1)
+        return self._weights @ parts, cameras, parts[1:].min(axis=1)
 
 
 def least_to_outrank(match: Match) -> float:

@@ -155,17 +155,19 @@ def test_the_graph_computes_what_was_trained() -> None:
     np.testing.assert_allclose(predictions, expected, atol=1e-4)
 
 
-def test_a_closer_look_shows_the_box() -> None:
-    """Its colour fills the place that is told, also at the picture's edge."""
+def test_closer_looks_show_the_box() -> None:
+    """Its colour fills the place that is told in each of them, also at the picture's edge."""
     picture = np.zeros((100, 160, 3), np.uint8)
     picture[70:100, 20:80] = (200, 60, 10)
-    parts, places = closer(picture, np.array([(20.0, 70.0, 80.0, 100.0)]))
-    size = len(parts[0])
-    left, top, right, bottom = np.round(places[0] * size).astype(int)
     rim = 10  # in which bicubic interpolation rings
-    inside = parts[0][top + rim : bottom, left + rim : right - rim]
-    assert (np.abs(inside.astype(int) - (200, 60, 10)) < 3).all()
-    assert parts[0][: top - rim].max() < 3
+    wide = []
+    for part, place in zip(*closer(picture, np.array([(20.0, 70.0, 80.0, 100.0)])), strict=True):
+        left, top, right, bottom = np.round(place * len(part)).astype(int)
+        inside = part[top + rim : bottom, left + rim : right - rim]
+        assert (np.abs(inside.astype(int) - (200, 60, 10)) < 3).all()
+        assert part[: top - rim].max() < 3
+        wide.append(right - left)
+    assert wide[0] > wide[1]
 
 
 def test_what_cannot_be_learnt_is_said_at_once(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from shapesim.augmentation import new_picture
 from shapesim.embedders import LookEmbedder
 from shapesim.meshes import load_mesh
-from shapesim.posing import Sight, poses
+from shapesim.objects import iou
+from shapesim.posing import Sight, fillings, poses
 from shapesim.rendering import on_background, render
 from shapesim.swap import Pictured
 from shapesim.types import WHOLE, Mesh
@@ -52,6 +53,33 @@ def test_the_part_that_a_box_names_is_looked_at(chair: Mesh) -> None:
     rows, columns = np.nonzero((scene != scene[0, 0]).any(axis=2))
     box = (columns.min() / 600, rows.min() / 400, np.ptp(columns) / 600, np.ptp(rows) / 400)
     assert turned_by(Sight(scene, box).pose(chair).camera, camera) < 8
+
+
+def test_a_mesh_fills_the_box_that_it_is_in(chair: Mesh) -> None:
+    """Where the thing stands before a strong pattern, that alone tells where it is."""
+    camera = 215.0, 25.0
+    large = on_background(render(chair, [camera], 160)[0], (255, 0, 255))
+    shown = (large != (255, 0, 255)).any(axis=2)
+    checks = (np.indices((400, 600)) // 9).sum(axis=0) % 2
+    scene = np.where(checks[..., None], (20, 30, 40), (235, 230, 220)).astype(np.uint8)
+    scene[180:340, 350:510][shown] = large[shown]
+    rows, columns = np.nonzero(shown)
+    low, size = (350 + columns.min(), 180 + rows.min()), (np.ptp(columns) + 1, np.ptp(rows) + 1)
+    box = (low[0] / 600, low[1] / 400, size[0] / 600, size[1] / 400)
+    loose, tight = (Sight(scene, box, weight).pose(chair) for weight in (0.0, 1.0))
+    assert tight.filling > 0.9
+    assert tight.filling > loose.filling
+
+
+def test_how_a_box_is_filled_is_intersection_over_union() -> None:
+    """Everywhere, as counted one by one."""
+    box, low, size = np.array([3.5, 2.0, 9.0, 14.25]), np.array([1, 2]), np.array([6, 5])
+    filled = fillings(box, low, size, (12, 9))
+    for y, x in np.ndindex(12, 9):
+        start = low + (x, y)
+        other = np.concatenate([start, start + size]).astype(np.float32)
+        expected = iou(other, box[None].astype(np.float32))[0]
+        assert filled[y, x] == pytest.approx(expected, abs=1e-6)
 
 
 def test_of_several_places_the_one_that_meshes_fit_counts(chair: Mesh) -> None:

@@ -78,7 +78,7 @@ def search(
         check_writable(sheet)
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
-    from shapesim.swap import COMPARED, Filters, recommend
+    from shapesim.swap import IN_SCENE, Filters, recommend
 
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
@@ -87,7 +87,7 @@ def search(
         else:
             asked = _queries(pictures, embedder)
         queries = [query for query, _ in asked.values()]
-        results = recommend(opened, embedder, queries, max(k, COMPARED), Filters(since, tag))
+        results = recommend(opened, embedder, queries, max(k, IN_SCENE.most), Filters(since, tag))
         matches: dict[Path, Sequence[Match]] = {}
         failures: list[AssetError] = []
         with progress_bar("comparing") as bar:
@@ -140,7 +140,7 @@ def _object_query(
     path: Path, number: int | None, box: Box | None, embedder: LookEmbedder
 ) -> tuple[Query, Callable[[], Pictured]]:
     from shapesim.objects import ObjectFinder, check_box, open_scene
-    from shapesim.swap import Pictured, Query
+    from shapesim.swap import IN_SCENE, Pictured, Query
 
     scene = open_scene(path)
     finder = ObjectFinder()
@@ -157,4 +157,4 @@ def _object_query(
     vectors, views = finder.embed(seen, [(x, y, width, height)], embedder)
     tall, wide = scene.shape[:2]
     shares = x / wide, y / tall, width / wide, height / tall
-    return Query(vectors[0], view=views[0]), lambda: Pictured(scene, embedder, [shares])
+    return Query(vectors[0], view=views[0]), lambda: Pictured(scene, embedder, [shares], IN_SCENE)
