@@ -15,6 +15,7 @@ from shapesim.composing import Composed, compose
 from shapesim.detection import Head, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import ShapesimError
+from shapesim.images import framed
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
 from shapesim.object_training import train
@@ -228,11 +229,19 @@ def test_objects_are_found_and_their_assets(indexed: Path, scene: Composed) -> N
     for row, fit in zip(wanted.tolist(), fits, strict=True):
         box = ",".join(map(str, scene.boxes[row].tolist()))
         which = ["--object", str(fit.argmax() + 1)] if fit.max() > 0.5 else ["--box", box]
-        result = shapesim("search", picture, *which, "-k", "5", "--json", cwd=indexed)
+        drawn = indexed / "found.png"
+        result = shapesim(
+            "search", picture, *which, "-k", "5", "--json", "--sheet", drawn, cwd=indexed
+        )
         assert result.returncode == 0, result.stderr
         matches = json.loads(result.stdout)["matches"]
         hits.append(shown()[row] in {Path(match["path"]) for match in matches})
     assert np.mean(hits) >= 0.5
+    # The sheet shows what was asked for, not the whole picture.
+    x, y, width, height = objects[fit.argmax()]["box"] if fit.max() > 0.5 else scene.boxes[row]
+    expected = framed(scene.picture[y : y + height, x : x + width], 224)
+    with Image.open(drawn) as sheet:
+        np.testing.assert_array_equal(np.asarray(sheet)[12:236, 12:236], expected)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapesim.listings import Listing
     from shapesim.meshes.loading import UpAxis
     from shapesim.reporting import Entry
-    from shapesim.types import Asset, Camera, Match, Swap
+    from shapesim.types import Asset, Camera, Image, Match, Swap
 
 _CELLS = 12  # columns that a thumbnail takes
 _SHEET_SIZE = 224
@@ -39,7 +39,7 @@ def show(
     sheet: Path | None,
     new_since: str | None,
     up: UpAxis | None = None,
-    of_pictures: bool = False,
+    picture_of: Callable[[Path], Image] | None = None,
 ) -> None:
     """Prints the matches of every query, as tables or as JSON, and draws the sheet.
 
@@ -51,7 +51,7 @@ def show(
         sheet: where to draw them, if anywhere.
         new_since: as it was given, to be named where nothing was found.
         up: which axis of queries is up.
-        of_pictures: whether the queries are pictures, not meshes.
+        picture_of: what to draw of a query that is a picture; None where they are meshes.
 
     Raises:
         typer.Exit: there is no match at all.
@@ -68,7 +68,7 @@ def show(
         stderr.print(f"no match{since}")
         raise typer.Exit(1)
     if sheet:
-        _draw(gallery, found, sheet, up, of_pictures)
+        _draw(gallery, found, sheet, up, picture_of)
 
 
 def report(
@@ -184,12 +184,12 @@ def _draw(
     found: Mapping[Path, Sequence[Match]],
     sheet: Path,
     up: UpAxis | None,
-    of_pictures: bool,
+    picture_of: Callable[[Path], Image] | None,
 ) -> None:
     """Renders all that the sheet shows anew, larger than the thumbnails."""
     import numpy as np
 
-    from shapesim.images import framed, load_image
+    from shapesim.images import framed
     from shapesim.rendering import on_background
     from shapesim.showing import (
         PAPER,
@@ -213,8 +213,8 @@ def _draw(
         for (path, camera), axis in seen.items()
     ]
     for path in queries:
-        if of_pictures:
-            pictures[path, None] = framed(load_image(path, 2 * _SHEET_SIZE), _SHEET_SIZE)
+        if picture_of:
+            pictures[path, None] = framed(picture_of(path), _SHEET_SIZE)
         else:
             tasks.append(RenderTask(path, size=_SHEET_SIZE, up=up))
     failures: list[AssetError] = []
@@ -240,7 +240,7 @@ def _draw(
                 )
                 for match in found[path]
             ],
-            "to find" if of_pictures else "to replace",
+            "to find" if picture_of else "to replace",
         )
         for path in queries
     ]

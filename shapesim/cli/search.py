@@ -26,7 +26,9 @@ from shapesim.errors import AssetError, ShapesimError
 if TYPE_CHECKING:
     from shapesim.embedders import LookEmbedder
     from shapesim.swap import Pictured, Query
-    from shapesim.types import Box, Match, Shares
+    from shapesim.types import Box, Image, Match, Shares
+
+_DRAWN = 448  # pixels of a picture's longer side, at which a sheet shows it
 
 
 def search(
@@ -78,14 +80,16 @@ def search(
         check_writable(sheet)
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
+    from shapesim.images import load_image
     from shapesim.swap import IN_SCENE, Filters, recommend
 
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
         if number or part:
-            asked = {pictures[0]: _object_query(pictures[0], number, part, embedder)}
+            query, opener, cut = _object_query(pictures[0], number, part, embedder)
+            asked = {pictures[0]: (query, opener)}
         else:
-            asked = _queries(pictures, embedder)
+            asked, cut = _queries(pictures, embedder), None
         queries = [query for query, _ in asked.values()]
         results = recommend(opened, embedder, queries, max(k, IN_SCENE.most), Filters(since, tag))
         matches: dict[Path, Sequence[Match]] = {}
@@ -98,7 +102,10 @@ def search(
                 bar.update(bar.task_ids[0], advance=1, total=len(asked))
         report_failures(failures)
         title = "Looks like part of" if number or part else "Looks like"
-        show(opened, matches, title, as_json, sheet, new_since, of_pictures=True)
+        show(
+            opened, matches, title, as_json, sheet, new_since,
+            picture_of=lambda path: load_image(path, _DRAWN) if cut is None else cut,
+        )  # fmt: skip
 
 
 def _queries(
@@ -138,7 +145,8 @@ def _parse_box(text: str) -> Box:
 
 def _object_query(
     path: Path, number: int | None, box: Box | None, embedder: LookEmbedder
-) -> tuple[Query, Callable[[], Pictured]]:
+) -> tuple[Query, Callable[[], Pictured], Image]:
+    """What is asked by an object, its picture, and what the box cuts out of that."""
     from shapesim.objects import ObjectFinder, check_box, open_scene
     from shapesim.swap import IN_SCENE, Pictured, Query
 
@@ -154,7 +162,9 @@ def _object_query(
             )
         box = found[number]
     x, y, width, height = check_box(box, scene)
+    cut = scene[y : y + height, x : x + width]
     vectors, views = finder.embed(seen, [(x, y, width, height)], embedder)
     tall, wide = scene.shape[:2]
     shares = x / wide, y / tall, width / wide, height / tall
-    return Query(vectors[0], view=views[0]), lambda: Pictured(scene, embedder, [shares], IN_SCENE)
+    query = Query(vectors[0], view=views[0])
+    return query, lambda: Pictured(scene, embedder, [shares], IN_SCENE), cut
