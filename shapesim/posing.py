@@ -37,6 +37,7 @@ _STEPS = ((11.0, 10.0, 6), (5.5, 5.0, 4), (2.75, 2.5, 3))
 _SCALES = (0.75, 0.88, 1.0, 1.13, 1.27)  # of a view's frame, to the box's longer side
 _FINE_SCALES = np.geomspace(0.88, 1.14, 7)  # of the scale that fitted best
 _SMOOTH = 1.2  # pixels
+_FLAT = 1e-3  # outlines that are none: they would correlate with anything
 _RING = 0.06  # of the picture's side, around a mesh, that counts as well
 
 
@@ -45,7 +46,7 @@ class _Placed:
     """A view laid over a picture.
 
     Attributes:
-        score: by which it is the best.
+        score: of outlines and filling together; -inf where nothing of the view fits.
         outlines: correlation of their outlines.
         filling: how much it fills the box.
         scale: of the view's frame, to the box's longer side.
@@ -95,8 +96,7 @@ class Sight:
         side = max(8, round(longer * self._share))
         left, top = round(x + wide / 2 - side / 2), round(y + tall / 2 - side / 2)
         square, inside = square_part(picture, left, top, side)
-        corner = np.array([x - left, y - top])
-        self._box = np.concatenate([corner, corner + [wide, tall]]) / side
+        self._box = np.array([x - left, y - top, x + wide - left, y + tall - top]) / side
         self._tight = tight
         self.picture = _resized(square, _SEEN)
         self._inside = _resized(inside.astype(np.float32), _SEEN)
@@ -153,7 +153,7 @@ class Sight:
     def _place(
         self, view: NDArray[np.uint8], scales: Sequence[tuple[float, NDArray[np.float32]]]
     ) -> _Placed:
-        """The best place of a (S, S, 4) view: by correlation, and how it fills the box."""
+        """The best place of a (S, S, 4) view: where it correlates and fills the box."""
         rows, columns = (np.flatnonzero((view[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
         best = _Placed(-np.inf, -1.0, 0.0, 1.0, (0.0, 0.0))
         if not len(rows):
@@ -162,6 +162,8 @@ class Sight:
         part = _outlines(on_background(view))[top : rows[-1] + 4, left : columns[-1] + 4]
         low = np.array([columns[0] - left, rows[0] - top])
         size = np.array([columns[-1] - columns[0], rows[-1] - rows[0]]) + 1
+        if np.ptp(part) < _FLAT:
+            return best
         for scale, outlines in scales:
             if part.shape[0] > outlines.shape[0] or part.shape[1] > outlines.shape[1]:
                 continue

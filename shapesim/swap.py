@@ -41,17 +41,34 @@ class Comparing:
     Attributes:
         most: assets that are compared.
         behind: of the score, how far those are behind the first, at most.
-        weights: of how alike embeddings, places and outlines are, and of how a mesh fills the box.
+        embeddings: weight of how alike those are, and so
+        places: of what is seen at the same places,
+        outlines: of outlines,
+        filling: and of how a mesh fills the box.
     """
 
     most: int
     behind: float
-    weights: tuple[float, float, float, float]
+    embeddings: float
+    places: float
+    outlines: float
+    filling: float
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(4,) in that order, with a sum of 1."""
+        weights = np.array([self.embeddings, self.places, self.outlines, self.filling])
+        return np.asarray(weights / weights.sum())
+
+    @property
+    def tight(self) -> float:
+        """What filling counts beside outlines."""
+        return self.filling / self.outlines
 
 
-ALONE = Comparing(16, 0.1, (1.0, 2.0, 0.5, 0.0))
+ALONE = Comparing(16, 0.1, embeddings=1.0, places=2.0, outlines=0.5, filling=0.0)
 """A picture of one thing. Of 200, the right one was further behind in one."""
-IN_SCENE = Comparing(32, 0.15, (1.0, 2.0, 0.5, 0.5))
+IN_SCENE = Comparing(32, 0.15, embeddings=1.0, places=2.0, outlines=0.5, filling=0.5)
 """One thing of many: less of it is seen, and only its box tells it from what is around it."""
 
 
@@ -311,9 +328,8 @@ class Pictured:
         boxes: Sequence[Shares] = (WHOLE,),
         how: Comparing = ALONE,
     ) -> None:
-        self._how, self._weights = how, np.array(how.weights) / sum(how.weights)
-        tight = how.weights[3] / how.weights[2]
-        self._sights, self._embedder = [Sight(picture, box, tight) for box in boxes], embedder
+        self._how, self._embedder = how, embedder
+        self._sights = [Sight(picture, box, how.tight) for box in boxes]
 
     def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
         """The matches ordered anew, the likeliest turned as the picture shows them.
@@ -339,7 +355,8 @@ class Pictured:
         scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()))
         # What is not compared counts as being no more like the picture than what is.
         ordered = [
-            replace(match, score=float(self._weights @ [match.score, *least])) for match in matches
+            replace(match, score=float(self._how.weights @ [match.score, *least]))
+            for match in matches
         ]
         for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True):
             ordered[row] = replace(matches[row], score=score, camera=camera)
@@ -359,14 +376,17 @@ class Pictured:
             and outlines are alike, and that the box is filled.
         """
         found_in = [(sight, poses(sight, meshes)) for sight in self._sights]
-        sight, found = max(found_in, key=lambda one: max(pose.outlines for pose in one[1]))
+        tight = self._how.tight
+        sight, found = max(
+            found_in, key=lambda one: max(p.outlines + tight * p.filling for p in one[1])
+        )
         likenesses = self._embedder.likenesses(
             sight.picture, [(pose.overlay, pose.weights) for pose in found]
         )
         outlines, fillings = zip(*((pose.outlines, pose.filling) for pose in found), strict=True)
         parts = np.array([before, likenesses, outlines, fillings])
         cameras = [pose.camera for pose in found]
-        return self._weights @ parts, cameras, parts[1:].min(axis=1)
+        return self._how.weights @ parts, cameras, parts[1:].min(axis=1)
 
 
 def least_to_outrank(match: Match) -> float:

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from shapesim.composing import Composed, compose
 from shapesim.detection import Head, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import ShapesimError
-from shapesim.images import framed
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
 from shapesim.object_training import train
 from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, iou, roi_pooled, soft_nms
 from shapesim.rendering import Light, render_scene
+from shapesim.showing import PAPER
 from shapesim.types import Material, Mesh
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
@@ -239,9 +239,10 @@ def test_objects_are_found_and_their_assets(indexed: Path, scene: Composed) -> N
     assert np.mean(hits) >= 0.5
     # The sheet shows what was asked for, not the whole picture.
     x, y, width, height = objects[fit.argmax()]["box"] if fit.max() > 0.5 else scene.boxes[row]
-    expected = framed(scene.picture[y : y + height, x : x + width], 224)
+    cut = Image.fromarray(scene.picture[y : y + height, x : x + width])
+    expected = ImageOps.pad(cut, (224, 224), color=PAPER)
     with Image.open(drawn) as sheet:
-        np.testing.assert_array_equal(np.asarray(sheet)[12:236, 12:236], expected)
+        np.testing.assert_array_equal(np.asarray(sheet)[12:236, 12:236], np.asarray(expected))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def show(
         sheet: where to draw them, if anywhere.
         new_since: as it was given, to be named where nothing was found.
         up: which axis of queries is up.
-        picture_of: what to draw of a query that is a picture; None where they are meshes.
+        picture_of: (H, W, 3) to draw of a query that is a picture; None where they are meshes.
 
     Raises:
         typer.Exit: there is no match at all.
@@ -188,8 +188,9 @@ def _draw(
 ) -> None:
     """Renders all that the sheet shows anew, larger than the thumbnails."""
     import numpy as np
+    from PIL import Image as Pil
+    from PIL import ImageOps
 
-    from shapesim.images import framed
     from shapesim.rendering import on_background
     from shapesim.showing import (
         PAPER,
@@ -214,7 +215,8 @@ def _draw(
     ]
     for path in queries:
         if picture_of:
-            pictures[path, None] = framed(picture_of(path), _SHEET_SIZE)
+            shown, size = Pil.fromarray(picture_of(path)), (_SHEET_SIZE, _SHEET_SIZE)
+            pictures[path, None] = np.asarray(ImageOps.pad(shown, size, color=PAPER))
         else:
             tasks.append(RenderTask(path, size=_SHEET_SIZE, up=up))
     failures: list[AssetError] = []

@@ -81,6 +81,8 @@ def search(
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
     from shapesim.images import load_image
+    from shapesim.rendering import on_background
+    from shapesim.showing import PAPER
     from shapesim.swap import IN_SCENE, Filters, recommend
 
     embedder = LookEmbedder()
@@ -104,7 +106,9 @@ def search(
         title = "Looks like part of" if number or part else "Looks like"
         show(
             opened, matches, title, as_json, sheet, new_since,
-            picture_of=lambda path: load_image(path, _DRAWN) if cut is None else cut,
+            picture_of=lambda path: (
+                on_background(load_image(path, _DRAWN), PAPER) if cut is None else cut
+            ),
         )  # fmt: skip
 
 
