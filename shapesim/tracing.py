@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.correlation import Hint, sweep
 from shapesim.embedders import CopyEmbedder, lite0
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, GalleryError, WeightsError
@@ -32,14 +33,18 @@ from shapesim.verification import (
     Verified,
     compare,
     features,
+    hinted,
     locate,
+    strongest,
 )
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
 _AXES = 64  # in which all originals are compared, to find those that may be near
 _MAYBE = 4096  # of them, that are compared in full
-_STEPS = (8, 24, 48, 96)  # that are looked for in the picture itself, the nearest first
-_JUDGED = 16  # of them that are compared in all respects
+_STEPS = (8, 24, 48)  # that are looked for by local features, the nearest first
+_SWEPT = 96  # that are looked for by what is bright and dark, where none of those is clear
+_HINTED = 32  # of these, the likeliest, that are looked at closely
+_JUDGED = 32  # that are compared in all respects
 _UNTURNED = 0.03  # by which a mirrored place has to be better
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.
 _PARTS = ((0.72, 2), (0.5, 3))
@@ -295,22 +300,27 @@ class Tracer:
         vectors = self._embedder.embed_pictures(np.stack(squares))
 
         @cache
-        def find(row: int, region: _Region, everywhere: bool) -> tuple[Place | None, bool]:
-            try:
-                original = self._features(row)
-            except AssetError:  # gone since it was indexed: its vector still speaks for it
+        def find(row: int, region: _Region) -> tuple[Place | None, bool]:
+            original = self._original(row)
+            if not original:
                 return None, False
             straight, mirrored = region.features
-            place = locate(straight, original, everywhere)
+            place = locate(straight, original)
             if place and place.is_clear:
                 return place, False
-            turned = locate(mirrored, original, everywhere)
+            turned = locate(mirrored, original)
             if turned and (not place or turned.strength > place.strength + _UNTURNED):
                 return turned, True
             return place, False
 
-        def look(one: _Candidate, everywhere: bool = False) -> _Sighting:
-            return _Sighting(one, *find(one.row, one.region, everywhere))
+        def look(one: _Candidate) -> _Sighting:
+            return _Sighting(one, *find(one.row, one.region))
+
+        def look_closely(one: _Candidate, hints: Sequence[Hint]) -> _Sighting:
+            sighting = look(one)
+            for hint in hints:
+                sighting = self._closer(sighting, hint)
+            return sighting
 
         # OpenCV works outside of Python's lock.
         with ThreadPoolExecutor() as pool:
@@ -324,10 +334,47 @@ class Tracer:
                     if _is_clear(seen):  # what is as alike is as near
                         break
                 else:
-                    best = [one.candidate for one in _strongest(seen)]
-                    few = dict.fromkeys([*best, *likely[: _JUDGED // 2]])
-                    seen = list(pool.map(partial(look, everywhere=True), few))
+                    hints = self._swept(likely, regions, pool)
+                    order = sorted(hints, key=lambda one: -one.similarity - hints[one][0].score)
+                    few = dict.fromkeys([*likely[: _STEPS[-1]], *order[:_HINTED]])
+                    seen = list(pool.map(look_closely, few, [hints.get(one, ()) for one in few]))
             return list(pool.map(self._judged, _strongest(seen)))
+
+    def _original(self, row: int) -> Features | None:
+        """None of what is gone since it was indexed: its vector still speaks for it."""
+        try:
+            return self._features(row)
+        except AssetError:
+            return None
+
+    def _swept(
+        self, likely: Sequence[_Candidate], regions: Sequence[_Region], pool: ThreadPoolExecutor
+    ) -> dict[_Candidate, list[Hint]]:
+        """Where the nearest originals may be, by what is bright and dark."""
+        originals = list(pool.map(self._original, [one.row for one in likely]))
+        hints: dict[_Candidate, list[Hint]] = {}
+        for region in regions:
+            sought = {
+                one: original.small
+                for one, original in zip(likely, originals, strict=True)
+                if one.region is region and original
+            }
+            if sought:
+                found = sweep(region.features[0].small, list(sought.values()))
+                hints |= zip(sought, found, strict=True)
+        return hints
+
+    def _closer(self, sighting: _Sighting, hint: Hint) -> _Sighting:
+        """A sighting, or what is at a hint if that is more like the original."""
+        one, original = sighting.candidate, self._features(sighting.candidate.row)
+        found = one.region.features[hint.is_mirrored]
+        place = strongest(found, original, [hinted(found, original, hint.matrix)])
+        before = sighting.place.strength if sighting.place else -np.inf
+        if place and place.strength > before + _UNTURNED * (
+            hint.is_mirrored > sighting.is_mirrored
+        ):
+            return _Sighting(one, place, hint.is_mirrored)
+        return sighting
 
     def _candidates(self, vectors: Embeddings, regions: Sequence[_Region]) -> list[_Candidate]:
         """The nearest originals, nearest first.
@@ -369,7 +416,7 @@ class Tracer:
         nearness = _nearest(self._vectors[rows], vectors)
         order = np.argsort(-nearness, kind="stable")
         _, first = np.unique(self._ids[rows[order]], return_index=True)
-        chosen = order[np.sort(first)[: _STEPS[-1]]]
+        chosen = order[np.sort(first)[:_SWEPT]]
         return dict(zip(rows[chosen].tolist(), nearness[chosen].tolist(), strict=True))
 
     def place(self, row: int) -> tuple[Path, int | None, UpAxis | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +22,6 @@ _RATIO = 0.85  # most that the nearest is away, of what the second nearest is
 _REACH = 0.016  # of the found picture's side, by which matched points may be off
 _SCALES = (0.15, 7.0)  # that occur
 _COMPARED = 104  # pixels of an original's longer side, in which it is compared with what is seen
-_SEARCHED = 160  # of a found picture's, in which an original is looked for
-_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # of one picture's side, that the other fills
 _WINDOW = 11  # pixels, in which both should vary alike
 _GRAIN = 3.0  # grey levels: what varies less is flat
 _LEAST = 0.04  # share of an original's frame that has to be in the picture
@@ -149,17 +147,24 @@ def features(picture: Image, side: int) -> Features:
     return Features(points, np.sqrt(descriptors / sums), (width, height), shown)
 
 
-def locate(found: Features, original: Features, everywhere: bool = False) -> Place | None:
-    """Where an original is in a picture, if anywhere: quickly.
+def locate(found: Features, original: Features) -> Place | None:
+    """Where an original is in a picture, if anywhere: all over it, or where local features agree.
 
     Args:
         found: the picture.
         original: what may be in it.
-        everywhere: whether to look everywhere, and not only where local features agree.
     """
     places = [Place(_stretching(original.size, found.size)), *_agreed(found, original)]
-    if everywhere:
-        places += _searched(found, original)
+    return strongest(found, original, places)
+
+
+def hinted(found: Features, original: Features, matrix: Matrix3) -> Place:
+    """A place to look at, by a (3, 3) transform where width and height of both pictures are 1."""
+    return Place(_stretching((1, 1), found.size) @ matrix @ _stretching(original.size, (1, 1)))
+
+
+def strongest(found: Features, original: Features, places: Iterable[Place]) -> Place | None:
+    """The place where what is seen is most like the original; None where nothing is seen."""
     tried = [
         replace(place, likeness=_likeness(*pair))
         for place in places
@@ -224,32 +229,6 @@ def _agreed(found: Features, original: Features) -> Iterator[Place]:
     distinct = len({tuple(point) for point in np.round(end[hits] / reach).tolist()})
     placing = np.vstack([matrix, [0, 0, 1]])
     yield Place(placing, distinct, distinct / int(good.sum()))
-
-
-def _searched(found: Features, original: Features) -> Iterator[Place]:
-    """The likeliest place of the whole found picture in the original, and the other way round.
-
-    By correlation of grey at several sizes. Pictures without corners have few local features.
-    """
-    for of, among, side, is_part in (
-        (found, original, _COMPARED, True),
-        (original, found, _SEARCHED, False),
-    ):
-        picture = _resized(among.small, side / max(among.small.shape[:2]))
-        most = min(np.array(picture.shape[:2]) / of.small.shape[:2])
-        best = (0.0, np.eye(3))
-        for share in _SHARES:
-            part = _resized(of.small, most * share)
-            if min(part.shape[:2]) < 8:
-                continue
-            scores = cv2.matchTemplate(_grey(picture), _grey(part), cv2.TM_CCOEFF_NORMED)
-            _, score, _, corner = cv2.minMaxLoc(scores)
-            if np.isfinite(score) and score > best[0]:
-                shift = np.array([[1, 0, corner[0]], [0, 1, corner[1]], [0, 0, 1.0]])
-                grown = _stretching(picture.shape[1::-1], among.size)
-                best = (score, grown @ shift @ _stretching(of.size, part.shape[1::-1]))
-        if best[0] > 0:
-            yield Place(np.asarray(np.linalg.inv(best[1]) if is_part else best[1], np.float64))
 
 
 def _refined(found: Features, original: Features, place: Place) -> Place:

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from safetensors.numpy import load_file, save_file
 
 from shapesim import tracing
 from shapesim.augmentation import background
 from shapesim.copy_training import painted, sibling
+from shapesim.correlation import sweep
 from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.base import weights_file
 from shapesim.errors import WeightsError
@@ -27,7 +29,16 @@ from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render
 from shapesim.showing import trace_sheet
 from shapesim.tracing import Original, Trace, Tracer
-from shapesim.verification import FOUND, ORIGINAL, Place, compare, features, locate
+from shapesim.verification import (
+    FOUND,
+    ORIGINAL,
+    Place,
+    compare,
+    features,
+    hinted,
+    locate,
+    strongest,
+)
 from tests.conftest import SAMPLES, as_mesh, lopsided
 from tests.test_cli import shapesim
 
@@ -203,17 +214,55 @@ def test_mirrored_features_are_those_of_the_mirrored_picture(home: Path) -> None
 
 
 def test_a_part_without_local_features_is_found(home: Path) -> None:
-    """By correlation: a blurred third of a picture, and a small picture on a plain page."""
+    """By correlation: a blurred third of a picture."""
     path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
-    whole = Image.open(path).convert("RGB")
-    original = features(_opened(path), ORIGINAL)
-    part = whole.crop((60, 60, 220, 220)).filter(ImageFilter.GaussianBlur(3))
-    place = locate(features(np.asarray(part), FOUND), original, everywhere=True)
-    assert place is not None
-    judged = compare(features(np.asarray(part), FOUND), original, place)
-    assert judged is not None
-    corner = np.linalg.inv(judged.place.matrix) @ (0, 0, 1)
+    part = Image.open(path).convert("RGB").crop((60, 60, 220, 220))
+    part = part.filter(ImageFilter.GaussianBlur(3))
+    corner = np.linalg.inv(_swept(part, path)) @ (0, 0, 1)
     np.testing.assert_allclose(corner[:2], (60, 60), atol=8)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "is_mirrored"), [(0, False), (0, True), (-20, False), (9, False), (26, False)]
+)
+def test_what_is_turned_on_another_picture_is_found(
+    home: Path, degrees: int, is_mirrored: bool
+) -> None:
+    """By correlation: the middle of the original is seen where it was put."""
+    path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
+    whole = Image.open(path).convert("RGB").resize((150, 150))
+    turned = whole.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor="white")
+    page = Image.new("RGB", (400, 300), (250, 250, 250))
+    page.paste(turned.filter(ImageFilter.GaussianBlur(2)), (180, 90))
+    matrix = _swept(ImageOps.mirror(page) if is_mirrored else page, path)
+    np.testing.assert_allclose((matrix @ (127.5, 127.5, 1))[:2], (254.5, 164.5), atol=4)
+    direction = np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
+    assert direction == pytest.approx(degrees, abs=3)
+
+
+def test_of_many_originals_the_right_one_correlates_best(home: Path) -> None:
+    """Among all others, wherever it is in the picture, and whatever their proportions."""
+    paths = originals(home)
+    rich = max(paths, key=lambda path: len(features(_opened(path), FOUND).points))
+    wide = Image.open(paths[0]).convert("RGB").crop((0, 60, 256, 180))
+    pictures = [np.asarray(wide), *map(_opened, paths)]
+    for row, part in ((1 + paths.index(rich), _opened(rich)[30:226, 40:]), (0, pictures[0])):
+        hints = sweep(part, pictures)
+        scores = [max(hint.score for hint in of) for of in hints]
+        assert int(np.argmax(scores)) == row
+        assert scores[row] <= 1 + 1e-3
+
+
+def _swept(picture: Image.Image, path: Path) -> NDArray[np.float64]:
+    """(3, 3) from an original's pixels to where the best hint leads, or to its mirror image."""
+    found, original = features(np.asarray(picture), FOUND), features(_opened(path), ORIGINAL)
+    hint = sweep(found.small, [original.small])[0][0]
+    seen = found.mirrored() if hint.is_mirrored else found
+    place = strongest(seen, original, [hinted(seen, original, hint.matrix)])
+    assert place is not None
+    judged = compare(seen, original, place)
+    assert judged is not None
+    return judged.place.matrix
 
 
 def test_json_and_csv_follow_the_contract(home: Path) -> None:
