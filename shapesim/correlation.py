@@ -30,6 +30,7 @@ _TILE = 40  # of that, turned
 _STEP = 4  # pixels by which shorter sides differ: what has equal sides is compared together
 _LEAST = 8  # pixels of a side
 _GROWN = (1.0, 0.83, 0.69, 0.58, 0.48, 0.4, 0.33, 0.28)  # of the side, that an original fills
+_FINE = 0.5  # of it, below which every other place is tried
 _CUT = (0.87, 0.76, 0.66, 0.57, 0.5)  # of an original's side, that are left
 _WAYS = ((False, 0), (True, 0), (False, -24), (False, -12), (False, 12), (False, 24))
 """Whether the found picture is mirrored, and by how many degrees it is turned."""
@@ -145,14 +146,16 @@ def _in_found(
         small = _resized(found, *sides)
         turned, matrix = _turned(small, -turn)
         plane = _levelled(turned)
-        windows = sliding_window_view(plane, (height, width))
+        step = 2 if share < _FINE else 1
+        windows = sliding_window_view(plane, (height, width))[::step, ::step]
         scores = windows.reshape(-1, width * height) @ sought.T
-        scores /= _norms(plane, width, height).reshape(-1, 1)
+        scores /= _norms(plane, width, height)[::step, ::step].reshape(-1, 1)
         corners = scores.argmax(axis=0)
+        to_found = _scaling(1 / small.shape[1], 1 / small.shape[0]) @ np.linalg.inv(matrix)
         yield _Tried(
             scores[corners, np.arange(len(originals))], corners, windows.shape[1],
-            _scaling(1 / small.shape[1], 1 / small.shape[0]) @ np.linalg.inv(matrix),
-            _scaling(width, height), False, is_mirrored,
+            to_found @ _scaling(step, step), _scaling(width / step, height / step),
+            False, is_mirrored,
         )  # fmt: skip
 
 

@@ -35,7 +35,9 @@ from shapesim.verification import (
     features,
     hinted,
     locate,
+    shrunk,
     strongest,
+    with_points,
 )
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
@@ -49,6 +51,7 @@ _UNTURNED = 0.03  # by which a mirrored place has to be better
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.
 _PARTS = ((0.72, 2), (0.5, 3))
 _FRAMES = 3  # pictures within it
+_WITHIN = 2  # within each of those
 _LEAST_FRAME = 24  # pixels of their sides
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
 _SAME = 0.995  # cosine from which originals are one and the same picture
@@ -136,53 +139,55 @@ class _Region:
     """A part of a found picture, or all of it, in which originals are looked for.
 
     Args:
-        picture: that was found.
-        box: the part.
+        picture: the part.
         found: width and height of what was found.
-        matrix: where the picture's points lie in what was found, if it was turned first.
+        matrix: where the part's points lie in that.
     """
 
-    def __init__(
-        self, picture: Image, box: Box, found: tuple[int, int], matrix: Matrix23 | None = None
-    ) -> None:
-        self._box, self._found, self._matrix = box, found, matrix
-        x, y, width, height = box
-        self.picture = picture[y : y + height, x : x + width]
+    def __init__(self, picture: Image, found: tuple[int, int], matrix: Matrix23) -> None:
+        self.picture = picture
+        self._found, self._matrix = found, matrix
 
     def placed(self, box: Box, is_mirrored: bool) -> Box:
         """A box in the part, or in its mirror image, as a box in what was found."""
         x, y, width, height = box
         if is_mirrored:
-            x = self._box[2] - x - width
-        x, y = x + self._box[0], y + self._box[1]
-        if self._matrix is None:
-            return x, y, width, height
+            x = self.picture.shape[1] - x - width
         corners = np.array([[x, y], [x + width, y], [x, y + height], [x + width, y + height]])
         moved = corners @ self._matrix[:, :2].T + self._matrix[:, 2]
-        # Turned back, the picture is larger than what was found: it has corners beyond.
+        # Turned back, a picture is larger than what was found: it has corners beyond.
         last = np.array(self._found) - 1
         low = np.floor(moved.min(axis=0)).clip(0, last).astype(int).tolist()
         high = np.ceil(moved.max(axis=0)).clip(0, self._found).astype(int).tolist()
         return low[0], low[1], max(high[0] - low[0], 1), max(high[1] - low[1], 1)
+
+    def within(self, count: int) -> list[_Region]:
+        """The likeliest pictures within it, also if it stands askew."""
+        seen = [self]
+        if angle := skew(self.picture):
+            upright, matrix = turned_back(self.picture, angle)
+            seen.append(_Region(upright, self._found, self._moved(matrix)))
+        return [
+            _Region(
+                one.picture[y : y + height, x : x + width],
+                self._found,
+                one._moved(np.array([[1.0, 0, x], [0, 1, y]])),
+            )
+            for one in seen
+            for x, y, width, height in frames(one.picture, count)
+            if min(width, height) >= _LEAST_FRAME
+        ]
+
+    def _moved(self, matrix: Matrix23) -> Matrix23:
+        """Where the points of a part of it lie in what was found, by where they lie in it."""
+        moved: Matrix23 = self._matrix @ np.vstack([matrix, [0, 0, 1]])
+        return moved
 
     @cached_property
     def features(self) -> tuple[Features, Features]:
         """Of the part, and of its mirror image."""
         straight = features(self.picture, FOUND)
         return straight, straight.mirrored()
-
-
-def _regions(picture: Image) -> list[_Region]:
-    """The pictures within a picture, also if it stands askew."""
-    seen: list[tuple[Image, Matrix23 | None]] = [(picture, None)]
-    if angle := skew(picture):
-        seen.append(turned_back(picture, angle))
-    return [
-        _Region(one, box, _size(picture), matrix)
-        for one, matrix in seen
-        for box in frames(one, _FRAMES)
-        if min(box[2:]) >= _LEAST_FRAME
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +265,8 @@ class Tracer:
         self._rough = self._vectors @ self._axes
         self._catalogue = gallery.catalogue
         self._known: dict[int, tuple[Path, bool, UpAxis | None]] = {}
-        self._features = lru_cache(4096)(self._read)
+        self._picture = lru_cache(4096)(self._read)
+        self._features = lru_cache(4096)(lambda row: with_points(self._picture(row)))
 
     def trace(self, path: Path) -> Trace:
         """The originals of one picture file.
@@ -294,16 +300,15 @@ class Tracer:
 
     def gather(self, picture: Image) -> list[Evidence]:
         """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file."""
-        size = _size(picture)
-        regions = [_Region(picture, (0, 0, *size), size), *_regions(picture)]
-        squares = [framed(region.picture, lite0.SIZE) for region in regions]
-        vectors = self._embedder.embed_pictures(np.stack(squares))
+        whole = _Region(picture, (picture.shape[1], picture.shape[0]), np.eye(2, 3))
+        regions = [whole, *whole.within(_FRAMES)]
+        vectors = self._embedder.embed_pictures(_squared(regions))
 
         @cache
         def find(row: int, region: _Region) -> tuple[Place | None, bool]:
-            original = self._original(row)
-            if not original:
+            if not self._seen(row):
                 return None, False
+            original = self._features(row)
             straight, mirrored = region.features
             place = locate(straight, original)
             if place and place.is_clear:
@@ -316,18 +321,14 @@ class Tracer:
         def look(one: _Candidate) -> _Sighting:
             return _Sighting(one, *find(one.row, one.region))
 
-        def look_closely(one: _Candidate, hints: Sequence[Hint]) -> _Sighting:
-            sighting = look(one)
-            for hint in hints:
-                sighting = self._closer(sighting, hint)
-            return sighting
-
         # OpenCV works outside of Python's lock.
         with ThreadPoolExecutor() as pool:
             seen = list(pool.map(look, self._candidates(vectors, regions)[: _STEPS[0]]))
             if not _is_clear(seen):  # where the whole does not tell, some part of it may
-                parts = self._embedder.embed_pictures(np.stack(parts_of(picture)))
-                likely = self._candidates(np.concatenate([vectors, parts]), regions)
+                regions += [part for one in regions[1:] for part in one.within(_WITHIN)]
+                squares = [_squared(regions[len(vectors) :]), np.stack(parts_of(picture))]
+                more = self._embedder.embed_pictures(np.concatenate(squares))
+                likely = self._candidates(np.concatenate([vectors, more]), regions)
                 seen = []
                 for start, end in pairwise((0, *_STEPS)):
                     seen += pool.map(look, likely[start:end])
@@ -336,14 +337,16 @@ class Tracer:
                 else:
                     hints = self._swept(likely, regions, pool)
                     order = sorted(hints, key=lambda one: -one.similarity - hints[one][0].score)
-                    few = dict.fromkeys([*likely[: _STEPS[-1]], *order[:_HINTED]])
-                    seen = list(pool.map(look_closely, few, [hints.get(one, ()) for one in few]))
+                    known = {one.candidate for one in seen}
+                    seen += pool.map(look, [one for one in order[:_HINTED] if one not in known])
+                    places = [hints.get(one.candidate, []) for one in seen]
+                    seen = list(pool.map(self._closer, seen, places))
             return list(pool.map(self._judged, _strongest(seen)))
 
-    def _original(self, row: int) -> Features | None:
+    def _seen(self, row: int) -> Features | None:
         """None of what is gone since it was indexed: its vector still speaks for it."""
         try:
-            return self._features(row)
+            return self._picture(row)
         except AssetError:
             return None
 
@@ -351,7 +354,7 @@ class Tracer:
         self, likely: Sequence[_Candidate], regions: Sequence[_Region], pool: ThreadPoolExecutor
     ) -> dict[_Candidate, list[Hint]]:
         """Where the nearest originals may be, by what is bright and dark."""
-        originals = list(pool.map(self._original, [one.row for one in likely]))
+        originals = list(pool.map(self._seen, [one.row for one in likely]))
         hints: dict[_Candidate, list[Hint]] = {}
         for region in regions:
             sought = {
@@ -364,17 +367,18 @@ class Tracer:
                 hints |= zip(sought, found, strict=True)
         return hints
 
-    def _closer(self, sighting: _Sighting, hint: Hint) -> _Sighting:
+    def _closer(self, sighting: _Sighting, hints: Sequence[Hint]) -> _Sighting:
         """A sighting, or what is at a hint if that is more like the original."""
-        one, original = sighting.candidate, self._features(sighting.candidate.row)
-        found = one.region.features[hint.is_mirrored]
-        place = strongest(found, original, [hinted(found, original, hint.matrix)])
-        before = sighting.place.strength if sighting.place else -np.inf
-        if place and place.strength > before + _UNTURNED * (
-            hint.is_mirrored > sighting.is_mirrored
-        ):
-            return _Sighting(one, place, hint.is_mirrored)
-        return sighting
+        one, best = sighting.candidate, sighting
+        for hint in hints:
+            found, original = one.region.features[hint.is_mirrored], self._picture(one.row)
+            place = strongest(found, original, [hinted(found, original, hint.matrix)])
+            least = best.place.strength if best.place else -np.inf
+            if hint.is_mirrored and not best.is_mirrored:
+                least += _UNTURNED
+            if place and place.strength > least:
+                best = _Sighting(one, place, hint.is_mirrored)
+        return best
 
     def _candidates(self, vectors: Embeddings, regions: Sequence[_Region]) -> list[_Candidate]:
         """The nearest originals, nearest first.
@@ -399,7 +403,7 @@ class Tracer:
         seen = None
         if sighting.place:
             found = one.region.features[sighting.is_mirrored]
-            seen = compare(found, self._features(one.row), sighting.place)
+            seen = compare(found, self._picture(one.row), sighting.place)
         if seen:
             seen = replace(seen, box=one.region.placed(seen.box, sighting.is_mirrored))
         return Evidence(one.row, one.similarity, seen)
@@ -430,10 +434,10 @@ class Tracer:
     def _read(self, row: int) -> Features:
         path, is_mesh, up = self._known[int(self._ids[row])]
         if not is_mesh:
-            return features(on_background(load_image(path, 2 * ORIGINAL)), ORIGINAL)
+            return shrunk(on_background(load_image(path, 2 * ORIGINAL)), ORIGINAL)
         camera = CAMERAS[int(self._views[row]) % len(CAMERAS)]  # of a view, or of its middle
         view = on_background(render(load_mesh(path, up), [camera], ORIGINAL))[0]
-        return features(view, ORIGINAL)
+        return shrunk(view, ORIGINAL)
 
 
 def confidences(measures: NDArray[np.float64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -474,6 +478,6 @@ def _nearest(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
     return nearest
 
 
-def _size(picture: Image) -> tuple[int, int]:
-    height, width = picture.shape[:2]
-    return width, height
+def _squared(regions: Sequence[_Region]) -> NDArray[np.uint8]:
+    squares = [framed(region.picture, lite0.SIZE) for region in regions]
+    return np.array(squares, np.uint8).reshape(-1, lite0.SIZE, lite0.SIZE, 3)

@@ -132,19 +132,30 @@ def features(picture: Image, side: int) -> Features:
         picture: (H, W, 3) uint8.
         side: pixels to which its longer side is brought.
     """
+    return with_points(shrunk(picture, side))
+
+
+def shrunk(picture: Image, side: int) -> Features:
+    """A picture without its keypoints, which take most of the time; see ``features``."""
     height, width = picture.shape[:2]
     scale = side / max(height, width)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(picture, size, interpolation=method)
+    small = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+    nothing = np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
+    return Features(*nothing, (width, height), small)
+
+
+def with_points(picture: Features) -> Features:
+    """A picture that was shrunk, with its keypoints; see ``features``."""
     sift: Any = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=_CONTRAST)
-    keypoints, descriptors = sift.detectAndCompute(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), None)
-    points = np.array([point.pt for point in keypoints], np.float32).reshape(-1, 2) / scale
+    keypoints, descriptors = sift.detectAndCompute(_grey(picture.small), None)
     if descriptors is None:
-        descriptors = np.zeros((0, 128), np.float32)
+        return picture
+    scale = max(picture.small.shape[:2]) / max(picture.size)
+    points = np.array([point.pt for point in keypoints], np.float32) / scale
     sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
-    shown = np.asarray(small, np.uint8)
-    return Features(points, np.sqrt(descriptors / sums), (width, height), shown)
+    return replace(picture, points=points, descriptors=np.sqrt(descriptors / sums))
 
 
 def locate(found: Features, original: Features) -> Place | None:
