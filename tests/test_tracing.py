@@ -121,10 +121,10 @@ def test_no_place_reaches_beyond_the_picture() -> None:
     picture = np.zeros((400, 600, 3), np.uint8)
     turned, matrix = turned_back(picture, 10)
     height, width = turned.shape[:2]
+    region = tracing._Region(turned, (600, 400), matrix)
     for box in ((0, 0, width, height), (width // 2, height // 2, width // 2, height // 2)):
-        region = tracing._Region(turned, box, (600, 400), matrix)
         for is_mirrored in (False, True):
-            x, y, wide, tall = region.placed((0, 0, *box[2:]), is_mirrored)
+            x, y, wide, tall = region.placed(box, is_mirrored)
             assert 0 <= x < x + wide <= 600
             assert 0 <= y < y + tall <= 400
 
