@@ -31,6 +31,7 @@ _STEP = 4  # pixels by which shorter sides differ: what has equal sides is compa
 _LEAST = 8  # pixels of a side
 _GROWN = (1.0, 0.83, 0.69, 0.58, 0.48, 0.4, 0.33, 0.28)  # of the side, that an original fills
 _FINE = 0.5  # of it, below which every other place is tried
+_PLACES = 8000  # that are tried at most, about: a strip of a picture has more
 _CUT = (0.87, 0.76, 0.66, 0.57, 0.5)  # of an original's side, that are left
 _WAYS = ((False, 0), (True, 0), (False, -24), (False, -12), (False, 12), (False, 24))
 """Whether the found picture is mirrored, and by how many degrees it is turned."""
@@ -146,8 +147,10 @@ def _in_found(
         small = _resized(found, *sides)
         turned, matrix = _turned(small, -turn)
         plane = _levelled(turned)
-        step = 2 if share < _FINE else 1
-        windows = sliding_window_view(plane, (height, width))[::step, ::step]
+        windows = sliding_window_view(plane, (height, width))
+        places = windows.shape[0] * windows.shape[1]
+        step = max(2 if share < _FINE else 1, round(np.sqrt(places / _PLACES)))
+        windows = windows[::step, ::step]
         scores = windows.reshape(-1, width * height) @ sought.T
         scores /= _norms(plane, width, height)[::step, ::step].reshape(-1, 1)
         corners = scores.argmax(axis=0)

@@ -240,6 +240,15 @@ def test_what_is_turned_on_another_picture_is_found(
     assert direction == pytest.approx(degrees, abs=3)
 
 
+def test_what_is_small_on_a_wide_page_is_found(home: Path) -> None:
+    """By correlation, also where only every other place is tried."""
+    path = max(originals(home), key=lambda path: len(features(_opened(path), FOUND).points))
+    page = Image.new("RGB", (600, 250), (250, 250, 250))
+    page.paste(Image.open(path).convert("RGB").resize((100, 100)), (403, 71))
+    matrix = _swept(page, path)
+    np.testing.assert_allclose((matrix @ (127.5, 127.5, 1))[:2], (452.5, 120.5), atol=4)
+
+
 def test_of_many_originals_the_right_one_correlates_best(home: Path) -> None:
     """Among all others, wherever it is in the picture, and whatever their proportions."""
     paths = originals(home)
