@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import cv2
@@ -150,14 +151,24 @@ def _in_found(
         windows = sliding_window_view(plane, (height, width))
         places = windows.shape[0] * windows.shape[1]
         step = max(2 if share < _FINE else 1, round(np.sqrt(places / _PLACES)))
-        windows = windows[::step, ::step]
-        scores = windows.reshape(-1, width * height) @ sought.T
-        scores /= _norms(plane, width, height)[::step, ::step].reshape(-1, 1)
-        corners = scores.argmax(axis=0)
+        norms = _norms(plane, width, height)
+        some = windows[::step, ::step]
+        scores = some.reshape(-1, width * height) @ sought.T
+        scores /= norms[::step, ::step].reshape(-1, 1)
+        coarse = np.array(np.unravel_index(scores.argmax(axis=0), some.shape[:2])) * step
+        y, x = coarse
+        best = scores.max(axis=0)
+        if step > 1:  # the places around the best, which were left out
+            last = np.array(windows.shape[:2])[:, None] - 1
+            for shift in product((-1, 0, 1), repeat=2):
+                near_y, near_x = (coarse + np.array(shift)[:, None]).clip(0, last)
+                near = windows[near_y, near_x].reshape(len(sought), -1)
+                score = np.einsum("np,np->n", near, sought) / norms[near_y, near_x]
+                y, x = np.where(score > best, (near_y, near_x), (y, x))
+                best = np.maximum(best, score)
         to_found = _scaling(1 / small.shape[1], 1 / small.shape[0]) @ np.linalg.inv(matrix)
         yield _Tried(
-            scores[corners, np.arange(len(originals))], corners, windows.shape[1],
-            to_found @ _scaling(step, step), _scaling(width / step, height / step),
+            best, y * windows.shape[1] + x, windows.shape[1], to_found, _scaling(width, height),
             False, is_mirrored,
         )  # fmt: skip
 
