@@ -302,7 +302,7 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
         print(f"calibration error over both: {calibration_error(sure, right):.3f}")
     if options.enlarged:
         began = time.perf_counter()
-        enlarge(folder / "gallery", embedder, options.enlarged, rng)
+        enlarge(folder / "gallery", stand, embedder, options.enlarged, rng)
         print(f"enlarged in {time.perf_counter() - began:.0f} s")
         with Gallery(folder / "gallery") as gallery:
             began = time.perf_counter()
@@ -320,9 +320,24 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
     )  # fmt: skip
 
 
-def enlarge(folder: Path, embedder: CopyEmbedder, count: int, rng: np.random.Generator) -> None:
-    """Adds originals to a gallery, whose files are not there, until there are so many."""
+def enlarge(
+    folder: Path, stand: Path, embedder: CopyEmbedder, count: int, rng: np.random.Generator
+) -> None:
+    """Adds originals to a gallery until there are so many.
+
+    Their vectors are mixtures; their files are those of the real ones, each many times, so that
+    looking at one costs what it costs.
+
+    Args:
+        folder: of the gallery.
+        stand: the only store in it.
+        embedder: that made its vectors.
+        count: of originals, then.
+        rng: for the mixtures.
+    """
     database = sqlite3.connect(folder / "gallery.sqlite")
+    store = database.execute("SELECT id FROM stores").fetchone()[0]
+    paths = [row[0] for row in database.execute("SELECT path FROM files")]
     real = np.stack(
         [
             np.frombuffer(row[0], np.float32)
@@ -339,10 +354,13 @@ def enlarge(folder: Path, embedder: CopyEmbedder, count: int, rng: np.random.Gen
         share = rng.uniform(0.3, 0.7, (size, 1)).astype(np.float32)
         rows = normalised(share * one + (1 - share) * other + noise)
         ids = range(first + start, first + start + size)
+        again = f"again-{start}"
+        (stand / again).symlink_to(stand, target_is_directory=True)
+        names = [f"{again}/{paths[id % len(paths)]}" for id in ids]
         database.executemany(
             "INSERT INTO files (id, store, path, size, mtime, sha256, arrived_at, reader)"
-            " VALUES (?, 1, ?, 1, 1, '', '2026-01-01T00:00:00+00:00', '')",
-            [(id, f"synthetic/{id}.png") for id in ids],
+            " VALUES (?, ?, ?, 1, 1, '', '2026-01-01T00:00:00+00:00', '')",
+            [(id, store, name) for id, name in zip(ids, names, strict=True)],
         )
         database.executemany(
             "INSERT INTO vectors (file, space, fingerprint, vector, views)"
@@ -388,7 +406,7 @@ def _asked(
         confidences = tracer.confidences(evidence)
         milliseconds.append((time.perf_counter() - began) * 1e3)
         best = int(np.argmax(confidences))
-        path = tracer.place(evidence[best].row)[0].resolve()
+        path = evidence[best].near.source.path.resolve()
         is_right = _same(path, source)
         if is_right and not known:  # the gallery holds the very same picture of another file
             continue

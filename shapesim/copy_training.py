@@ -35,9 +35,9 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.finding import find_pictures
 from shapesim.rendering import on_background, render
 from shapesim.tracing import Tracer
+from shapesim.tracing.verification import NOTHING
 from shapesim.types import Image as Picture
 from shapesim.types import Material, Mesh
-from shapesim.verification import NOTHING
 from shapesim.workers import map_isolated
 
 _VIEWS = CAMERAS[::3] + CAMERAS[1:2]
@@ -278,7 +278,7 @@ def learn_confidence(
     for number, path in enumerate(files):
         picture = manipulate(_opened(path), grounds, rng, int(rng.choice([1, 1, 2, 3])))
         evidence = tracer.gather(np.asarray(picture.convert("RGB")))
-        places = [tracer.place(one.row)[0].resolve() for one in evidence]
+        places = [one.near.source.path.resolve() for one in evidence]
         gathered.append(np.stack([one.measures for one in evidence]))
         right.append(np.array([number < known and place == path.resolve() for place in places]))
         if number % 100 == 99:

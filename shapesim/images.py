@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 _MOST = 0.7  # of a picture's side, from which on nothing is cut out
 _SHOWN = 0.25  # of a part, from which on it belongs to the thing: poles and ropes fill no part
 _LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they are
+_ORIENTATION = 0x0112  # of EXIF: from 5 on, width and height are exchanged
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 
 
@@ -38,20 +41,46 @@ def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[n
     Raises:
         AssetError: it is damaged, too large, or no picture.
     """
-    from PIL import Image, UnidentifiedImageError
-
     path = (
         source if isinstance(source, Path) else Path(getattr(source, "filename", "") or "texture")
     )
+    with _readable(path):
+        if isinstance(source, Path):
+            with _opened(source) as opened:
+                return np.asarray(_decoded(opened, largest))
+        return np.asarray(_decoded(source, largest))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is meant to be seen, without decoding it.
+
+    Raises:
+        AssetError: it is damaged, too large, or no picture.
+    """
+    with _readable(path), _opened(path) as picture:
+        width, height = picture.size
+        lies_on_its_side = picture.getexif().get(_ORIENTATION, 1) > 4
+        return (height, width) if lies_on_its_side else (width, height)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[PilImage]:
+    from PIL import Image
+
+    with path.open("rb") as file, Image.open(file, formats=_FORMATS) as picture:
+        yield picture
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever Pillow raises, as an error with a reason."""
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with warnings.catch_warnings():
             # Pillow warns of large pictures, and refuses those twice as large.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if isinstance(source, Path):
-                with source.open("rb") as file, Image.open(file, formats=_FORMATS) as opened:
-                    picture = _decoded(opened, largest)
-            else:
-                picture = _decoded(source, largest)
+            yield
     except UnidentifiedImageError as error:
         raise AssetError(path, "is no picture that can be read, whatever its name says") from error
     except Image.DecompressionBombError as error:
@@ -66,7 +95,6 @@ def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[n
         raise AssetError(path, "is cut off or damaged; save it anew") from error
     except (ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
         raise AssetError(path, "is damaged; save it anew") from error
-    return np.asarray(picture)
 
 
 def _decoded(picture: PilImage, largest: int | None) -> PilImage:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shapesim.framing import frames, skew, turned_back
+from shapesim.tracing.affine import applied, inverse, turned
+from shapesim.tracing.framing import frames, skew
 
 
 def test_a_pasted_picture_is_framed() -> None:
@@ -31,12 +32,11 @@ def test_a_page_that_stands_askew_is_turned_back(angle: float) -> None:
     """Its skew is told to a degree, and its points are where the transform says."""
     page = np.full((480, 640, 3), 255, np.uint8)
     page[60:70, 40:600] = page[200:420, 60:200] = page[200:420, 380:520] = 30
-    askew, there = turned_back(page, -angle)
+    askew, there = turned(page, angle, 255)
     assert abs(skew(askew) - angle) < 1
-    upright, back = turned_back(askew, skew(askew))
-    corner = np.array([380.0, 200.0])
-    placed = np.linalg.inv(there[:, :2]) @ (corner - there[:, 2])  # in the page that stands askew
-    x, y = np.linalg.inv(back[:, :2]) @ (placed - back[:, 2])
+    upright, back = turned(askew, -skew(askew), 255)
+    assert np.allclose(applied(inverse(there), applied(there, np.eye(2))), np.eye(2))
+    x, y = applied(back @ there, np.array([[380.0, 200.0]]))[0]
     around = upright[round(y) - 12 : round(y) + 13, round(x) - 12 : round(x) + 13]
     assert around[-4, -4, 0] < 60 and around[3, 3, 0] > 200
     assert skew(page) == 0.0

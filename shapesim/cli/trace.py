@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,24 +75,26 @@ def trace(
     pictures = _pictures(files)
     traces: list[Trace] = []
     failures: list[AssetError] = []
-    with Gallery(gallery_folder(gallery)) as opened:
-        tracer = Tracer(opened, CopyEmbedder())
-        with progress_bar("tracing") as bar:
-            for _, result in trace_files(tracer, pictures):
-                bar.update(bar.task_ids[0], advance=1, total=len(pictures))
-                if isinstance(result, AssetError):
-                    failures.append(result)
-                else:
-                    traces.append(result)
-                    if as_json:
-                        print(json.dumps(result.to_json()), flush=True)
+    with ExitStack() as stack:
+        tracer = Tracer(stack.enter_context(Gallery(gallery_folder(gallery))), CopyEmbedder())
+        write = stack.enter_context(_written(table)) if table else None
+        bar = stack.enter_context(progress_bar("tracing"))
+        for _, result in trace_files(tracer, pictures):
+            bar.update(bar.task_ids[0], advance=1, total=len(pictures))
+            if isinstance(result, AssetError):
+                failures.append(result)
+                continue
+            traces.append(result)
+            if write:
+                write(result)
+            if as_json:
+                print(json.dumps(result.to_json()), flush=True)
     report_failures(failures)
     if not traces:
         raise typer.Exit(1)
     if not as_json:
         stdout.print(_table(traces))
     if table:
-        _write(traces, table)
         stderr.print(f"written: {escape(str(table))}")
     if sheet:
         from shapesim.showing import trace_sheet, write_picture
@@ -138,14 +141,20 @@ def _table(traces: Sequence[Trace]) -> Table:
     return made
 
 
-def _write(traces: Sequence[Trace], out: Path) -> None:
+@contextmanager
+def _written(out: Path) -> Iterator[Callable[[Trace], None]]:
+    """What writes the rows of a picture, at once: long work that is stopped leaves its part."""
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height"])
-        for one in traces:
+
+        def write(one: Trace) -> None:
             if not one.found:
                 writer.writerow([one.query, False, "", f"{one.confidence:.4f}", "", "", "", ""])
             for match in one.matches if one.found else ():
                 writer.writerow(
                     [one.query, True, match.path, f"{match.confidence:.4f}", *match.box]
                 )
+            file.flush()
+
+        yield write

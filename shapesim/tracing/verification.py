@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.types import Image
+from shapesim.tracing.affine import Matrix3, applied, corners, scaling
+from shapesim.types import Box, Image
 
-FOUND, ORIGINAL = 384, 208
+FOUND_SIDE, ORIGINAL_SIDE = 384, 208
 """Pixels to which the longer side is brought before features are looked for. In a found picture,
 what is left of the original is often a small part; of originals, many are looked at."""
 
@@ -31,25 +32,63 @@ _WORST = (0.5, 0.8, 0.9, 0.97)  # shares of the places, that are off by less
 _COVERED = 32.0  # grey levels: what is off by more shows something else in front, not a sibling
 _KEPT = 0.7  # share of the pixels that agree best: the others may be covered
 
-Matrix3 = NDArray[np.float64]
-"""(3, 3) homogeneous transform of points in a plane."""
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A picture, as small as it is compared.
+
+    Attributes:
+        pixels: (h, w, 3) uint8.
+        size: width and height that it had. Places are told in those pixels.
+    """
+
+    pixels: Image
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, picture: Image, side: int) -> Small:
+        """A (H, W, 3) picture, whose longer side is brought to so many pixels."""
+        height, width = picture.shape[:2]
+        scale = side / max(height, width)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+        return cls(pixels, (width, height))
+
+    def mirrored(self) -> Small:
+        """Left and right exchanged."""
+        return Small(np.ascontiguousarray(self.pixels[:, ::-1]), self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a picture is compared by; points in its own pixels.
+    """Local features of a picture.
 
     Attributes:
-        points: (K, 2) x and y.
+        small: the picture.
+        points: (K, 2) x and y, in pixels of the size that it had.
         descriptors: (K, 128) unit rows: roots of SIFT.
-        size: width and height.
-        small: (h, w, 3) the picture, as small as it is compared.
     """
 
+    small: Small
     points: NDArray[np.float32]
     descriptors: NDArray[np.float32]
-    size: tuple[int, int]
-    small: Image
+
+    @classmethod
+    def of(cls, small: Small) -> Features:
+        """SIFT keypoints.
+
+        D. Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004. Descriptors
+        are compared by their roots (R. Arandjelović and A. Zisserman, CVPR 2012).
+        """
+        sift: Any = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=_CONTRAST)
+        keypoints, descriptors = sift.detectAndCompute(_grey(small.pixels), None)
+        if descriptors is None:
+            return cls(small, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+        scale = max(small.pixels.shape[:2]) / max(small.size)
+        points = np.array([point.pt for point in keypoints], np.float32) / scale
+        sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
+        return cls(small, points, np.sqrt(descriptors / sums))
 
     def mirrored(self) -> Features:
         """Of the picture with left and right exchanged.
@@ -59,9 +98,8 @@ class Features:
         """
         cells = self.descriptors.reshape(-1, 4, 4, 8)[:, ::-1]
         turned = np.roll(cells[..., ::-1], 1, axis=-1).reshape(self.descriptors.shape)
-        points = self.points * (-1, 1) + (self.size[0] - 1, 0)
-        small = np.ascontiguousarray(self.small[:, ::-1])
-        return Features(points.astype(np.float32), turned, self.size, small)
+        points = self.points * (-1, 1) + (self.small.size[0] - 1, 0)
+        return Features(self.small.mirrored(), points.astype(np.float32), turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +145,7 @@ class Verified:
     place: Place
     colours: float
     gaps: tuple[float, ...]
-    box: tuple[int, int, int, int]
+    box: Box
 
     @property
     def measures(self) -> tuple[float, ...]:
@@ -123,41 +161,6 @@ NOTHING = (0.0,) * 4 + (float(np.log1p(_COVERED)),) * len(_WORST) + (0.0,)
 """``Verified.measures`` of what is nowhere to be found."""
 
 
-def features(picture: Image, side: int) -> Features:
-    """SIFT keypoints (D. Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", 2004).
-
-    Descriptors are compared by their roots (R. Arandjelović and A. Zisserman, CVPR 2012).
-
-    Args:
-        picture: (H, W, 3) uint8.
-        side: pixels to which its longer side is brought.
-    """
-    return with_points(shrunk(picture, side))
-
-
-def shrunk(picture: Image, side: int) -> Features:
-    """A picture without its keypoints, which take most of the time; see ``features``."""
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
-    nothing = np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
-    return Features(*nothing, (width, height), small)
-
-
-def with_points(picture: Features) -> Features:
-    """A picture that was shrunk, with its keypoints; see ``features``."""
-    sift: Any = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=_CONTRAST)
-    keypoints, descriptors = sift.detectAndCompute(_grey(picture.small), None)
-    if descriptors is None:
-        return picture
-    scale = max(picture.small.shape[:2]) / max(picture.size)
-    points = np.array([point.pt for point in keypoints], np.float32) / scale
-    sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
-    return replace(picture, points=points, descriptors=np.sqrt(descriptors / sums))
-
-
 def locate(found: Features, original: Features) -> Place | None:
     """Where an original is in a picture, if anywhere: all over it, or where local features agree.
 
@@ -165,16 +168,16 @@ def locate(found: Features, original: Features) -> Place | None:
         found: the picture.
         original: what may be in it.
     """
-    places = [Place(_stretching(original.size, found.size)), *_agreed(found, original)]
-    return strongest(found, original, places)
+    all_over = Place(scaling(original.small.size, found.small.size))
+    return strongest(found.small, original.small, [all_over, *_agreed(found, original)])
 
 
-def hinted(found: Features, original: Features, matrix: Matrix3) -> Place:
+def hinted(found: Small, original: Small, matrix: Matrix3) -> Place:
     """A place to look at, by a (3, 3) transform where width and height of both pictures are 1."""
-    return Place(_stretching((1, 1), found.size) @ matrix @ _stretching(original.size, (1, 1)))
+    return Place(scaling((1, 1), found.size) @ matrix @ scaling(original.size, (1, 1)))
 
 
-def strongest(found: Features, original: Features, places: Iterable[Place]) -> Place | None:
+def strongest(found: Small, original: Small, places: Iterable[Place]) -> Place | None:
     """The place where what is seen is most like the original; None where nothing is seen."""
     tried = [
         replace(place, likeness=_likeness(*pair))
@@ -184,7 +187,7 @@ def strongest(found: Features, original: Features, places: Iterable[Place]) -> P
     return max(tried, key=lambda place: place.strength, default=None)
 
 
-def compare(found: Features, original: Features, place: Place) -> Verified | None:
+def compare(found: Small, original: Small, place: Place) -> Verified | None:
     """What speaks for an original at a place, which is moved to where both agree best.
 
     None where too little of it is in the picture.
@@ -197,12 +200,6 @@ def compare(found: Features, original: Features, place: Place) -> Verified | Non
             box = _box(one.matrix, original, found)
             return Verified(replace(one, likeness=likeness), colours, gaps, box)
     return None
-
-
-def _stretching(size: Sequence[float], other: Sequence[float]) -> Matrix3:
-    """From a picture of one size to all of a picture of another."""
-    made: Matrix3 = np.diag([other[0] / size[0], other[1] / size[1], 1.0])
-    return made
 
 
 def _agreed(found: Features, original: Features) -> Iterator[Place]:
@@ -218,13 +215,13 @@ def _agreed(found: Features, original: Features) -> Iterator[Place]:
     best = alike[rows, first]
     # Neighbours of the best are the same place; what competes is elsewhere.
     apart = np.abs(found.points[None] - found.points[first][:, None]).max(axis=2)
-    other = np.where(apart > 0.02 * max(found.size), alike, -1).max(axis=1)
+    other = np.where(apart > 0.02 * max(found.small.size), alike, -1).max(axis=1)
     distances = np.sqrt(np.maximum(2 - 2 * np.stack([best, other]), 0))
     good = distances[0] < _RATIO * distances[1]
     if good.sum() < 3:
         return
     start, end = original.points[rows[good]], found.points[first[good]]
-    reach = _REACH * max(found.size)
+    reach = _REACH * max(found.small.size)
     matrix, inside = cv2.estimateAffine2D(
         start, end, method=cv2.RANSAC, ransacReprojThreshold=reach, maxIters=500, confidence=0.99
     )
@@ -232,7 +229,7 @@ def _agreed(found: Features, original: Features) -> Iterator[Place]:
         return
     # Relative to both sizes: a picture is not squeezed to a line.
     stretch = np.linalg.svd(matrix[:, :2], compute_uv=False)
-    stretch = stretch * max(original.size) / max(found.size)
+    stretch = stretch * max(original.small.size) / max(found.small.size)
     if not (_SCALES[0] < stretch[1] and stretch[0] < min(_SCALES[1], 3 * stretch[1])):
         return
     hits = inside.ravel().astype(bool)
@@ -242,7 +239,7 @@ def _agreed(found: Features, original: Features) -> Iterator[Place]:
     yield Place(placing, distinct, distinct / int(good.sum()))
 
 
-def _refined(found: Features, original: Features, place: Place) -> Place:
+def _refined(found: Small, original: Small, place: Place) -> Place:
     """The place moved so that both correlate best.
 
     G. Evangelidis and E. Psarakis, "Parametric Image Alignment Using Enhanced Correlation
@@ -260,25 +257,23 @@ def _refined(found: Features, original: Features, place: Place) -> Place:
         return place
     if not np.isfinite(moved).all() or abs(np.linalg.det(moved[:, :2])) < 1e-3:
         return place
-    back = np.linalg.inv(_stretching(found.size, theirs.shape[1::-1]))
-    matrix = back @ np.vstack([moved, [0, 0, 1]]) @ _stretching(original.size, ours.shape[1::-1])
+    back = scaling(theirs.shape[1::-1], found.size)
+    matrix = back @ np.vstack([moved, [0, 0, 1]]) @ scaling(original.size, ours.shape[1::-1])
     return Place(matrix, place.inliers, place.share)
 
 
-def _side_by_side(
-    found: Features, original: Features, matrix: Matrix3
-) -> tuple[Image, Image, Matrix3]:
+def _side_by_side(found: Small, original: Small, matrix: Matrix3) -> tuple[Image, Image, Matrix3]:
     """Both pictures at about one scale, and the transform from the original's to the other's."""
-    ours = _resized(original.small, _COMPARED / max(original.small.shape[:2]))
-    grown = matrix @ _stretching(ours.shape[1::-1], original.size)
-    scale = max(found.small.shape[:2]) / max(found.size)
+    ours = _scaled(original.pixels, _COMPARED / max(original.pixels.shape[:2]))
+    grown = matrix @ scaling(ours.shape[1::-1], original.size)
+    scale = max(found.pixels.shape[:2]) / max(found.size)
     coarse = float(np.sqrt(abs(np.linalg.det(grown[:2, :2])))) * scale
     # Else what lies between its pixels would not be seen.
-    theirs = _resized(found.small, 1 / coarse) if coarse > 1.5 else found.small
-    return ours, theirs, _stretching(found.size, theirs.shape[1::-1]) @ grown
+    theirs = _scaled(found.pixels, 1 / coarse) if coarse > 1.5 else found.pixels
+    return ours, theirs, scaling(found.size, theirs.shape[1::-1]) @ grown
 
 
-def _resized(picture: Image, scale: float) -> Image:
+def _scaled(picture: Image, scale: float) -> Image:
     size = [max(2, round(side * scale)) for side in picture.shape[1::-1]]
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -288,7 +283,7 @@ def _grey(picture: Image) -> Any:
 
 
 def _overlaid(
-    found: Features, original: Features, matrix: Matrix3
+    found: Small, original: Small, matrix: Matrix3
 ) -> tuple[Image, Image, NDArray[np.float32]] | None:
     """An original, what is seen in its place, and where that is within the found picture.
 
@@ -365,11 +360,9 @@ def _varied(picture: Any, mask: NDArray[np.float32]) -> Any:
     return np.sqrt(np.maximum(square - mean**2, 0).sum(axis=2)) / (4 * _GRAIN)
 
 
-def _box(matrix: Matrix3, original: Features, found: Features) -> tuple[int, int, int, int]:
+def _box(matrix: Matrix3, original: Small, found: Small) -> Box:
     """Where the original's frame is, as far as it is in the picture."""
-    width, height = original.size
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    placed = corners @ matrix[:2, :2].T + matrix[:2, 2]
+    placed = applied(matrix, corners(0, 0, *original.size))
     low = placed.min(axis=0).clip(0, found.size)
     high = placed.max(axis=0).clip(0, found.size)
     x, y = (int(value) for value in np.floor(low))

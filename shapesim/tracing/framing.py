@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from shapesim.types import Box, Image
 
-Matrix23 = NDArray[np.float64]
-"""(2, 3) affine transform of points in a plane."""
-
 _SIDE = 256  # pixels, in which edges are looked for
 _EDGE = 16  # grey levels from one pixel to the next
 _LINES = 12  # columns, and rows, with the longest edges
@@ -84,25 +81,6 @@ def skew(picture: Image) -> float:
     angle = (middle / 2 + 0.25 + 45) % 90 - 45
     is_clear = near[best] > _ALONG * lengths.sum() and _TURNS[0] < abs(angle) < _TURNS[1]
     return float(angle) if is_clear else 0.0
-
-
-def turned_back(picture: Image, angle: float) -> tuple[Image, Matrix23]:
-    """A (H, W, 3) picture turned by so many degrees against the clock, on white.
-
-    Returns:
-        All of it, and (2, 3) where its points lie in the given picture.
-    """
-    height, width = picture.shape[:2]
-    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    turn = np.array([[cos, -sin], [sin, cos]])
-    size = np.ceil(np.abs(turn).T @ [width, height])
-    shift = np.array([width, height]) / 2 - turn @ size / 2
-    matrix = np.hstack([turn, shift[:, None]])
-    upright = cv2.warpAffine(
-        picture, matrix, size.astype(int).tolist(), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderValue=(255, 255, 255),
-    )  # fmt: skip
-    return np.asarray(upright, np.uint8), matrix
 
 
 def _between(picture: NDArray[np.int16]) -> list[tuple[int, int, int, int, float]]:

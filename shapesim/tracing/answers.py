@@ -1,0 +1,69 @@
+"""What is said of a found picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shapesim.meshes.loading import UpAxis
+from shapesim.types import Box
+
+_FOUND_FROM = 0.5  # confidence from which a picture counts as found
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a found picture was made of.
+
+    Attributes:
+        path: of the picture, or of the mesh that it shows.
+        confidence: probability that it is the original, 0 to 1.
+        box: x, y, width and height of what is left of it, in pixels of the found picture; the
+            whole picture where no such place could be made out.
+        view: number of the mesh's view; None of a picture.
+        up: which axis of the mesh its store says is up; None where the file tells.
+    """
+
+    path: Path
+    confidence: float
+    box: Box
+    view: int | None = None
+    up: UpAxis | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``trace --json``."""
+        return {
+            "path": str(self.path),
+            "confidence": round(self.confidence, 4),
+            "box": list(self.box),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A found picture, and the originals that it may come from, best first.
+
+    Attributes:
+        query: the found picture.
+        matches: the likely ones; several where originals are the same picture.
+        confidence: probability that the first is the original.
+    """
+
+    query: Path
+    matches: tuple[Original, ...]
+    confidence: float
+
+    @property
+    def found(self) -> bool:
+        """Whether it comes from this store at all."""
+        return self.confidence >= _FOUND_FROM
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of ``trace --json``."""
+        return {
+            "query": str(self.query),
+            "found": self.found,
+            "confidence": round(self.confidence, 4),
+            "matches": [match.to_json() for match in self.matches] if self.found else [],
+        }

@@ -1,0 +1,301 @@
+"""Where originals may be in a picture: small copies of both compared, all originals at once.
+
+Local features need corners and sharp edges. What is blurred, plain or written over has few, but its
+brightness still rises and falls where the original's does. So every original is looked for at many
+sizes and some turns, in a few pixels, and the other way round: a cut picture in every original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from shapesim.tracing.affine import Matrix3, applied, inverse, scaling, shifting, turned
+from shapesim.types import Image
+
+Grey = NDArray[np.uint8]
+"""(H, W) grey levels."""
+Plane = NDArray[np.float32]
+"""(H, W) grey less what it is around, by how much it varies there."""
+
+_FOUND_SIDE = 128  # pixels of a found picture's longer side
+_SOUGHT = 24**2  # of an original, that is looked for in it
+_LEAST = 8  # of its shorter side
+_AMONG = 7 / 6  # so many times larger is an original, in which the found picture is looked for
+_GROWN = (1.0, 0.83, 0.69, 0.58, 0.48, 0.4, 0.33, 0.28)  # of the side, that an original fills
+_FINE = 0.5  # of it, below which every other place is tried
+_PLACES = 8000  # that are tried at most, about: a strip of a picture has more
+_AROUND = 2  # pixels around the best of those, that are tried, too
+_CUT = (0.87, 0.76, 0.66, 0.57, 0.5)  # of an original's side, that are left
+_PIXELS = 100  # that are compared at least: fewer agree with anything
+_WAYS = ((False, 0), (True, 0), (False, -24), (False, -12), (False, 12), (False, 24))
+"""Whether the found picture is mirrored, and by how many degrees it is turned."""
+_WINDOW = 5  # pixels, over which brightness and contrast are made alike
+_GRAIN = 6.0  # grey levels: what varies less is flat
+_FLAT = 0.08  # of that scale, as deviation of all that is compared
+_KEPT = 2  # places of each original
+_APART = 0.1  # of the found picture's sides, between their middles
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Where an original may be.
+
+    Attributes:
+        score: correlation of what is seen there, -1 to 1.
+        matrix: (3, 3) from the original to the found picture, or to its mirror image, where
+            width and height of both are 1.
+        is_mirrored: which of both.
+    """
+
+    score: float
+    matrix: Matrix3
+    is_mirrored: bool
+
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        """(2,) of the original, in the found picture."""
+        x, y = applied(self.matrix, np.array([[0.5, 0.5]]))[0]
+        return np.array([1 - x if self.is_mirrored else x, y])
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Originals of equal sides, compared in one way.
+
+    Attributes:
+        scores: (N,) the best of each.
+        places: (N, 2) x and y of the corner where that is.
+        matrix_at: from such a corner to a hint's matrix.
+        is_mirrored: the found picture.
+    """
+
+    scores: NDArray[np.float32]
+    places: NDArray[np.int64]
+    matrix_at: Callable[[float, float], Matrix3]
+    is_mirrored: bool
+
+    def hint(self, row: int) -> Hint:
+        x, y = self.places[row].tolist()
+        return Hint(float(self.scores[row]), self.matrix_at(x, y), self.is_mirrored)
+
+
+def sweep(
+    found: Image, originals: Sequence[Image], mapped: Callable[..., Any] = map
+) -> list[list[Hint]]:
+    """The likeliest places of many originals in one picture, the likeliest first.
+
+    By normalised correlation of what is left when brightness and contrast are the same everywhere.
+
+    Args:
+        found: (H, W, 3) uint8.
+        originals: (H, W, 3) uint8 each.
+        mapped: what maps functions, such as that of a pool of threads.
+
+    Returns:
+        Two places of each original that are apart, or fewer; none of a strip.
+    """
+    alike: dict[tuple[int, int], list[int]] = {}
+    hints: list[list[Hint]] = [[] for _ in originals]
+    for row, original in enumerate(originals):
+        if sides := _sought_sides(original):
+            alike.setdefault(sides, []).append(row)
+    grey = _grey(found)
+    scale = _FOUND_SIDE / max(grey.shape)
+    straight = _resized(grey, *(max(1, round(side * scale)) for side in grey.shape[::-1]))
+    mirrored = np.ascontiguousarray(straight[:, ::-1])
+    for size, rows in alike.items():
+        greys = [_grey(originals[row]) for row in rows]
+        look = partial(_looked_for, greys, size, (straight, mirrored))
+        tried = [one for part in mapped(look, _WAYS) for one in part]
+        if not tried:
+            continue
+        scores = np.stack([one.scores for one in tried])
+        order = np.argsort(-scores, axis=0)
+        for column, row in enumerate(rows):
+            hints[row] = _apart(tried[number].hint(column) for number in order[:, column])
+    return hints
+
+
+def _apart(hints: Iterator[Hint]) -> list[Hint]:
+    """The first of them, and the next that leads elsewhere."""
+    kept: list[Hint] = []
+    for hint in hints:
+        if all(
+            hint.is_mirrored != other.is_mirrored
+            or np.abs(hint.middle - other.middle).max() > _APART
+            for other in kept
+        ):
+            kept.append(hint)
+            if len(kept) == _KEPT:
+                break
+    return kept
+
+
+def _sought_sides(original: Image) -> tuple[int, int] | None:
+    """Width and height, to which an original is brought; None of strips.
+
+    Rounded, so that many are alike and are compared together, but the shorter side less.
+    """
+    height, width = original.shape[:2]
+    scale = np.sqrt(_SOUGHT / (width * height))
+    shorter = min(width, height) * scale
+    if round(shorter) < _LEAST:
+        return None
+    step = 4 if shorter > 2 * _LEAST else 2
+    wide, tall = (step * round(side * scale / step) for side in (width, height))
+    return wide, tall
+
+
+def _looked_for(
+    originals: Sequence[Grey],
+    size: tuple[int, int],
+    found: tuple[Grey, Grey],
+    way: tuple[bool, int],
+) -> list[_Tried]:
+    """In one way, which is whether the found picture is its mirror image, and how it is turned."""
+    is_mirrored, turn = way
+    one = found[is_mirrored]
+    return [
+        *_in_found(originals, size, one, is_mirrored, turn),
+        *_in_originals(originals, size, one, is_mirrored, turn),
+    ]
+
+
+def _in_found(
+    originals: Sequence[Grey], size: tuple[int, int], found: Grey, is_mirrored: bool, turn: int
+) -> Iterator[_Tried]:
+    """Every original, so many pixels wide and high, in the found picture at several sizes."""
+    width, height = size
+    sought = _units(np.stack([_levelled(_resized(one, *size)).ravel() for one in originals]))
+    most = min(found.shape[1] / width, found.shape[0] / height)
+    for share in _GROWN:
+        sides = [round(side / (most * share)) for side in found.shape[::-1]]
+        small = _resized(found, max(sides[0], width), max(sides[1], height))
+        leant, matrix = turned(small, -turn, _edge(small)) if turn else (small, np.eye(3))
+        plane = _levelled(leant)
+        windows = sliding_window_view(plane, (height, width))
+        places = windows.shape[0] * windows.shape[1]
+        step = max(2 if share < _FINE else 1, round(np.sqrt(places / _PLACES)))
+        norms = _norms(plane, width, height)
+        some = windows[::step, ::step]
+        scores = some.reshape(-1, width * height) @ sought.T
+        scores /= norms[::step, ::step].reshape(-1, 1)
+        coarse = np.array(np.unravel_index(scores.argmax(axis=0), some.shape[:2])) * step
+        y, x = coarse
+        best = scores.max(axis=0)
+        last = np.array(windows.shape[:2])[:, None] - 1
+        reach = min(step // 2, _AROUND)
+        around = range(-reach, reach + 1)  # the best may be one that was left out
+        for shift in product(around, repeat=2) if step > 1 else ():
+            near_y, near_x = (coarse + np.array(shift)[:, None]).clip(0, last)
+            near = windows[near_y, near_x].reshape(len(sought), -1)
+            score = np.einsum("np,np->n", near, sought) / norms[near_y, near_x]
+            y, x = np.where(score > best, (near_y, near_x), (y, x))
+            best = np.maximum(best, score)
+        of_original = scaling((1, 1), size)
+        to_found = scaling(small.shape[::-1], (1, 1)) @ inverse(matrix)
+        yield _Tried(
+            best, np.stack([x, y], axis=1),
+            partial(_placed, of_original, to_found), is_mirrored,
+        )  # fmt: skip
+
+
+def _placed(before: Matrix3, after: Matrix3, x: float, y: float) -> Matrix3:
+    return after @ shifting(x, y) @ before
+
+
+def _in_originals(
+    originals: Sequence[Grey], size: tuple[int, int], found: Grey, is_mirrored: bool, turn: int
+) -> Iterator[_Tried]:
+    """The found picture at several sizes in every original: these are laid out as one picture."""
+    width, height = (round(side * _AMONG) for side in size)
+    side = round(1.42 * max(width, height))  # as large as it may be when turned
+    across = int(np.ceil(np.sqrt(len(originals))))
+    tiles = np.zeros((-(-len(originals) // across) * across, side, side), np.float32)
+    matrix = np.eye(3)
+    for number, original in enumerate(originals):
+        small = _resized(original, width, height)
+        tile, matrix = turned(small, turn, _edge(small), (side, side))  # all alike
+        tiles[number] = _levelled(tile)
+    laid = tiles.reshape(-1, across, side, side).swapaxes(1, 2)
+    plane = np.ascontiguousarray(laid.reshape(-1, across * side))
+    fit = min(width / found.shape[1], height / found.shape[0])
+    to_original = scaling((width, height), (1, 1)) @ inverse(matrix)
+    for share in _CUT:
+        wide, tall = (round(side * fit * share) for side in found.shape[::-1])
+        if wide * tall < _PIXELS:
+            continue
+        sought = _units(_levelled(_resized(found, wide, tall)).reshape(1, -1)).reshape(tall, wide)
+        inside = np.full(plane.shape, -1, np.float32)
+        scores = cv2.matchTemplate(plane, sought, cv2.TM_CCORR) / _norms(plane, wide, tall)
+        inside[: scores.shape[0], : scores.shape[1]] = scores
+        by_tile = inside.reshape(-1, side, across, side).swapaxes(1, 2)
+        by_tile = by_tile.reshape(-1, side, side)[: len(originals)]
+        by_tile = by_tile[:, : side - tall + 1, : side - wide + 1]
+        rows = by_tile.reshape(len(originals), -1)
+        corners = rows.argmax(axis=1)
+        y, x = np.divmod(corners, by_tile.shape[2])
+        of_found = scaling((1, 1), (wide, tall))
+        yield _Tried(
+            rows[np.arange(len(rows)), corners], np.stack([x, y], axis=1),
+            partial(_cut, of_found, to_original), is_mirrored,
+        )  # fmt: skip
+
+
+def _cut(before: Matrix3, after: Matrix3, x: float, y: float) -> Matrix3:
+    """The other way round: the found picture was placed in the original."""
+    return inverse(_placed(before, after, x, y))
+
+
+def _edge(plane: Grey) -> float:
+    """What is around a picture."""
+    return float(np.median(np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])))
+
+
+def _grey(picture: Image) -> Grey:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _resized(plane: Grey, width: int, height: int) -> Grey:
+    is_smaller = width * height < plane.size
+    method = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, (width, height), interpolation=method), np.uint8)
+
+
+def _levelled(plane: Grey) -> Plane:
+    """By mean and deviation of the pixels around."""
+    grey = plane.astype(np.float32)
+    size = (_WINDOW, _WINDOW)
+    mean = cv2.blur(grey, size, borderType=cv2.BORDER_REPLICATE)
+    square = cv2.blur(grey * grey, size, borderType=cv2.BORDER_REPLICATE)
+    varies = np.maximum(square - mean * mean, 0)
+    return np.asarray((grey - mean) / np.sqrt(varies + np.float32(_GRAIN**2)), np.float32)
+
+
+def _units(rows: Plane) -> Plane:
+    """(N, P) rows about 0, of length 1, or less where they are flat."""
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    least = np.float32(np.sqrt(rows.shape[1]) * _FLAT)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), least))
+
+
+def _norms(plane: Plane, width: int, height: int) -> Plane:
+    """Lengths of what is in a window about its mean, for each corner of a window."""
+    count = width * height
+    sums, squares = (
+        cv2.boxFilter(values, -1, (width, height), anchor=(0, 0), normalize=False)[
+            : plane.shape[0] - height + 1, : plane.shape[1] - width + 1
+        ]
+        for values in (plane, plane * plane)
+    )
+    lengths = np.sqrt(np.maximum(squares - sums * sums / count, 0))
+    return np.asarray(np.maximum(lengths, np.float32(np.sqrt(count) * _FLAT)), np.float32)

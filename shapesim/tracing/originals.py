@@ -1,0 +1,151 @@
+"""What found pictures may have been made of: all pictures, and views of meshes, of a gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.embedders import CopyEmbedder
+from shapesim.embedders.look import CAMERAS
+from shapesim.errors import AssetError, GalleryError
+from shapesim.gallery import Gallery
+from shapesim.images import load_image
+from shapesim.meshes import load_mesh
+from shapesim.meshes.loading import UpAxis
+from shapesim.rendering import on_background, render
+from shapesim.tracing.verification import ORIGINAL_SIDE, Features, Small
+from shapesim.types import Embeddings
+
+_AXES = 64  # in which all are compared, to find those that may be near
+_MAYBE = 4096  # of them, that are compared in full
+_NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
+_KEPT = 1024  # pictures, and as many with their local features: a quarter of a GB at most
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an original comes from.
+
+    Attributes:
+        path: of the picture, or of the mesh that it shows.
+        view: number of the mesh's view; None of a picture.
+        up: which axis of the mesh its store says is up; None where the file tells.
+    """
+
+    path: Path
+    view: int | None = None
+    up: UpAxis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """An original that is near to a found picture.
+
+    Attributes:
+        row: of the originals.
+        source: where it comes from.
+        similarity: cosine to the nearest vector, less what unrelated pictures reach.
+        part: number of that vector.
+    """
+
+    row: int
+    source: Source
+    similarity: float
+    part: int
+
+
+class Originals:
+    """All originals of a gallery: their vectors in memory, their pictures read when needed.
+
+    Args:
+        gallery: with stores of pictures, or of meshes that were indexed ``--by copy``.
+        embedder: that made its vectors.
+
+    Raises:
+        GalleryError: it holds nothing of the kind.
+    """
+
+    def __init__(self, gallery: Gallery, embedder: CopyEmbedder) -> None:
+        self._ids, self._views, self._vectors = gallery.originals(embedder)
+        if not len(self._ids):
+            raise GalleryError(
+                f"{gallery.folder}: holds no originals; run 'shapesim index PICTURES',"
+                " or 'shapesim index STORE --by copy' to trace pictures of meshes"
+            )
+        self._catalogue, self._unrelated = gallery.catalogue, embedder.unrelated
+        # Most of what vectors differ by lies along few axes: of two million, that finds the same.
+        some = self._vectors[:: max(1, len(self._vectors) // 20_000)]
+        self._axes = np.linalg.eigh(some.T @ some)[1][:, -_AXES:]
+        self._rough = self._vectors @ self._axes
+        self._picture = lru_cache(_KEPT)(_read)
+        self._features = lru_cache(_KEPT)(lambda source: Features.of(self._picture(source)))
+
+    def nearest(self, vectors: Embeddings, count: int) -> list[Near]:
+        """The nearest row of each of the nearest files, nearest first.
+
+        Files that the gallery has lost since it was opened are left out.
+
+        Args:
+            vectors: (P, D) of a found picture and of its parts.
+            count: of files.
+        """
+        rough = _cosines(self._rough, vectors @ self._axes)
+        maybe = min(len(rough), _MAYBE)
+        rows = np.argpartition(-rough, maybe - 1)[:maybe]
+        cosines = _cosines(self._vectors[rows], vectors)
+        order = np.argsort(-cosines, kind="stable")
+        _, first = np.unique(self._ids[rows[order]], return_index=True)
+        chosen = order[np.sort(first)[:count]]
+        parts = (self._vectors[rows[chosen]] @ vectors.T).argmax(axis=1)
+        ground = np.sort(_cosines(self._unrelated, vectors))[-_NEAREST:].mean()
+        known = self._catalogue.places(self._ids[rows[chosen]].tolist())
+        found = []
+        for row, cosine, part in zip(
+            rows[chosen].tolist(), cosines[chosen].tolist(), parts.tolist(), strict=True
+        ):
+            if place := known.get(int(self._ids[row])):
+                path, is_mesh, up = place
+                # Of a view, or of its middle.
+                view = int(self._views[row]) % len(CAMERAS) if is_mesh else None
+                found.append(Near(row, Source(path, view, up), cosine - float(ground), part))
+        return found
+
+    def similarity(self, row: int, other: int) -> float:
+        """Cosine of two originals."""
+        return float(self._vectors[row] @ self._vectors[other])
+
+    def picture(self, source: Source) -> Small | None:
+        """None of what is gone since it was indexed: its vector still speaks for it."""
+        try:
+            return self._picture(source)
+        except AssetError:
+            return None
+
+    def features(self, source: Source) -> Features | None:
+        """None of what is gone since it was indexed."""
+        try:
+            return self._features(source)
+        except AssetError:
+            return None
+
+
+def _read(source: Source) -> Small:
+    if source.view is None:
+        picture = on_background(load_image(source.path, 2 * ORIGINAL_SIDE))
+    else:
+        mesh = load_mesh(source.path, source.up)
+        picture = on_background(render(mesh, [CAMERAS[source.view]], ORIGINAL_SIDE))[0]
+    return Small.of(picture, ORIGINAL_SIDE)
+
+
+def _cosines(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
+    """(N,) of each stored row to the nearest of the vectors."""
+    nearest = np.empty(len(stored), np.float32)
+    for start in range(0, len(stored), 65536):  # bounds memory
+        rows = stored[start : start + 65536]
+        (vectors @ rows.T).max(axis=0, out=nearest[start : start + len(rows)])
+    return nearest
