@@ -60,10 +60,13 @@ class Trace:
         return self.confidence >= _FOUND_FROM
 
     def to_json(self) -> dict[str, Any]:
-        """A line of ``trace --json``."""
+        """A line of ``trace --json``; of what is not from this store, with the likeliest original.
+
+        Scripts may draw the line elsewhere: higher, or lower.
+        """
         return {
             "query": str(self.query),
             "found": self.found,
             "confidence": round(self.confidence, 4),
-            "matches": [match.to_json() for match in self.matches] if self.found else [],
+            "matches": [match.to_json() for match in self.matches[: None if self.found else 1]],
         }
