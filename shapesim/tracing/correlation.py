@@ -68,6 +68,27 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class _Group:
+    """Originals of equal sides, which are compared together.
+
+    Attributes:
+        size: width and height, to which they are brought to be looked for.
+        sought: (N, P) unit rows of those pixels.
+        larger: (H, W) each, in which the found picture is looked for.
+    """
+
+    size: tuple[int, int]
+    sought: Plane
+    larger: list[Grey]
+
+    @classmethod
+    def of(cls, originals: Sequence[Grey], size: tuple[int, int]) -> _Group:
+        width, height = (round(side * _AMONG) for side in size)
+        sought = np.stack([_levelled(_resized(one, *size)).ravel() for one in originals])
+        return cls(size, _units(sought), [_resized(one, width, height) for one in originals])
+
+
+@dataclass(frozen=True, slots=True)
 class _Tried:
     """Originals of equal sides, compared in one way.
 
@@ -113,8 +134,8 @@ def sweep(
     straight = _resized(grey, *(max(1, round(side * scale)) for side in grey.shape[::-1]))
     mirrored = np.ascontiguousarray(straight[:, ::-1])
     for size, rows in alike.items():
-        greys = [_grey(originals[row]) for row in rows]
-        look = partial(_looked_for, greys, size, (straight, mirrored))
+        group = _Group.of([_grey(originals[row]) for row in rows], size)
+        look = partial(_looked_for, group, (straight, mirrored))
         tried = [one for part in mapped(look, _WAYS) for one in part]
         if not tried:
             continue
@@ -155,27 +176,20 @@ def _sought_sides(original: Image) -> tuple[int, int] | None:
     return wide, tall
 
 
-def _looked_for(
-    originals: Sequence[Grey],
-    size: tuple[int, int],
-    found: tuple[Grey, Grey],
-    way: tuple[bool, int],
-) -> list[_Tried]:
+def _looked_for(group: _Group, found: tuple[Grey, Grey], way: tuple[bool, int]) -> list[_Tried]:
     """In one way, which is whether the found picture is its mirror image, and how it is turned."""
     is_mirrored, turn = way
     one = found[is_mirrored]
     return [
-        *_in_found(originals, size, one, is_mirrored, turn),
-        *_in_originals(originals, size, one, is_mirrored, turn),
+        *_in_found(group, one, is_mirrored, turn),
+        *_in_originals(group, one, is_mirrored, turn),
     ]
 
 
-def _in_found(
-    originals: Sequence[Grey], size: tuple[int, int], found: Grey, is_mirrored: bool, turn: int
-) -> Iterator[_Tried]:
-    """Every original, so many pixels wide and high, in the found picture at several sizes."""
-    width, height = size
-    sought = _units(np.stack([_levelled(_resized(one, *size)).ravel() for one in originals]))
+def _in_found(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Iterator[_Tried]:
+    """Every original in the found picture at several sizes."""
+    (width, height), sought = group.size, group.sought
+    rows = np.arange(len(sought))
     most = min(found.shape[1] / width, found.shape[0] / height)
     for share in _GROWN:
         sides = [round(side / (most * share)) for side in found.shape[::-1]]
@@ -187,11 +201,12 @@ def _in_found(
         step = max(2 if share < _FINE else 1, round(np.sqrt(places / _PLACES)))
         norms = _norms(plane, width, height)
         some = windows[::step, ::step]
-        scores = some.reshape(-1, width * height) @ sought.T
-        scores /= norms[::step, ::step].reshape(-1, 1)
-        coarse = np.array(np.unravel_index(scores.argmax(axis=0), some.shape[:2])) * step
+        scores = sought @ some.reshape(-1, width * height).T
+        scores /= norms[::step, ::step].reshape(1, -1)
+        first = scores.argmax(axis=1)
+        best = scores[rows, first]
+        coarse = np.array(np.unravel_index(first, some.shape[:2])) * step
         y, x = coarse
-        best = scores.max(axis=0)
         last = np.array(windows.shape[:2])[:, None] - 1
         reach = min(step // 2, _AROUND)
         around = range(-reach, reach + 1)  # the best may be one that was left out
@@ -201,7 +216,7 @@ def _in_found(
             score = np.einsum("np,np->n", near, sought) / norms[near_y, near_x]
             y, x = np.where(score > best, (near_y, near_x), (y, x))
             best = np.maximum(best, score)
-        of_original = scaling((1, 1), size)
+        of_original = scaling((1, 1), group.size)
         to_found = scaling(small.shape[::-1], (1, 1)) @ inverse(matrix)
         yield _Tried(
             best, np.stack([x, y], axis=1),
@@ -213,18 +228,16 @@ def _placed(before: Matrix3, after: Matrix3, x: float, y: float) -> Matrix3:
     return after @ shifting(x, y) @ before
 
 
-def _in_originals(
-    originals: Sequence[Grey], size: tuple[int, int], found: Grey, is_mirrored: bool, turn: int
-) -> Iterator[_Tried]:
+def _in_originals(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Iterator[_Tried]:
     """The found picture at several sizes in every original: these are laid out as one picture."""
-    width, height = (round(side * _AMONG) for side in size)
+    count = len(group.larger)
+    height, width = group.larger[0].shape
     side = round(1.42 * max(width, height))  # as large as it may be when turned
-    across = int(np.ceil(np.sqrt(len(originals))))
-    tiles = np.zeros((-(-len(originals) // across) * across, side, side), np.float32)
+    across = int(np.ceil(np.sqrt(count)))
+    tiles = np.zeros((-(-count // across) * across, side, side), np.float32)
     matrix = np.eye(3)
-    for number, original in enumerate(originals):
-        small = _resized(original, width, height)
-        tile, matrix = turned(small, turn, _edge(small), (side, side))  # all alike
+    for number, original in enumerate(group.larger):
+        tile, matrix = turned(original, turn, _edge(original), (side, side))  # all alike
         tiles[number] = _levelled(tile)
     laid = tiles.reshape(-1, across, side, side).swapaxes(1, 2)
     plane = np.ascontiguousarray(laid.reshape(-1, across * side))
@@ -239,9 +252,9 @@ def _in_originals(
         scores = cv2.matchTemplate(plane, sought, cv2.TM_CCORR) / _norms(plane, wide, tall)
         inside[: scores.shape[0], : scores.shape[1]] = scores
         by_tile = inside.reshape(-1, side, across, side).swapaxes(1, 2)
-        by_tile = by_tile.reshape(-1, side, side)[: len(originals)]
+        by_tile = by_tile.reshape(-1, side, side)[:count]
         by_tile = by_tile[:, : side - tall + 1, : side - wide + 1]
-        rows = by_tile.reshape(len(originals), -1)
+        rows = by_tile.reshape(count, -1)
         corners = rows.argmax(axis=1)
         y, x = np.divmod(corners, by_tile.shape[2])
         of_found = scaling((1, 1), (wide, tall))
