@@ -364,12 +364,13 @@ def test_hints_lead_to_places_apart(home: Path) -> None:
     assert none == []
 
 
-def test_a_strip_takes_little_memory() -> None:
-    """It has more places than other pictures, of which fewer are tried."""
+@pytest.mark.parametrize("size", [(24, 128), (2, 384), (384, 24), (384, 1)])
+def test_a_strip_takes_little_memory(size: tuple[int, int]) -> None:
+    """It has more places than other pictures, of which fewer are tried; also of banners."""
     rng = np.random.default_rng(0)
-    sought = [rng.integers(0, 256, (200, 200, 3), np.uint8)] * 2
+    sought = [rng.integers(0, 256, (*sides, 3), np.uint8) for sides in ((200, 200), (26, 208))]
     tracemalloc.start()
-    sweep(rng.integers(0, 256, (24, 128, 3), np.uint8), sought)
+    sweep(rng.integers(0, 256, (*size, 3), np.uint8), sought)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40e6

@@ -33,6 +33,9 @@ _AMONG = 7 / 6  # so many times larger is an original, in which the found pictur
 _GROWN = (1.0, 0.83, 0.69, 0.58, 0.48, 0.4, 0.33, 0.28)  # of the side, that an original fills
 _FINE = 0.5  # of it, below which every other place is tried
 _PLACES = 8000  # that are tried at most, about: a strip of a picture has more
+_PLANE = (
+    400_000  # pixels of the found picture: brought to the width of an original, a strip is longer
+)
 _AROUND = 2  # pixels around the best of those, that are tried, too
 _CUT = (0.87, 0.76, 0.66, 0.57, 0.5)  # of an original's side, that are left
 _PIXELS = 100  # that are compared at least: fewer agree with anything
@@ -193,8 +196,12 @@ def _in_found(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Itera
     most = min(found.shape[1] / width, found.shape[0] / height)
     for share in _GROWN:
         sides = [round(side / (most * share)) for side in found.shape[::-1]]
+        if sides[0] * sides[1] > _PLANE:
+            break
         small = _resized(found, max(sides[0], width), max(sides[1], height))
         leant, matrix = turned(small, -turn, _edge(small)) if turn else (small, np.eye(3))
+        if leant.size > _PLANE:
+            break
         plane = _levelled(leant)
         windows = sliding_window_view(plane, (height, width))
         places = windows.shape[0] * windows.shape[1]
