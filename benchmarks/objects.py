@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
+from shapesim.comparing import IN_SCENE, Pictured
 from shapesim.composing import Composed, compose
 from shapesim.detection import LEAST_SEEN
 from shapesim.embedders import LookEmbedder, lite0
@@ -32,7 +33,7 @@ from shapesim.images import framed
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects import ObjectFinder, iou
-from shapesim.swap import IN_SCENE, Pictured, Query, recommend
+from shapesim.swap import Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
 

@@ -1,4 +1,4 @@
-"""Recommends assets that could stand in a query's place, or that a picture shows."""
+"""Recommends assets that could stand in a query's place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.completing import Completer
-from shapesim.embedders import Embedder, LookEmbedder
+from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, GalleryError, ShapesimError
 from shapesim.fitting import Surface, fit
 from shapesim.gallery import Gallery
@@ -21,9 +21,8 @@ from shapesim.geometry import same_geometry
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
-from shapesim.posing import Sight, poses
 from shapesim.traits import compare, traits_of
-from shapesim.types import WHOLE, Asset, Camera, Image, Match, Mesh, Shares, Swap, Traits
+from shapesim.types import Asset, Match, Swap, Traits
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
@@ -32,44 +31,6 @@ COVER_WEIGHT = 3.0
 PARTIAL_SHORTLIST = 128
 """Assets that are laid over a part before the best are known, at least."""
 _UNEVEN = 1.25  # times as long along one axis as along another: no more the same proportions
-
-
-@dataclass(frozen=True, slots=True)
-class Comparing:
-    """How a picture of something is compared with assets turned as it shows them.
-
-    Attributes:
-        most: assets that are compared.
-        behind: of the score, how far those are behind the first, at most.
-        embeddings: weight of how alike those are, and so
-        places: of what is seen at the same places,
-        outlines: of outlines,
-        filling: and of how a mesh fills the box.
-    """
-
-    most: int
-    behind: float
-    embeddings: float
-    places: float
-    outlines: float
-    filling: float
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """(4,) in that order, with a sum of 1."""
-        weights = np.array([self.embeddings, self.places, self.outlines, self.filling])
-        return np.asarray(weights / weights.sum())
-
-    @property
-    def tight(self) -> float:
-        """What filling counts beside outlines."""
-        return self.filling / self.outlines
-
-
-ALONE = Comparing(16, 0.1, embeddings=1.0, places=2.0, outlines=0.5, filling=0.0)
-"""A picture of one thing. Of 200, the right one was further behind in one."""
-IN_SCENE = Comparing(32, 0.15, embeddings=1.0, places=2.0, outlines=0.5, filling=0.5)
-"""One thing of many: less of it is seen, and only its box tells it from what is around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,84 +270,6 @@ class Replaced:
             # How long a part would be along each axis is but a guess.
             warning="" if self.whole else _uneven(found.proportions),
         )
-
-
-class Pictured:
-    """A picture of what to find, with which assets are compared as it shows them.
-
-    Args:
-        picture: (H, W, 3).
-        embedder: that looks at both.
-        boxes: where in it the thing may be. It is where assets fit best.
-        how: to compare.
-    """
-
-    def __init__(
-        self,
-        picture: Image,
-        embedder: LookEmbedder,
-        boxes: Sequence[Shares] = (WHOLE,),
-        how: Comparing = ALONE,
-    ) -> None:
-        self._how, self._embedder = how, embedder
-        self._sights = [Sight(picture, box, how.tight) for box in boxes]
-
-    def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
-        """The matches ordered anew, the likeliest turned as the picture shows them.
-
-        Args:
-            matches: best first.
-
-        Returns:
-            The matches, of which those compared have a camera, and why others could not be.
-        """
-        meshes: dict[int, Mesh] = {}
-        failures = []
-        for row, match in enumerate(matches[: self._how.most]):
-            if match.score < matches[0].score - self._how.behind:
-                break
-            try:
-                meshes[row] = load_mesh(match.asset.path, match.asset.up)
-            except AssetError as error:
-                failures.append(error)
-        if not meshes:
-            return list(matches), failures
-        before = np.array([match.score for match in matches])
-        scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()))
-        # What is not compared counts as being no more like the picture than what is.
-        ordered = [
-            replace(match, score=float(self._how.weights @ [match.score, *least]))
-            for match in matches
-        ]
-        for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True):
-            ordered[row] = replace(matches[row], score=score, camera=camera)
-        return sorted(ordered, key=lambda match: -match.score), failures
-
-    def scores(
-        self, before: NDArray[np.float64], meshes: Sequence[Mesh]
-    ) -> tuple[NDArray[np.float64], list[Camera], NDArray[np.float64]]:
-        """How alike meshes are to the picture.
-
-        Args:
-            before: (N,) how alike by their embeddings.
-            meshes: y up, one at least.
-
-        Returns:
-            (N,) scores, -1 to 1; from where the picture shows each; and (3,) the least that places
-            and outlines are alike, and that the box is filled.
-        """
-        found_in = [(sight, poses(sight, meshes)) for sight in self._sights]
-        tight = self._how.tight
-        sight, found = max(
-            found_in, key=lambda one: max(p.outlines + tight * p.filling for p in one[1])
-        )
-        likenesses = self._embedder.likenesses(
-            sight.picture, [(pose.overlay, pose.weights) for pose in found]
-        )
-        outlines, fillings = zip(*((pose.outlines, pose.filling) for pose in found), strict=True)
-        parts = np.array([before, likenesses, outlines, fillings])
-        cameras = [pose.camera for pose in found]
-        return self._how.weights @ parts, cameras, parts[1:].min(axis=1)
 
 
 def least_to_outrank(match: Match) -> float:

@@ -24,8 +24,9 @@ from shapesim.cli.results import show
 from shapesim.errors import AssetError, ShapesimError
 
 if TYPE_CHECKING:
+    from shapesim.comparing import Pictured
     from shapesim.embedders import LookEmbedder
-    from shapesim.swap import Pictured, Query
+    from shapesim.swap import Query
     from shapesim.types import Box, Image, Match, Shares
 
 _DRAWN = 448  # pixels of a picture's longer side, at which a sheet shows it
@@ -78,12 +79,13 @@ def search(
     since = parse_since(new_since)
     if sheet:
         check_writable(sheet)
+    from shapesim.comparing import IN_SCENE
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
     from shapesim.images import load_image
     from shapesim.rendering import on_background
     from shapesim.showing import PAPER
-    from shapesim.swap import IN_SCENE, Filters, recommend
+    from shapesim.swap import Filters, recommend
 
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
@@ -116,9 +118,10 @@ def _queries(
     paths: Sequence[Path], embedder: LookEmbedder
 ) -> dict[Path, tuple[Query, Callable[[], Pictured]]]:
     """What is asked by each picture that can be read, and the picture itself, opened anew."""
+    from shapesim.comparing import Pictured
     from shapesim.images import load_image, opaque
     from shapesim.reading import LARGEST_PICTURE, read_pictures
-    from shapesim.swap import Pictured, Query
+    from shapesim.swap import Query
 
     read = dict(read_pictures(list(dict.fromkeys(paths)), embedder))
     good = {path: item for path, item in read.items() if not isinstance(item, AssetError)}
@@ -151,8 +154,9 @@ def _object_query(
     path: Path, number: int | None, box: Box | None, embedder: LookEmbedder
 ) -> tuple[Query, Callable[[], Pictured], Image]:
     """What is asked by an object, its picture, and what the box cuts out of that."""
+    from shapesim.comparing import IN_SCENE, Pictured
     from shapesim.objects import ObjectFinder, check_box, open_scene
-    from shapesim.swap import IN_SCENE, Pictured, Query
+    from shapesim.swap import Query
 
     scene = open_scene(path)
     finder = ObjectFinder()
