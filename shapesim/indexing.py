@@ -95,13 +95,36 @@ def index_stores(
         raise ShapesimError("no store to index; name a folder of mesh files")
     with gallery.writing():
         report = _update(gallery, list(dict.fromkeys(stores)), embedder, up, progress)
-        report.warnings += [f"{store}: the folder is gone; its assets stay" for store in missing]
+        report.warnings += [
+            f"{store}: the folder is gone; its assets stay until 'shapesim forget {store}'"
+            for store in missing
+        ]
         gallery.refresh()
         began = time.perf_counter()
         report.total = gallery.catalogue.count()
         report.answers = gallery.update_graph(embedder)
         report.seconds["index"] = time.perf_counter() - began
     return report
+
+
+def forget_stores(gallery: Gallery, stores: Sequence[Path]) -> int:
+    """Takes stores out of the gallery; returns how many assets and pictures went with them.
+
+    Args:
+        gallery: is locked for other writers meanwhile.
+        stores: folders, which may be gone.
+
+    Raises:
+        GalleryBusyError: another process is indexing.
+        ShapesimError: one is no store of the gallery; then none is forgotten.
+    """
+    with gallery.writing():
+        ids = {root: id for id, root in gallery.catalogue.stores().items()}
+        for store in stores:
+            if store.resolve() not in ids:
+                known = ", ".join(map(str, ids)) or "none"
+                raise ShapesimError(f"{store}: no store of this gallery; its stores are {known}")
+        return gallery.catalogue.remove_stores({ids[store.resolve()] for store in stores})
 
 
 def check_stores(stores: Sequence[Path]) -> None:

@@ -165,7 +165,7 @@ def test_help_loads_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    for command in ("index", "swap", "embed", "voxelize"):
+    for command in ("index", "forget", "swap", "embed", "voxelize"):
         assert "Example" in shapesim(command, "--help").stdout
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
 from shapesim.gallery import Gallery
-from shapesim.indexing import IndexReport, index_stores
+from shapesim.indexing import IndexReport, forget_stores, index_stores
 from tests.conftest import SAMPLES
 
 INDEX_BY_SHAPE = [sys.executable, "-m", "shapesim", "index", "--by", "shape"]
@@ -294,6 +294,27 @@ def test_a_store_that_is_gone_does_not_stop_the_others(
         report = index_stores(opened, [], embedder)
     assert any("is gone" in warning for warning in report.warnings)
     assert (report.total, report.removed) == (4, 0)
+
+
+def test_a_forgotten_store_takes_its_assets_with_it(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, tmp_path: Path
+) -> None:
+    """Also one whose folder is gone; others stay, and a name that is unknown changes nothing."""
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", other)
+    with Gallery(gallery, create=True) as opened:
+        index_stores(opened, [store, other], embedder)
+        held = len(opened.assets)
+        with pytest.raises(ShapesimError, match=r"no store of .*; its stores are .*other"):
+            forget_stores(opened, [store, tmp_path])
+        assert len(opened.assets) == held
+        shutil.rmtree(store)
+        assert forget_stores(opened, [store, store]) == held - 1
+        assert [asset.path for asset in opened.assets.values()] == [other / "chair.fbx"]
+        assert len(opened.vectors(embedder)[0]) == 1
+        report = index_stores(opened, [], embedder)
+        assert (report.total, report.unchanged, report.warnings) == (1, 1, [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no text")

@@ -16,6 +16,7 @@ from shapesim.cli.complete import complete
 from shapesim.cli.console import stderr
 from shapesim.cli.duplicates import duplicates
 from shapesim.cli.embed import embed
+from shapesim.cli.forget import forget
 from shapesim.cli.index import index
 from shapesim.cli.map import make_map
 from shapesim.cli.objects import objects
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (
     index,
+    forget,
     swap,
     arrivals,
     watch,

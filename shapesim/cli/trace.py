@@ -147,6 +147,7 @@ def _written(out: Path) -> Iterator[Callable[[Trace], None]]:
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height"])
+        file.flush()
 
         def write(one: Trace) -> None:
             if not one.found:

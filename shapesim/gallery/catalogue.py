@@ -230,6 +230,15 @@ class Catalogue:
             ((id, axis),) = db.execute("SELECT id, up FROM stores WHERE root = ?", (name,))
         return int(id), axis
 
+    def remove_stores(self, ids: Iterable[int]) -> int:
+        """Forgets stores with all their files; returns how many assets and pictures went."""
+        before = self.count()
+        with self._transaction() as db:
+            rows = [(id,) for id in ids]
+            db.executemany("DELETE FROM files WHERE store = ?", rows)
+            db.executemany("DELETE FROM stores WHERE id = ?", rows)
+        return before - self.count()
+
     def files(self) -> dict[Path, FileState]:
         """Every file recorded, by where it is."""
         roots = self.stores()

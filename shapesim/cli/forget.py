@@ -1,0 +1,33 @@
+"""``shapesim forget``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from shapesim.cli.console import GalleryOption, gallery_folder, stdout
+
+
+def forget(
+    stores: Annotated[
+        list[Path],
+        typer.Argument(metavar="STORE", help="Folders as they were indexed; they may be gone."),
+    ],
+    gallery: GalleryOption = None,
+) -> None:
+    """Take stores out of the gallery. Their files stay as they are.
+
+    Example:
+      shapesim forget store_meshes/
+    """
+    from shapesim.gallery import Gallery
+    from shapesim.indexing import forget_stores
+
+    folder = gallery_folder(gallery)
+    with Gallery(folder) as opened:
+        count = forget_stores(opened, stores)
+        left = opened.catalogue.count()
+    stdout.print(f"{count} assets forgotten, {left} stay in {escape(str(folder))}")
