@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from shapesim.swap import (
     recommend,
 )
 from shapesim.traits import compare
-from shapesim.types import Match
+from shapesim.types import Asset, Match
 from shapesim.workers import map_isolated
 
 _NEAR = 6  # matches that are looked at for each asset
@@ -64,7 +63,7 @@ def find_news(
     gallery: Gallery,
     embedder: Embedder,
     game: Mapping[Path, Query],
-    since: datetime,
+    is_new: Callable[[Asset], bool],
     filters: Filters,
     up: UpAxis | None = None,
 ) -> Iterator[tuple[Path, list[News] | AssetError]]:
@@ -77,23 +76,20 @@ def find_news(
         gallery: that is searched.
         embedder: that made the queries' vectors.
         game: the assets that the game uses.
-        since: what arrived at this time or later is new.
-        filters: what an arrival must be like.
+        is_new: whether an asset of the gallery counts as newly arrived.
+        filters: what an arrival must be like, and what it is compared with.
         up: the up axis of all the game's files; None for what each file says.
     """
     queries = list(game.values())
-    new = recommend(gallery, embedder, queries, _NEAR, replace(filters, new_since=since))
-    old = recommend(gallery, embedder, queries, _NEAR, filters)
+    new, old = (
+        recommend(gallery, embedder, queries, _NEAR, replace(filters, only=only))
+        for only in (is_new, lambda asset: not is_new(asset))
+    )
     tasks = []
     for path, arrived, known in zip(game, new, old, strict=True):
         alike = [match for match in _unfolded(arrived) if match.score >= _LEAST_SCORE]
-        before = [
-            match
-            for match in _unfolded(known)
-            if datetime.fromisoformat(match.asset.arrived_at) < since
-        ]
         if alike:
-            tasks.append(_Task(path, up, alike, before))
+            tasks.append(_Task(path, up, alike, _unfolded(known)))
         else:
             yield path, []
     if len(tasks) > _FEW:

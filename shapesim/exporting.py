@@ -12,6 +12,7 @@ import numpy as np
 
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.meshes import load_mesh
+from shapesim.meshes.finding import stems
 from shapesim.meshes.parts import place, place_normals
 from shapesim.meshes.saving import save_mesh
 from shapesim.types import Match, Matrix4, Mesh
@@ -51,6 +52,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     failures: list[AssetError] = []
     listed: list[dict[str, Any]] = []
+    names = stems(swaps)
     for query, matches in swaps.items():
         unit = units[query]
         entries = []
@@ -64,7 +66,7 @@ def export(
                 failures.append(error)
                 continue
             fitted = moved(mesh, np.diag([unit or 1.0] * 3 + [1.0]) @ match.swap.fit.transform)
-            name = f"{query.stem}-{rank:02d}-{path.stem}.glb"
+            name = f"{names[query]}-{rank:02d}-{path.stem}.glb"
             try:
                 save_mesh(fitted, folder / name)
             except (AssetError, ValueError) as error:  # a texture that cannot be read or written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Seen:
 
 def see(
     paths: Sequence[Path],
-    up: UpAxis | None = None,
+    up: UpAxis | Mapping[Path, UpAxis | None] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     trunk: lite0.State | None = None,
     shown: Shown | None = None,
@@ -54,7 +54,7 @@ def see(
 
     Args:
         paths: of the files.
-        up: the up axis of meshes whose files do not say.
+        up: the up axis of all meshes, or of each; None for what a file says.
         progress: called with the number of files done, and their total.
         trunk: of a tagger with a network of its own.
         shown: to be shown all pictures, too, to train such a network by.

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from shapesim.embedders import EMBEDDERS, Embedder
-from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
+from shapesim.errors import (
+    AssetError,
+    EmbedderMismatchError,
+    ShapesimError,
+    UnreachableFileError,
+)
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import is_text
 from shapesim.meshes.loading import UpAxis
+from shapesim.meshes.packs import located
 from shapesim.reading import READER, ReadAsset, ReadTask, asset_files, is_picture, read_asset
 from shapesim.workers import map_isolated
 
@@ -34,6 +40,7 @@ class IndexReport:
         failures: files that could not be used, new and known ones.
         warnings: what a file names but does not have, and what could not be read.
         repeats: paths that lead to a file already found.
+        arrived: files that are new in the gallery, or could be used for the first time.
         total: assets and pictures in the gallery now.
         answers: what answers a search.
         seconds: by step; reading steps are summed over the worker processes.
@@ -46,6 +53,7 @@ class IndexReport:
     failures: list[AssetError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     repeats: int = 0
+    arrived: set[Path] = field(default_factory=set)
     total: int = 0
     answers: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -60,6 +68,7 @@ class _Pending:
     size: int
     mtime: int
     arrived_at: str
+    is_dated: bool
     before: FileState | None
     up: UpAxis | None
     embedder: Embedder
@@ -102,7 +111,10 @@ def index_stores(
         gallery.refresh()
         began = time.perf_counter()
         report.total = gallery.catalogue.count()
-        report.answers = gallery.update_graph(embedder)
+        try:
+            report.answers = gallery.update_graph(embedder)
+        except EmbedderMismatchError as error:  # by what another store is not embedded
+            report.warnings.append(str(error))
         report.seconds["index"] = time.perf_counter() - began
     return report
 
@@ -165,6 +177,8 @@ def _update(
     for count, (task, result) in enumerate(map_isolated(read_asset, tasks, lambda t: t.path), 1):
         batch.append((pending[task.path], result))
         _count(report, pending[task.path], result)
+        if isinstance(result, ReadAsset) and _arrives(pending[task.path], result, arrivals):
+            report.arrived.add(task.path)
         if len(batch) == _BATCH:
             _write(gallery, batch, arrivals, report)
             batch = []
@@ -208,6 +222,12 @@ def _survey(
     ]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     id, axis = gallery.catalogue.add_store(store, up)
+    if not found.files and any(state.store == id for state in known.values()):
+        # More likely a drive that is not there than a store that was emptied.
+        report.warnings.append(
+            f"{store}: holds no asset now; its assets stay until 'shapesim forget {store}'"
+        )
+        return id, {}
     redated: list[tuple[int, str]] = []
     for path in found.files:
         name = path.relative_to(store).as_posix()
@@ -229,18 +249,33 @@ def _survey(
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
         elif path not in pending:
-            pending[path] = _Pending(id, name, size, mtime, date or now, before, axis, embedder)
+            pending[path] = _Pending(
+                id, name, size, mtime, date or now, bool(date), before, axis, embedder
+            )
     gallery.catalogue.set_arrivals(redated)
     # Files below a folder that could not be listed may still be there.
-    blind = [path for path, _ in found.unreadable]
+    blind = [
+        place
+        for path, _ in found.unreadable
+        for place in (path, path.with_name(f"{path.name}!"))  # what a pack holds
+    ]
     present = set(found.files)
     for path, state in known.items():
         hidden = any(path.is_relative_to(folder) for folder in blind)
         # A file of another store inside this one may be hidden from this one's walk.
-        gone = state.store == id or not path.exists()
+        gone = state.store == id or not _is_there(path)
         if path.is_relative_to(store) and path not in present and gone and not hidden:
             removed[path] = state
     return id, listings
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return located(path).exists()
+    except UnreachableFileError:
+        return False
+    except AssetError:  # in a pack that cannot be opened
+        return True
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -272,6 +307,11 @@ def _sha256_to_trust(entry: _Pending) -> str:
     if before.reader != _reader(entry.up):
         return ""
     return before.sha256
+
+
+def _arrives(entry: _Pending, asset: ReadAsset, moved: Mapping[str, str]) -> bool:
+    new = entry.before is None or entry.before.reason is not None
+    return new and asset.sha256 not in moved
 
 
 def _count(report: IndexReport, entry: _Pending, result: ReadAsset | AssetError) -> None:
@@ -350,7 +390,8 @@ def _record(
     error: AssetError | None = None,
 ) -> FileRecord:
     before = entry.before
-    moved = (arrivals or {}).get(asset.sha256) if asset and not before else None
+    is_moved = asset and not before and not entry.is_dated
+    moved = (arrivals or {}).get(asset.sha256) if asset and is_moved else None
     return FileRecord(
         store=entry.store,
         path=entry.name,

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,10 +130,19 @@ def _sha256(path: Path) -> str:
 
 
 def read_assets(
-    paths: Sequence[Path], embedder: Embedder, up: UpAxis | None = None
+    paths: Sequence[Path],
+    embedder: Embedder,
+    up: UpAxis | Mapping[Path, UpAxis | None] | None = None,
 ) -> Iterator[tuple[Path, ReadAsset | AssetError]]:
-    """Reads files in workers, in the order of completion; meanwhile the network loads."""
-    tasks = [ReadTask(path, embedder, up) for path in paths]
+    """Reads files in workers, in the order of completion; meanwhile the network loads.
+
+    Args:
+        paths: of the files.
+        embedder: prepares them.
+        up: the up axis of all files, or of each; None for what a file says.
+    """
+    axes = up if isinstance(up, Mapping) else dict.fromkeys(paths, up)
+    tasks = [ReadTask(path, embedder, axes[path]) for path in paths]
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(embedder.load)
         for task, result in map_isolated(read_asset, tasks, lambda task: task.path):

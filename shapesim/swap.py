@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,6 +61,7 @@ class Filters:
         max_price: its store's catalogue gives no higher price.
         store: lies below this folder.
         needs: has all of these: rig, animations, textures, uvs, normals, watertight.
+        only: and this holds for it.
     """
 
     new_since: datetime | None = None
@@ -71,6 +72,7 @@ class Filters:
     max_price: float | None = None
     store: Path | None = None
     needs: tuple[str, ...] = ()
+    only: Callable[[Asset], bool] | None = None
 
     def allow(self, asset: Asset) -> bool:
         """Whether an asset is like that; what is not known of it counts as not."""
@@ -90,6 +92,7 @@ class Filters:
             )
             and (self.store is None or asset.path.is_relative_to(self.store))
             and all(asset.traits is not None and _has(asset.traits, need) for need in self.needs)
+            and (self.only is None or self.only(asset))
         )
 
 
@@ -140,7 +143,7 @@ def recommend(
             if known
             else "no asset is tagged yet; run 'shapesim tags apply'"
         )
-    if not allowed:
+    if not allowed or not queries:
         return [[] for _ in queries]
     signatures = np.stack([asset.signature for asset in allowed])
     vectors = np.stack([query.vector for query in queries])

@@ -112,7 +112,7 @@ def voxelize(
         raise ShapesimError(f"none of {len(tasks)} files could be read; the first: {failures[0]}")
     # Sorted, so that the file does not depend on which worker was faster; a labelled file first,
     # so that of two copies the labelled one stays.
-    entries.sort(key=lambda entry: (not entry.task.label, str(entry.task.path)))
+    entries.sort(key=lambda entry: (not entry.task.label, entry.task.id, str(entry.task.path)))
     entries = [entries[row] for row in _first_of_each([entry.signature for entry in entries])]
     arrays: dict[str, Any] = {
         "grids": np.stack([entry.grids for entry in entries]),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -12,12 +13,13 @@ from watchfiles import Change, watch
 
 from shapesim.arrivals import News, find_news
 from shapesim.embedders import Embedder
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, GalleryBusyError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, index_stores
 from shapesim.meshes.loading import UpAxis
 from shapesim.swap import Filters, Query
 
+_BUSY = 1.0  # seconds after which to try again while another process writes
 _SETTLED = 0.6  # seconds for which files that are being copied must not have changed
 
 
@@ -42,9 +44,11 @@ def follow(
         stop: set to end; without one it goes on.
     """
     roots = [store.resolve() for store in stores]
+    own = gallery.folder.resolve()  # which may lie in a store
 
     def is_asset(_: Change, path: str) -> bool:
-        # The gallery may lie in the store, as any other hidden folder.
+        if Path(path).is_relative_to(own):
+            return False
         inside = [
             Path(path).relative_to(root).parts for root in roots if root in Path(path).parents
         ]
@@ -63,32 +67,60 @@ def follow(
         if not changes and began:
             continue
         began = True  # once without a change: for what came before it was watched
-        _settle({Path(path) for _, path in changes})
-        since = datetime.now(UTC).replace(microsecond=0)
-        report = index_stores(gallery, stores, embedder)
-        news: dict[Path, list[News]] = {}
-        if report.added + report.updated:
-            for path, found in find_news(gallery, embedder, game, since, filters, up):
-                if not isinstance(found, AssetError) and found:
-                    news[path] = found
+        _settle({Path(path).parent for _, path in changes})
+        report = _indexed(gallery, stores, embedder, stop)
+        arrived, news = report.arrived, {}
+        if arrived:
+            try:
+                news = _news(gallery, embedder, game, arrived, filters, up)
+            except ShapesimError as error:  # such as a tag that no asset has yet
+                report.warnings.append(str(error))
         if changes or report.added + report.updated + report.removed:
             yield report, news
 
 
-def _settle(paths: set[Path]) -> None:
-    """Waits until files are whole: until their sizes and times stay."""
+def _indexed(
+    gallery: Gallery, stores: Sequence[Path], embedder: Embedder, stop: Event | None
+) -> IndexReport:
+    """Brings the stores that are there up to date, once no other process writes."""
+    while there := [store for store in stores if store.is_dir()]:
+        try:
+            return index_stores(gallery, there, embedder)
+        except GalleryBusyError:
+            if (stop or Event()).wait(_BUSY):
+                break
+    return IndexReport()
+
+
+def _news(
+    gallery: Gallery,
+    embedder: Embedder,
+    game: Mapping[Path, Query],
+    arrived: set[Path],
+    filters: Filters,
+    up: UpAxis | None,
+) -> dict[Path, list[News]]:
+    found = find_news(gallery, embedder, game, lambda asset: asset.path in arrived, filters, up)
+    return {path: news for path, news in found if news and not isinstance(news, AssetError)}
+
+
+def _settle(folders: set[Path]) -> None:
+    """Waits until files are whole: until sizes and times of all in their folders stay.
+
+    What belongs to a mesh, such as its textures, often comes after it.
+    """
     before = None
-    while before != (now := _stamps(paths)):
+    while before != (now := _stamps(folders)):
         before = now
         time.sleep(_SETTLED)
 
 
-def _stamps(paths: set[Path]) -> dict[Path, tuple[int, int]]:
+def _stamps(folders: set[Path]) -> dict[str, tuple[int, int]]:
     stamps = {}
-    for path in paths:
-        try:
-            stat = path.stat()
-        except OSError:  # gone, or not yet there
-            continue
-        stamps[path] = stat.st_size, stat.st_mtime_ns
+    for folder in folders:
+        with suppress(OSError), os.scandir(folder) as entries:  # gone, or not yet there
+            for entry in entries:
+                with suppress(OSError):
+                    stat = entry.stat()
+                    stamps[entry.path] = stat.st_size, stat.st_mtime_ns
     return stamps

@@ -28,7 +28,7 @@ SECONDS_PER_FILE = 120.0
 # Native libraries keep what they once allocated; a fresh process gives it back.
 _TASKS_PER_WORKER = 1000
 # Long enough that workers stay busy while the caller embeds a batch.
-_QUEUED = 64
+_QUEUED = 128
 _LOOK_AFTER_POOL = 1.0
 _ANEW = "export it anew"
 
@@ -72,7 +72,7 @@ def map_isolated(
     pool = _take_pool(workers)
     try:
         while waiting or running:
-            room = 1 if suspects else _QUEUED * workers
+            room = 1 if suspects else _QUEUED + workers
             while waiting and len(running) < room and pool.active:
                 with suppress(RuntimeError):  # the pool broke since it was asked
                     future = pool.schedule(function, args=[waiting[0]], timeout=seconds)

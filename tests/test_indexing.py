@@ -16,7 +16,7 @@ import pytest
 import trimesh
 from filelock import FileLock
 
-from shapesim.embedders import ShapeEmbedder
+from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
 from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, forget_stores, index_stores
@@ -294,6 +294,63 @@ def test_a_store_that_is_gone_does_not_stop_the_others(
         report = index_stores(opened, [], embedder)
     assert any("is gone" in warning for warning in report.warnings)
     assert (report.total, report.removed) == (4, 0)
+
+
+def test_an_emptied_store_keeps_its_assets(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """As a drive that is not mounted looks; what to run to be rid of them is said."""
+    run(store, embedder, gallery)
+    away = store.rename(store.with_name("away"))
+    store.mkdir()
+    report = run(store, embedder, gallery)
+    assert (report.total, report.removed) == (3, 0)
+    assert any("shapesim forget" in warning for warning in report.warnings)
+    store.rmdir()
+    away.rename(store)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
+
+
+def test_a_store_by_another_space_does_not_fail_the_run(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, tmp_path: Path
+) -> None:
+    """It is written and reported; what the other store lacks is a warning with what to run."""
+    run(store, embedder, gallery)
+    other = tmp_path / "other"
+    other.mkdir()
+    trimesh.creation.icosphere().export(other / "d.ply")
+    report = run(other, BothEmbedder(), gallery)
+    assert (report.added, report.total) == (1, 4)
+    assert any("shapesim index --by look" in warning for warning in report.warnings)
+
+
+def test_what_is_known_of_unchanged_files_stays(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Tags and pictures, when they are embedded in another space."""
+    run(store, LookEmbedder(), gallery)
+    with Gallery(gallery) as opened:
+        opened.catalogue.set_tags([(id, "box", 0.75) for id in opened.assets])
+        pictures = sorted(opened.catalogue.thumbnails().values())
+        index_stores(opened, [store], embedder)
+        assert {tuple(asset.tags.items()) for asset in opened.assets.values()} == {(("box", 0.75),)}
+        assert len(pictures) == 3
+        assert sorted(opened.catalogue.thumbnails().values()) == pictures
+
+
+def test_what_arrives_is_told_whatever_its_date(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """New files do, mended ones too; moved, touched and changed ones do not."""
+    (store / "catalog.csv").write_text("path,arrived_at\na.obj,2020-01-01\n")
+    root = store.resolve()
+    first = run(store, embedder, gallery)
+    assert first.arrived == {root / name for name in ("a.obj", "b.glb", "schöner pack/c.stl")}
+    (store / "a.obj").rename(store / "moved.obj")
+    os.utime(store / "b.glb")
+    trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
+    shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store / "broken.fbx")
+    assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
 
 
 def test_a_forgotten_store_takes_its_assets_with_it(

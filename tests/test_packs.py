@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from shapesim.errors import AssetError
 from shapesim.meshes import find_assets, load_mesh
@@ -105,6 +106,38 @@ def test_a_pack_that_is_cut_off_gives_what_it_has(tmp_path: Path) -> None:
     found = find_assets(tmp_path)
     assert [path.name for path in found.files] == ["a.obj"]
     assert {path.name for path, _ in found.unreadable} == {"cut.unitypackage", "none.zip"}
+
+
+def test_entries_that_no_system_can_name_cost_only_themselves(tmp_path: Path) -> None:
+    """An empty name, and one too long, are named; the rest is read."""
+    long = "x" * 300 + ".obj"
+    files = {"": b"nothing", ".": b"nothing", long: b"nothing", "crate.obj": CRATE.read_bytes()}
+    unity(tmp_path / "odd.unitypackage", files, True)
+    found = find_assets(tmp_path)
+    assert [path.name for path in found.files] == ["crate.obj"]
+    reasons = [reason for _, reason in found.unreadable]
+    assert reasons[:2] == ["a file without a name; left out"] * 2
+    assert "cannot be unpacked" in reasons[2]
+
+
+def test_a_pack_that_cannot_be_read_now_keeps_its_assets(tmp_path: Path) -> None:
+    """And when they arrived; a picture beside it does not become an original."""
+    store = tmp_path / "store"
+    store.mkdir()
+    pack = store / "pack.zip"
+    with zipfile.ZipFile(pack, "w") as archive:
+        archive.write(CRATE, "props/crate.obj")
+    content = pack.read_bytes()
+    PilImage.new("RGB", (64, 64), "red").save(store / "preview.png")
+    command = ("index", store, "--by", "shape", "--json")
+    assert json.loads(shapesim(*command, cwd=tmp_path).stdout)["added"] == 1
+    pack.write_bytes(b"half a copy")
+    broken = json.loads(shapesim(*command, cwd=tmp_path).stdout)
+    assert (broken["assets"], broken["added"], broken["removed"]) == (1, 0, 0)
+    assert any("pack.zip: cannot be unpacked" in warning for warning in broken["warnings"])
+    pack.write_bytes(content)
+    whole = json.loads(shapesim(*command, cwd=tmp_path).stdout)
+    assert (whole["added"], whole["removed"], whole["unchanged"]) == (0, 0, 1)
 
 
 def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from filelock import FileLock
 
 from shapesim.cli.arrivals import read_game
 from shapesim.duplicates import find_duplicates
@@ -181,6 +182,51 @@ def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
         assert (none.returncode, none.stdout) == (3, "")
 
 
+def test_a_game_without_a_usable_file_has_no_news(home: Path, tmp_path: Path) -> None:
+    """Its files are named."""
+    (tmp_path / "broken.fbx").write_bytes(b"Kaydara FBX Binary  \x00\x1a\x00")
+    result = shapesim("arrivals", tmp_path, "--by", "shape", cwd=home)
+    assert result.returncode == 3
+    assert "broken.fbx" in result.stderr
+    assert "no news" in result.stderr
+
+
+def test_many_arrivals_do_not_hide_what_was_there(tmp_path: Path) -> None:
+    """An older asset that fits better outdoes them, however many are more alike."""
+    store = tmp_path / "store"
+    save(tmp_path / "game" / "chair.obj", plain(CHAIR).subdivide())
+    save(store / "old.obj", plain(CHAIR))
+    rows = ["path,arrived_at", "old.obj,2026-01-01"]
+    for number in range(8):
+        bent = plain(CHAIR)
+        bent.vertices[:, 1] *= 1.3 + 0.05 * number
+        save(store / f"new{number}.obj", bent)
+        rows.append(f"new{number}.obj,2026-11-20")
+    (store / "catalog.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert shapesim("index", store, "--by", "shape", cwd=tmp_path).returncode == 0
+    command = ("arrivals", tmp_path / "game", "--by", "shape", "--since", "2026-11-01", "--json")
+    result = shapesim(*command, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (3, ""), result.stderr
+
+
+def test_exports_of_equal_names_do_not_meet(home: Path, tmp_path: Path) -> None:
+    """Each entry of the list has a file of its own."""
+    for folder, name in (("a", "chair.obj"), ("b", "Chair.obj")):
+        save(tmp_path / folder / name, plain(CHAIR))
+    queries = [tmp_path / "a" / "chair.obj", tmp_path / "b" / "Chair.obj"]
+    words = ("--by", "shape", "-k", "2", "--export", tmp_path / "out")
+    result = shapesim("swap", *queries, *words, cwd=home)
+    assert result.returncode == 0, result.stderr
+    listed = json.loads((tmp_path / "out" / "swap.json").read_text())["swaps"]
+    files = [match["file"].casefold() for swap in listed for match in swap["matches"]]
+    assert len(files) == len(set(files)) == 4
+    assert all(
+        (tmp_path / "out" / file).is_file()
+        for swap in listed
+        for file in (match["file"] for match in swap["matches"])
+    )
+
+
 def test_a_game_is_remembered(
     tmp_path: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -222,12 +268,16 @@ def test_a_game_is_remembered(
 
 
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
-    """A file that is copied in two halves is read when it is whole, and is news at once."""
+    """A file that is copied in two halves is read when it is whole, and is news at once.
+
+    Also while another process writes to the gallery, and whatever date the store gives it.
+    """
     store, game, file = tmp_path / "store", tmp_path / "game", tmp_path / "better.glb"
     save(game / "chair.obj", plain(CHAIR).subdivide())
     save(store / "old" / "box.obj", trimesh.creation.box())
     save(file, plain(CHAIR))
     content = file.read_bytes()
+    (store / "catalog.csv").write_text("path,arrived_at\nbetter.glb,2020-01-01\n")
     command = ["watch", store, "--game", game, "--by", "shape", "--json"]
     with subprocess.Popen(
         [sys.executable, "-m", "shapesim", *map(str, command)],
@@ -238,11 +288,14 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
         try:
             assert "watching 1 assets for 1" in process.stderr.readline()
             time.sleep(1)
-            with (store / "better.glb").open("wb") as copy:
-                copy.write(content[: len(content) // 2])
-                copy.flush()
-                time.sleep(0.4)
-                copy.write(content[len(content) // 2 :])
+            with FileLock(tmp_path / ".shapesim" / "lock"):
+                with (store / "better.glb").open("wb") as copy:
+                    copy.write(content[: len(content) // 2])
+                    copy.flush()
+                    time.sleep(0.4)
+                    copy.write(content[len(content) // 2 :])
+                time.sleep(3)
+                assert process.poll() is None
             line = json.loads(process.stdout.readline())
         finally:
             process.terminate()

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from shapesim.embedders import Embedder
     from shapesim.meshes.loading import UpAxis
     from shapesim.swap import Query
+    from shapesim.types import Asset
 
 NO_NEWS = 3
 
@@ -93,12 +94,17 @@ def arrivals(
     from shapesim.gallery import Gallery
     from shapesim.workers import kept_workers
 
+    def is_new(asset: Asset) -> bool:
+        return datetime.fromisoformat(asset.arrived_at) >= moment
+
     embedder = EMBEDDERS[by]()
     news: dict[Path, list[News]] = {}
     with kept_workers(), Gallery(gallery_folder(gallery)) as opened:
         queries, failures = read_game(game, embedder, up)
+        report_failures(failures)
+        failures = []
         with progress_bar("comparing") as bar:
-            for path, improved in find_news(opened, embedder, queries, moment, filters, up):
+            for path, improved in find_news(opened, embedder, queries, is_new, filters, up):
                 bar.update(bar.task_ids[0], advance=1, total=len(queries))
                 if isinstance(improved, AssetError):
                     failures.append(improved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,18 +51,25 @@ def embed(
     embedder = make_embedder(space)
     if space in ("shape", "both") and any(is_picture(path) for path in files):
         raise typer.BadParameter(f"a picture has no shape, so not '{space}'; use --space look")
-    found: dict[Path, Any] = {}
+    failures: list[AssetError] = []
     with progress_bar("embedding") as bar:
-        bar.update(bar.task_ids[0], total=len(files))
-        for path, result in read_items(files, embedder, up):
-            found[path] = result
-            bar.advance(bar.task_ids[0])
-    report_failures([result for result in found.values() if isinstance(result, AssetError)])
-    good = [path for path in files if not isinstance(found[path], AssetError)]
+        bar.update(bar.task_ids[0], total=len(set(files)))
+
+        def prepared() -> Iterator[tuple[Path, Any]]:
+            for path, result in read_items(files, embedder, up):
+                bar.advance(bar.task_ids[0])
+                if isinstance(result, AssetError):
+                    failures.append(result)
+                else:
+                    yield path, result
+
+        rows = dict(embedder.embed_stream(prepared()))
+    report_failures(failures)
+    good = [path for path in files if path in rows]
     if not good:
         stderr.print("none of the files could be embedded")
         raise typer.Exit(1)
-    vectors = embedder.embed_prepared([found[path] for path in good])
+    vectors = np.stack([rows[path] for path in good])
     temporary = out.with_name(out.name + ".partial")
     try:
         with temporary.open("wb") as file:

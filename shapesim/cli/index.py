@@ -57,12 +57,14 @@ def index(
     """
     from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
-    from shapesim.gallery.gallery import FOLDER, default_folder
+    from shapesim.gallery.gallery import CATALOGUE, FOLDER, default_folder
     from shapesim.indexing import check_stores, index_stores
 
     check_stores(stores or [])  # before a gallery is made for them
     folder = gallery or default_folder() or Path(FOLDER)
-    with Gallery(folder, create=bool(stores)) as opened, progress_bar("indexing") as bar:
+    # One that an older version made is brought up to date, too.
+    create = bool(stores) or (folder / CATALOGUE).is_file()
+    with Gallery(folder, create=create) as opened, progress_bar("indexing") as bar:
 
         def show(done: int, total: int, failed: int) -> None:
             note = f"{failed} failed" if failed else ""
@@ -110,7 +112,8 @@ def _print(report: IndexReport, folder: Path) -> None:
     stdout.print(
         f"[bold]{report.total} assets[/bold] in {escape(str(folder))}  ({parts or 'empty store'})"
     )
-    stdout.print(f"answered by {report.answers}", highlight=False)
+    if report.answers:
+        stdout.print(f"answered by {report.answers}", highlight=False)
     total = sum(report.seconds.values())
     if report.added + report.updated:
         shares = "  ".join(

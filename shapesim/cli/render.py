@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -63,6 +62,7 @@ def render(
       shapesim render packs/2026-11 --views 1 --out pictures/ --sheet overview.png
     """
     from shapesim.meshes import find_assets
+    from shapesim.meshes.finding import stems
     from shapesim.rendering import on_background
     from shapesim.showing import (
         PAPER,
@@ -83,12 +83,13 @@ def render(
     ]
     if not paths:
         raise ShapesimError(f"no mesh files below {', '.join(map(str, files))}")
-    names = _names(paths)
+    names = stems(paths)
     tasks = [
         RenderTask(path, _FRAMES if turntable else views, size, elevation, up) for path in paths
     ]
     firsts: dict[Path, NDArray[np.uint8]] = {}
     failures: list[AssetError] = []
+    count = 0
     with progress_bar("rendering") as bar:
         bar.update(bar.task_ids[0], total=len(tasks))
         for task, result in render_files(tasks):
@@ -96,7 +97,9 @@ def render(
             if isinstance(result, AssetError):
                 failures.append(result)
                 continue
-            firsts[task.path] = on_background(result[0], PAPER)
+            count += 1
+            if sheet:
+                firsts[task.path] = on_background(result[0], PAPER)
             if turntable:
                 write_turntable(result, out / f"{names[task.path]}.{turntable}")
                 continue
@@ -105,21 +108,11 @@ def render(
                 suffix = f"-{number:0{len(str(views - 1))}}" if views > 1 else ""
                 write_picture(picture, out / f"{names[task.path]}{suffix}.png")
     report_failures(failures)
-    if not firsts:
+    if not count:
         stderr.print("none of the files could be rendered")
         raise typer.Exit(1)
     if sheet:
         shown = [path for path in paths if path in firsts]
         captions = [names[path] for path in shown]
         write_picture(contact_sheet([firsts[path] for path in shown], captions), sheet)
-    stdout.print(f"{len(firsts)} assets rendered to {escape(str(out))}")
-
-
-def _names(paths: Sequence[Path]) -> dict[Path, str]:
-    """A name for each file's pictures: its own, and what tells it from others of that name."""
-    names: dict[Path, str] = {}
-    counts: dict[str, int] = {}
-    for path in paths:
-        counts[path.stem] = number = counts.get(path.stem, 0) + 1
-        names[path] = path.stem if number == 1 else f"{path.stem}~{number}"
-    return names
+    stdout.print(f"{count} assets rendered to {escape(str(out))}")

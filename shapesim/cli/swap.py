@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -128,18 +129,23 @@ def swap(
     part_embedder = PartialShapeEmbedder() if partial else None
     embedder = part_embedder or make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
+        read: dict[Path, ReadAsset | AssetError] = {}
+
+        def prepared() -> Iterator[tuple[Path, Any]]:
+            for path, result in read_assets(list(dict.fromkeys(assets)), embedder, up):
+                read[path] = result
+                if isinstance(result, ReadAsset):
+                    read[path] = replace(result, prepared=None)  # it is large
+                    yield path, result.prepared
+
+        vectors = dict(embedder.embed_stream(prepared()))
         # The order of completion is not the order asked for.
-        found = dict(read_assets(list(dict.fromkeys(assets)), embedder, up))
-        read = {path: found[path] for path in assets}
+        read = {path: read[path] for path in assets}
         good = {path: asset for path, asset in read.items() if isinstance(asset, ReadAsset)}
         report_failures([error for error in read.values() if isinstance(error, AssetError)])
         if not good:
             raise typer.Exit(1)
-        vectors = embedder.embed_prepared([asset.prepared for asset in good.values()])
-        queries = [
-            Query(vector, asset.signature)
-            for vector, asset in zip(vectors, good.values(), strict=True)
-        ]
+        queries = [Query(vectors[path], asset.signature) for path, asset in good.items()]
         reach = max(k, PARTIAL_SHORTLIST) if partial and fit else k
         results = recommend(opened, embedder, queries, reach, filters)
         matches: dict[Path, Sequence[Match]] = dict(zip(good, results, strict=True))

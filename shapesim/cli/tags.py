@@ -232,7 +232,6 @@ def apply(
         float, typer.Option(min=0, max=1, help="Probability from which an asset gets a tag.")
     ] = 0.3,
     gallery: GalleryOption = None,
-    up: UpOption = None,
 ) -> None:
     """Tag all assets of the gallery, so that swap and search can be asked for a tag.
 
@@ -247,21 +246,23 @@ def apply(
     from shapesim.gallery import Gallery
 
     loaded = _load(tagger)
-    with Gallery(gallery_folder(gallery)) as opened, opened.writing():
-        assets = opened.assets
+    with Gallery(gallery_folder(gallery)) as opened:
+        axes = {asset.path: asset.up for asset in opened.assets.values()}
         with progress_bar("tagging") as bar:
-            paths = [asset.path for asset in assets.values()]
-            seen = featuring.see(paths, up, _shown(bar), loaded.trunk)
+            seen = featuring.see(list(axes), axes, _shown(bar), loaded.trunk)
         report_failures(seen.failures)
         rows = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
-        given = [
-            (id, label, float(p))
-            for id, asset in assets.items()
-            if asset.path in rows
-            for label, p in zip(loaded.labels, rows[asset.path].tolist(), strict=True)
-            if p >= least
-        ]
-        opened.catalogue.set_tags(given)
+        with opened.writing():
+            opened.refresh()  # others may have written meanwhile
+            assets = opened.assets
+            given = [
+                (id, label, float(p))
+                for id, asset in assets.items()
+                if asset.path in rows
+                for label, p in zip(loaded.labels, rows[asset.path].tolist(), strict=True)
+                if p >= least
+            ]
+            opened.catalogue.set_tags(given)
     counts = Counter(label for _, label, _ in given)
     stdout.print(f"[bold]{len({id for id, _, _ in given})} of {len(assets)} assets tagged[/bold]")
     shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,7 +18,6 @@ from shapesim.cli.console import (
     NeedsOption,
     Space,
     TagOption,
-    UpOption,
     make_filters,
     report_failures,
     report_lines,
@@ -37,7 +36,13 @@ def watch(
     max_price: MaxPriceOption = None,
     needs: NeedsOption = None,
     gallery: GalleryOption = None,
-    up: UpOption = None,
+    up: Annotated[
+        Literal["y", "z"] | None,
+        typer.Option(
+            help="Up axis of the game's files. Default: what each says, or what is usual.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index what arrives in a store at once, and tell what of it would improve a game.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -89,6 +90,15 @@ class Embedder(ABC):
             for start in range(0, len(prepared), self.batch_size)
         ]
         return np.concatenate([np.zeros((0, self.dim), np.float32), *batches])
+
+    def embed_stream(
+        self, prepared: Iterable[tuple[Path, Any]]
+    ) -> Iterator[tuple[Path, NDArray[np.float32]]]:
+        """Prepared items with their files, to (D,) unit rows; keeps no more than a batch."""
+        items = iter(prepared)
+        while batch := list(islice(items, self.batch_size)):
+            rows = self.embed_batch([item for _, item in batch])
+            yield from zip((path for path, _ in batch), rows, strict=True)
 
     def embed(self, items: Sequence[Mesh | Image]) -> Embeddings:
         """Items to (N, D) float32, unit rows."""

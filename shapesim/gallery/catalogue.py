@@ -255,7 +255,7 @@ class Catalogue:
     def write(self, records: Iterable[tuple[FileRecord, list[VectorRecord]]]) -> None:
         """Writes files with their vectors, all or none.
 
-        Vectors of other spaces stay with a file whose content has not changed.
+        Vectors of other spaces, tags and a picture stay with a file whose content has not changed.
         """
         with self._transaction() as db:
             for record, vectors in records:
@@ -274,11 +274,12 @@ class Catalogue:
                     ),
                 )  # fmt: skip
                 new = cursor.lastrowid
-                db.execute(
-                    "UPDATE vectors SET file = ? WHERE file ="
-                    " (SELECT id FROM files WHERE id = ? AND sha256 = ?)",
-                    (new, record.replaces, record.sha256),
-                )
+                for table in ("vectors", "tags", "thumbnails"):
+                    db.execute(
+                        f"UPDATE {table} SET file = ? WHERE file ="
+                        " (SELECT id FROM files WHERE id = ? AND sha256 = ?)",
+                        (new, record.replaces, record.sha256),
+                    )
                 db.execute("DELETE FROM files WHERE id = ?", (record.replaces,))
                 db.executemany(
                     "REPLACE INTO vectors (file, space, fingerprint, vector, views)"
@@ -295,7 +296,7 @@ class Catalogue:
                     ],
                 )
                 if record.thumbnail:
-                    db.execute("INSERT INTO thumbnails VALUES (?, ?)", (new, record.thumbnail))
+                    db.execute("REPLACE INTO thumbnails VALUES (?, ?)", (new, record.thumbnail))
 
     def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
         """Records a new (id, size, mtime) of files whose content has not changed."""

@@ -24,6 +24,7 @@ from shapesim.gallery.graph import GraphFile
 from shapesim.indexes import ExactIndex
 from shapesim.types import Asset, Embeddings
 
+CATALOGUE = "gallery.sqlite"
 FOLDER = ".shapesim"
 GRAPH_FROM = 200_000
 """Number of assets from which a graph is built. Below, exact search answers a query within some
@@ -49,7 +50,7 @@ class Gallery:
     def __init__(self, folder: Path, create: bool = False, graph_from: int = GRAPH_FROM) -> None:
         self.folder = folder
         self.graph_from = graph_from
-        file = folder / "gallery.sqlite"
+        file = folder / CATALOGUE
         if create:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ class Gallery:
         """The folder of the gallery in ``start`` (the working folder) or its nearest parent."""
         start = (start or Path.cwd()).resolve()
         for parent in (start, *start.parents):
-            if (parent / FOLDER / "gallery.sqlite").is_file():
+            if (parent / FOLDER / CATALOGUE).is_file():
                 return parent / FOLDER
         return None
 
@@ -131,9 +132,11 @@ class Gallery:
         roots = self.catalogue.stores()
         stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
         if any(roots[store].is_dir() for store in stale):
+            is_timm = embedder.space.startswith("timm-")
+            by = f"timm:{embedder.name}=FILE" if is_timm else embedder.space
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
-                f" ({embedder.name}); run 'shapesim index' to embed its stores anew"
+                f" ({embedder.name}); run 'shapesim index --by {by}' to embed its stores anew"
             )
         ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
         # What another process has written since the assets were read is not theirs.
@@ -151,7 +154,8 @@ class Gallery:
         graph = self.graph(embedder)
         if len(ids) < self.graph_from:
             graph.delete()
-            return f"exact search ({len(ids)} assets; a graph from {self.graph_from})"
+            size = f" ({len(ids)} assets; a graph from {self.graph_from})" if len(ids) else ""
+            return f"exact search{size}"
         if graph.overlap(ids) < _OVERLAP:
             graph.build(ids, vectors)
             return f"PyNNDescent graph, built over {len(ids)} assets"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,9 @@ def find_originals(root: Path) -> FoundAssets:
     Pictures beside meshes are their textures.
     """
     found = find_assets(root)
-    return found if found.files else find_pictures(root)
+    # A pack that cannot be read now may hold meshes.
+    packs = any(path.suffix.lower() in PACKS for path, _ in found.unreadable)
+    return found if found.files or packs else find_pictures(root)
 
 
 def find_pictures(root: Path) -> FoundAssets:
@@ -93,6 +95,23 @@ def _look_into(pack: Path, found: FoundAssets) -> None:
     found.unreadable += [
         (shown / path.relative_to(folder), reason) for path, reason in inside.unreadable
     ]
+
+
+def stems(paths: Iterable[Path]) -> dict[Path, str]:
+    """A name for what is made of each file: its own, and what tells it from others of that name.
+
+    No two differ only by case, which on Windows and macOS would be one file.
+    """
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        name, number = path.stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{path.stem}~{number}"
+        taken.add(name.casefold())
+        names[path] = name
+    return names
 
 
 def is_text(path: Path) -> bool:

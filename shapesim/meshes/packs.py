@@ -6,11 +6,14 @@ unpacked at first sight into the user's cache, which may be deleted at any time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -36,7 +39,10 @@ _MOST_BYTES = 16 << 30
 _MOST_RATIO = 400  # unpacked to packed bytes: beyond, it is made to fill the disk
 _FREE = 64 << 20  # bytes that any pack may unpack to
 
-_DAMAGES = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
+_DAMAGES = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError,
+    UnicodeError, NotImplementedError,
+)  # fmt: skip
 
 
 def located(path: Path) -> Path:
@@ -96,14 +102,24 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
                     archive, f"holds more than {_MOST_FILES:,} files; unpack it by hand"
                 )
             inside = PurePosixPath(name.replace("\\", "/"))
+            if not inside.parts:
+                problems.append("a file without a name; left out")
+                continue
             if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
                 problems.append(f"{name}: leads out of the pack; left out")
                 continue
             if inside.suffix.lower() not in _WANTED:
                 continue
             target = to.joinpath(*inside.parts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as out:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                out = target.open("wb")
+            except OSError as error:  # a name that this system does not allow
+                if error.errno == errno.ENOSPC:
+                    raise
+                problems.append(f"{name}: cannot be unpacked ({error.strerror}); left out")
+                continue
+            with out:
                 while chunk := file.read(1 << 20):
                     room -= len(chunk)
                     if room < 0:
