@@ -109,16 +109,24 @@ def find_duplicates(
     digests = {state.id: state.sha256 for state in gallery.catalogue.files().values()}
     bytes_of = [digests[id] for id in ids.tolist()]
     pairs: dict[Tier, list[tuple[int, int]]] = {tier: [] for tier in TIERS}
-    for a, b in _equal_moments(described):
-        same_bytes = bytes_of[a] == bytes_of[b]
-        tier = "exact" if same_bytes else _tier(assets[a], assets[b], described[a], described[b])
-        pairs[tier].append((a, b))
+    first: dict[str, int] = {}  # of the same bytes; the others go along
+    for row in sorted(described):
+        if first.setdefault(bytes_of[row], row) != row:
+            pairs["exact"].append((first[bytes_of[row]], row))
+    places = _Places(assets)
+    for a, b in _equal_moments({row: described[row] for row in first.values()}):
+        try:
+            pairs[_tier(a, b, places, described[a], described[b])].append((a, b))
+        except AssetError as error:  # gone since it was read
+            failures.append(error)
     geometry = _components([pair for found in pairs.values() for pair in found], len(assets))
     tasks = _candidates(gallery, embedder, assets, described, geometry)
     near: dict[tuple[int, int], float] = {}
     verified = map_isolated(_doubt, tasks, lambda pair: pair.other.path)
     for done, (pair, doubt) in enumerate(verified, 1):
-        if not isinstance(doubt, AssetError) and np.isfinite(doubt):
+        if isinstance(doubt, AssetError):
+            failures.append(doubt)
+        elif np.isfinite(doubt):
             one, other = (int(geometry[rows[asset.path]]) for asset in (pair.one, pair.other))
             near[one, other] = doubt
         progress("comparing", done, len(tasks))
@@ -229,15 +237,41 @@ def _near(
     return list(pairs.values())
 
 
-def _tier(asset: Asset, another: Asset, one: _Described, other: _Described) -> Tier:
+class _Places:
+    """Which of many assets of one geometry and equal bounds lie where others do."""
+
+    def __init__(self, assets: Sequence[Asset]) -> None:
+        self.assets = assets
+        self._like: dict[int, int] = {}  # another row that lies where this one does
+        self._turned: dict[tuple[int, int], bool] = {}
+
+    def turned(self, a: int, b: int) -> bool:
+        """Whether two rows do not coincide; of many that do, each is compared but once."""
+        a, b = self._leader(a), self._leader(b)
+        if a == b:
+            return False
+        if (a, b) not in self._turned:
+            self._turned[a, b] = _turned(self.assets[a], self.assets[b])
+        if not self._turned[a, b]:
+            self._like[b] = a
+        return self._turned[a, b]
+
+    def _leader(self, row: int) -> int:
+        while row in self._like:
+            row = self._like[row]
+        return row
+
+
+def _tier(a: int, b: int, places: _Places, one: _Described, other: _Described) -> Tier:
     """What two files of one geometry are to each other."""
+    asset, another = places.assets[a], places.assets[b]
     if len(one.areas) != len(other.areas) or np.abs(one.areas - other.areas).max() > _SAME:
         return "remeshed"
     first, second = one.bounds, other.bounds
     if asset.unit and another.unit:
         first, second = first * asset.unit, second * another.unit
     size = float(np.ptp(first, axis=0).max())
-    if np.abs(first - second).max() > _CLOSE * size or _turned(asset, another):
+    if np.abs(first - second).max() > _CLOSE * size or places.turned(a, b):
         return "transformed"
     if asset.path.suffix.lower() != another.path.suffix.lower():
         return "remeshed"

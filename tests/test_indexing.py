@@ -16,7 +16,7 @@ import pytest
 import trimesh
 from filelock import FileLock
 
-from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
+from shapesim.embedders import BothEmbedder, Embedder, LookEmbedder, ShapeEmbedder
 from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, forget_stores, index_stores
@@ -25,7 +25,7 @@ from tests.conftest import SAMPLES
 INDEX_BY_SHAPE = [sys.executable, "-m", "shapesim", "index", "--by", "shape"]
 
 
-def run(store: Path, embedder: ShapeEmbedder, gallery: Path) -> IndexReport:
+def run(store: Path, embedder: Embedder, gallery: Path) -> IndexReport:
     """Indexes one store."""
     with Gallery(gallery, create=True) as opened:
         return index_stores(opened, [store], embedder)

@@ -315,6 +315,10 @@ def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) ->
     moved = chair.copy()
     moved.apply_transform(trimesh.transformations.rotation_matrix(2.0, (1, 2, 3)))
     save(store / "moved.glb", moved.apply_scale(4.0).apply_translation((1, 2, 3)))
+    for number in range(3):  # of other colours, all in one place
+        tinted = chair.copy()
+        tinted.visual = trimesh.visual.ColorVisuals(tinted, face_colors=[30, 200, 60 * number, 255])
+        save(store / f"tinted{number}.glb", tinted)
     mirrored = chair.copy()
     mirrored.apply_transform(np.diag([-1.0, 1.0, 1.0, 1.0])).apply_translation((9, 0, 0))
     save(store / "mirrored.glb", mirrored)
@@ -331,8 +335,9 @@ def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) ->
     assert len(groups) == len(names) == 4
     same = {"chair.glb", "bytes.glb"}
     assert names["exact"] == same
-    assert names["variants"] == same | {"blue.glb"}
-    assert names["transformed"] >= same | {"blue.glb", "moved.glb", "mirrored.glb"}
+    recoloured = {"blue.glb", "tinted0.glb", "tinted1.glb", "tinted2.glb"}
+    assert names["variants"] == same | recoloured
+    assert names["transformed"] >= same | recoloured | {"moved.glb", "mirrored.glb"}
     assert "fine.glb" not in names["transformed"]
     assert names["remeshed"] >= same | {"fine.glb", "other.obj"}
 
