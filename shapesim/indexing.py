@@ -22,7 +22,8 @@ from shapesim.meshes import find_originals
 from shapesim.meshes.finding import is_text
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
-from shapesim.reading import READER, ReadAsset, ReadTask, asset_files, is_picture, read_asset
+from shapesim.reading import READER, ReadAsset, ReadTask, is_picture, read_asset, stamp
+from shapesim.types import ALONE, Companions
 from shapesim.workers import map_isolated
 
 _BATCH = 64
@@ -170,7 +171,7 @@ def _update(
     # A file that moved within its store arrived when it first came.
     arrivals = {state.sha256: state.arrived_at for state in removed.values()}
     tasks = [
-        ReadTask(path, entry.embedder, entry.up, _sha256_to_trust(entry))
+        ReadTask(path, entry.embedder, entry.up, _companions(entry), _sha256_to_trust(entry))
         for path, entry in pending.items()
     ]
     batch: list[tuple[_Pending, ReadAsset | AssetError]] = []
@@ -233,7 +234,7 @@ def _survey(
         name = path.relative_to(store).as_posix()
         before = known.get(path)
         try:
-            size, mtime = _stamp(path)
+            size, mtime = stamp(path, before.companions if before else ALONE)
         except OSError as error:
             report.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
             continue
@@ -278,12 +279,6 @@ def _is_there(path: Path) -> bool:
         return True
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change."""
-    stats = [part.stat() for part in asset_files(path)]
-    return sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
-
-
 def _reader(up: UpAxis | None) -> str:
     """What reads a file, and how: what another reader found is not trusted."""
     return f"reader {READER} {up or 'auto'}"
@@ -297,6 +292,11 @@ def _is_current(state: FileState, size: int, mtime: int, embedder: Embedder, rea
 
 def _has_all(state: FileState, embedder: Embedder) -> bool:
     return {part.fingerprint for part, _ in embedder.parts} <= state.fingerprints
+
+
+def _companions(entry: _Pending) -> Companions:
+    """What the file was known to need when its size and time were taken."""
+    return entry.before.companions if entry.before else ALONE
 
 
 def _sha256_to_trust(entry: _Pending) -> str:
@@ -395,9 +395,10 @@ def _record(
     return FileRecord(
         store=entry.store,
         path=entry.name,
-        size=entry.size,
-        mtime=entry.mtime,
+        size=asset.stamp[0] if asset else entry.size,
+        mtime=asset.stamp[1] if asset else entry.mtime,
         sha256=asset.sha256 if asset else "",
+        companions=asset.companions if asset else _companions(entry),
         arrived_at=moved or entry.arrived_at,
         reader=_reader(entry.up),
         replaces=before.id if before else None,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +23,12 @@ from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
+from shapesim.meshes.textures import companion_files
 from shapesim.traits import traits_of
-from shapesim.types import Image, Traits
+from shapesim.types import ALONE, Companions, Image, Traits
 from shapesim.workers import map_isolated
 
-READER = 2
+READER = 3
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory
@@ -41,10 +40,12 @@ LARGEST_PICTURE = 512
 class ReadAsset:
     """What a worker found out about one file; ``prepared`` is None where nothing changed.
 
-    A picture has neither triangles nor extents.
+    A picture has neither triangles nor extents. ``stamp`` is as ``stamp`` gives it.
     """
 
     sha256: str
+    stamp: tuple[int, int] = (0, 0)
+    companions: Companions = ALONE
     triangles: int | None = None
     extents: tuple[float, float, float] | None = None
     unit: float | None = None
@@ -58,11 +59,12 @@ class ReadAsset:
 
 @dataclass(frozen=True, slots=True)
 class ReadTask:
-    """A file to read, and for whom."""
+    """A file to read, and for whom; ``companions`` are those it had with the known digest."""
 
     path: Path
     embedder: Embedder
     up: UpAxis | None = None
+    companions: Companions = ALONE
     known_sha256: str = ""
 
 
@@ -74,20 +76,26 @@ def read_asset(task: ReadTask) -> ReadAsset:
     """
     began = time.perf_counter()
     try:
-        digest = _sha256(task.path)
+        digest = _sha256(task.path, task.companions)
+        size, mtime = stamp(task.path)
     except OSError as error:
         raise UnreachableFileError(task.path, error.strerror or "cannot be opened") from error
     if digest == task.known_sha256:
         return ReadAsset(digest)
     if is_picture(task.path):
         prepared = task.embedder.prepare(load_image(task.path, LARGEST_PICTURE))
-        return ReadAsset(digest, prepared=prepared, seconds=(time.perf_counter() - began, 0.0))
+        seconds = (time.perf_counter() - began, 0.0)
+        return ReadAsset(digest, (size, mtime), prepared=prepared, seconds=seconds)
     mesh = load_mesh(task.path, task.up)
     loaded = time.perf_counter()
+    if mesh.companions != task.companions:
+        digest = _sha256(task.path, mesh.companions)
     prepared = task.embedder.prepare(mesh)
     x, y, z = (float(extent) for extent in mesh.extents)
     return ReadAsset(
         sha256=digest,
+        stamp=stamp(task.path, mesh.companions, (size, mtime)),
+        companions=mesh.companions,
         triangles=len(mesh.faces),
         extents=(x, y, z),
         unit=mesh.unit,
@@ -111,21 +119,37 @@ def _thumbnail(picture: Image | None) -> bytes | None:
     return buffer.getvalue()
 
 
-def asset_files(path: Path) -> list[Path]:
-    """The files that make an asset: a .gltf keeps its vertices in others."""
-    path = located(path)
-    if path.suffix.lower() != ".gltf":
-        return [path]
-    names = re.findall(rb'"uri"\s*:\s*"([^":]+\.bin)"', path.read_bytes())
-    buffers = [path.parent / unquote(name.decode(errors="replace")) for name in names]
-    return [path, *(buffer for buffer in buffers if buffer.is_file())]
+def stamp(
+    path: Path, companions: Companions = ALONE, own: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """Size and time of the last change of a file and what it needs, which tell that one changed.
+
+    Args:
+        path: of the file.
+        companions: what it needs.
+        own: the file's own, taken before it was read.
+
+    Raises:
+        OSError: the file is gone.
+        AssetError: its pack cannot be opened.
+    """
+    file = located(path)
+    if own is None:
+        stat = file.stat()
+        own = stat.st_size, stat.st_mtime_ns
+    stats = [other.stat() for other in companion_files(file, companions)]
+    return (
+        own[0] + sum(stat.st_size for stat in stats),
+        max([own[1], *(stat.st_mtime_ns for stat in stats)]),
+    )
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, companions: Companions) -> str:
+    file = located(path)
     digest = hashlib.sha256()
-    for part in asset_files(path):
-        with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for part in (file, *companion_files(file, companions)):
+        with part.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()
 
 

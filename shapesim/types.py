@@ -49,6 +49,23 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
+class Companions:
+    """Other files that a mesh file needs: textures, materials, buffers.
+
+    Attributes:
+        files: those there are, by their posix paths relative to its folder.
+        missing: those there are not, by the names that it gives.
+    """
+
+    files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+ALONE = Companions()
+"""Of a file that needs no other."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mesh:
     """All triangles of one file in one frame: y up, right-handed, in the file's own unit.
 
@@ -65,7 +82,7 @@ class Mesh:
         upright: (4, 4) transform from the file's coordinates to this frame.
         joints: of its rig, 0 without one.
         animations: their names.
-        warnings: what the file names but does not have, a line each.
+        companions: other files that it was read from, or that it lacks.
     """
 
     vertices: NDArray[np.float64]
@@ -79,7 +96,17 @@ class Mesh:
     upright: Matrix4 = field(default_factory=lambda: np.eye(4))
     joints: int = 0
     animations: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    companions: Companions = ALONE
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the file names but does not have, a line each."""
+        return tuple(
+            f"material file {name} is missing"
+            if name.lower().endswith(".mtl")
+            else f"texture {name} is not in the asset's pack"
+            for name in self.companions.missing
+        )
 
     @property
     def triangles(self) -> NDArray[np.float64]:

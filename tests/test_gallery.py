@@ -154,6 +154,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         db.execute("ALTER TABLE vectors DROP COLUMN views")
         db.execute("ALTER TABLE files DROP COLUMN traits")
         db.execute("ALTER TABLE files DROP COLUMN listing")
+        db.execute("ALTER TABLE files DROP COLUMN companions")
         db.execute("DROP TABLE thumbnails")
         db.execute("DROP TABLE tags")
         db.execute("PRAGMA user_version = 1")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trimesh
 from filelock import FileLock
+from PIL import Image as PilImage
 
 from shapesim.embedders import BothEmbedder, Embedder, LookEmbedder, ShapeEmbedder
 from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
@@ -351,6 +352,34 @@ def test_what_arrives_is_told_whatever_its_date(
     trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
     shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store / "broken.fbx")
     assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
+
+
+def test_a_texture_that_comes_late_or_changes_is_noticed(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """And so is a material file; each costs the assets that need it, and no other."""
+    side = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl paint\nf 1/1 2/2 3/3\n"
+    (store / "late.obj").write_text("mtllib late.mtl\n" + side)
+    report = run(store, embedder, gallery)
+    assert report.warnings == ["late.obj: material file late.mtl is missing"]
+    (store / "late.mtl").write_text("newmtl paint\nKd 1 1 1\nmap_Kd paint.png\n")
+    report = run(store, embedder, gallery)
+    assert counts(report) == (0, 1, 4, 0, 1)
+    assert report.warnings == ["late.obj: texture paint.png is not in the asset's pack"]
+    assert counts(run(store, embedder, gallery)) == (0, 0, 5, 0, 1)
+    (store / "Textures").mkdir()
+    PilImage.new("RGB", (8, 8), "red").save(store / "Textures" / "paint.png")
+    report = run(store, embedder, gallery)
+    assert (counts(report), report.warnings) == ((0, 1, 4, 0, 1), [])
+    assert counts(run(store, embedder, gallery)) == (0, 0, 5, 0, 1)
+    PilImage.new("RGB", (8, 8), "blue").save(store / "Textures" / "paint.png")
+    assert counts(run(store, embedder, gallery)) == (0, 1, 4, 0, 1)
+    os.utime(store / "Textures" / "paint.png", (1, 1))  # the same bytes
+    assert counts(run(store, embedder, gallery)) == (0, 0, 5, 0, 1)
+    (store / "Textures" / "paint.png").unlink()
+    report = run(store, embedder, gallery)
+    assert counts(report) == (0, 1, 4, 0, 1)
+    assert report.warnings == ["late.obj: texture paint.png is not in the asset's pack"]
 
 
 def test_a_forgotten_store_takes_its_assets_with_it(

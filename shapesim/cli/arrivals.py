@@ -173,11 +173,7 @@ def _indexed(
     from shapesim.indexing import index_stores
     from shapesim.swap import Query
 
-    stamp, materials = folder / "materials", _materials(game)
-    if stamp.is_file() and stamp.read_text() != materials:
-        rmtree(folder, ignore_errors=True)
     with Gallery(folder, create=True) as opened, progress_bar("reading") as bar:
-        stamp.write_text(materials)  # before anything is read, lest a kill leave it out
         # What failed may have been the machine's fault: it is tried again.
         known = opened.catalogue.files().values()
         opened.catalogue.remove(state.id for state in known if state.reason)
@@ -191,19 +187,6 @@ def _indexed(
         asset.path: Query(vector, asset.signature)
         for asset, vector in zip(assets, vectors, strict=True)
     }, report.failures
-
-
-def _materials(game: Path) -> str:
-    """Changes when a texture or a material does: which meshes it belongs to is not known."""
-    from shapesim.images import SUFFIXES
-
-    stats = [
-        path.stat()
-        for path in game.rglob("*")
-        if path.suffix.lower() in {*SUFFIXES, ".mtl", ".bin"} and path.is_file()
-    ]
-    newest = max((stat.st_mtime_ns for stat in stats), default=0)
-    return f"{len(stats)} files, {sum(stat.st_size for stat in stats)} bytes, {newest}"
 
 
 def show_news(news: Mapping[Path, list[News]], title: str, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from shapesim.errors import GalleryError
 from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
-from shapesim.types import Asset, Embeddings, Traits
+from shapesim.types import ALONE, Asset, Companions, Embeddings, Traits
 
-_SCHEMA_VERSION = 4
+_SCHEMA_VERSION = 5
 _SCHEMA = """
 CREATE TABLE gallery (
     id TEXT NOT NULL  -- random: a graph belongs to one gallery
@@ -70,6 +70,7 @@ CREATE TABLE tags (
     3: "ALTER TABLE vectors ADD COLUMN views BLOB",  # float16, those of single views
     # JSON of Traits, and of what the store says of an asset.
     4: "ALTER TABLE files ADD COLUMN traits TEXT;\nALTER TABLE files ADD COLUMN listing TEXT",
+    5: "ALTER TABLE files ADD COLUMN companions TEXT",  # JSON of Companions
 }
 
 
@@ -85,6 +86,7 @@ class FileState:
     arrived_at: str
     reason: str | None
     reader: str
+    companions: Companions
     fingerprints: frozenset[str]
 
 
@@ -104,6 +106,7 @@ class FileRecord:
     sha256: str
     arrived_at: str
     reader: str
+    companions: Companions = ALONE
     replaces: int | None = None
     reason: str | None = None
     triangles: int | None = None
@@ -243,13 +246,14 @@ class Catalogue:
         """Every file recorded, by where it is."""
         roots = self.stores()
         rows = self._rows(
-            "SELECT store, path, id, size, mtime, sha256, arrived_at, reason, reader,"
+            "SELECT store, path, id, size, mtime, sha256, arrived_at, reason, reader, companions,"
             " (SELECT group_concat(fingerprint) FROM vectors WHERE file = id) FROM files"
         )
         found = {}
-        for store, path, *state, fingerprints in rows:
+        for store, path, *state, needs, fingerprints in rows:
+            companions = Companions(*map(tuple, json.loads(str(needs or "[]"))))
             known = frozenset(str(fingerprints or "").split(","))
-            found[roots[store] / str(path)] = FileState(store, *state, known)  # type: ignore
+            found[roots[store] / str(path)] = FileState(store, *state, companions, known)  # type: ignore
         return found
 
     def write(self, records: Iterable[tuple[FileRecord, list[VectorRecord]]]) -> None:
@@ -264,13 +268,14 @@ class Catalogue:
                 db.execute("UPDATE files SET path = '/' || path WHERE id = ?", (record.replaces,))
                 cursor = db.execute(
                     "INSERT INTO files (store, path, size, mtime, sha256, arrived_at, reason,"
-                    " reader, triangles, x, y, z, unit, signature, traits)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " reader, triangles, x, y, z, unit, signature, traits, companions)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         record.store, record.path, record.size, record.mtime, record.sha256,
                         record.arrived_at, record.reason, record.reader, record.triangles,
                         *(record.extents or (None, None, None)), record.unit, signature,
                         json.dumps(asdict(record.traits)) if record.traits else None,
+                        json.dumps(astuple(record.companions)),
                     ),
                 )  # fmt: skip
                 new = cursor.lastrowid

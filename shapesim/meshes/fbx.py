@@ -45,8 +45,9 @@ def load_fbx(path: Path) -> Loaded:
         reason = f"is FBX {version / 1000:.1f}, older than 7.1; export it anew as FBX 2013 or later"
         raise AssetError(path, reason)
     scene: Any = assimp_py.import_file(str(path), _FLAGS)
-    warnings: list[str] = []
-    materials = [_material(path, properties, warnings) for properties in scene.materials]
+    files: list[Path] = []
+    missing: list[str] = []
+    materials = [_material(path, properties, files, missing) for properties in scene.materials]
     parts: list[Part] = []
     _collect(scene, scene.root_node, np.eye(4), materials, parts)
     return Loaded(
@@ -62,7 +63,8 @@ def load_fbx(path: Path) -> Loaded:
             for name in one
             if name
         ],
-        warnings=sorted(set(warnings)),
+        files=files,
+        missing=missing,
     )
 
 
@@ -95,7 +97,9 @@ def _normals(mesh: Any, transform: NDArray[Any]) -> NDArray[np.float64]:
     return place_normals(np.array(mesh.normals).reshape(-1, 3), transform)
 
 
-def _material(path: Path, properties: dict[str, Any], warnings: list[str]) -> Material:
+def _material(
+    path: Path, properties: dict[str, Any], files: list[Path], missing: list[str]
+) -> Material:
     red, green, blue = (properties.get("COLOR_DIFFUSE") or (0.8, 0.8, 0.8))[:3]
     textures = (properties.get("TEXTURES") or {}).get(assimp_py.TextureType_DIFFUSE) or []
     texture = None
@@ -103,7 +107,9 @@ def _material(path: Path, properties: dict[str, Any], warnings: list[str]) -> Ma
     if textures and textures[0].strip("./\\") and textures[0][0] != "*":
         texture = find_texture(path, str(textures[0]))
         if texture is None:
-            warnings.append(f"texture {textures[0]} is not in the asset's pack")
+            missing.append(str(textures[0]))
+        else:
+            files.append(texture)
     if texture is not None:
         red = green = blue = 1.0  # FBX: a texture stands in the place of the colour
     # Exporters disagree on the sense of opacity, so that 0 says nothing.

@@ -43,7 +43,8 @@ def load_gltf(path: Path) -> Loaded:
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
     loaded = from_trimesh(scene)
-    loaded.up, loaded.unit, loaded.warnings = "y", 1.0, resolver.missing
+    loaded.up, loaded.unit = "y", 1.0
+    loaded.files, loaded.missing = resolver.files, resolver.missing
     loaded.joints = len({joint for skin in tree.get("skins", []) for joint in skin["joints"]})
     loaded.animations = [
         str(animation.get("name") or f"animation {number}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
+from shapesim.meshes.textures import companions_of
 from shapesim.types import Material, Matrix4, Mesh
 
 
@@ -49,7 +50,8 @@ class Loaded:
         linear: whether colours are proportional to light; else they are sRGB, as artists see them.
         joints: of its rig.
         animations: their names.
-        warnings: what the file names but does not have.
+        files: others that it was read from.
+        missing: names of others that it needs and does not have.
     """
 
     parts: list[Part]
@@ -58,7 +60,8 @@ class Loaded:
     linear: bool = False
     joints: int = 0
     animations: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def place(vertices: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.float64]:
@@ -142,7 +145,7 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
         upright=upright,
         joints=loaded.joints,
         animations=tuple(dict.fromkeys(loaded.animations)),
-        warnings=tuple(loaded.warnings),
+        companions=companions_of(path, loaded.files, loaded.missing),
     )
 
 

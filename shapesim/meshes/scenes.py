@@ -35,7 +35,7 @@ def load_scene(path: Path, content: bytes | None = None) -> Loaded:
         io.BytesIO(source), file_type=path.suffix[1:].lower(), resolver=resolver, process=False
     )
     loaded = from_trimesh(scene)
-    loaded.warnings += sorted(set(resolver.missing))
+    loaded.files, loaded.missing = resolver.files, resolver.missing
     loaded.linear = _BLENDER in source[:_HEAD]
     return loaded
 
@@ -48,7 +48,7 @@ def load_obj(path: Path) -> Loaded:
     head = text[:_HEAD].decode("utf-8", errors="replace")
     for name in re.findall(r"^mtllib\s+(.+?)\s*$", head, re.MULTILINE):
         if not (path.parent / name.replace("\\", "/")).is_file():
-            loaded.warnings.append(f"material file {name} is missing")
+            loaded.missing.append(name)
     return loaded
 
 

@@ -7,11 +7,16 @@ pack is not followed, so that a mesh from the internet cannot show the user's ow
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
 from trimesh.resolvers import FilePathResolver
+
+from shapesim.types import Companions
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga"})
 # What packs call the folder of their textures, beside the mesh or beside its folder.
@@ -39,17 +44,39 @@ def find_texture(mesh: Path, name: str) -> Path | None:
     return None
 
 
+def companions_of(mesh: Path, files: Iterable[Path], missing: Iterable[str]) -> Companions:
+    """What a mesh file was read from besides itself, and what it lacks."""
+    relative = {Path(os.path.relpath(file, mesh.parent)).as_posix() for file in files}
+    return Companions(tuple(sorted(relative)), tuple(sorted(set(missing))))
+
+
+def companion_files(mesh: Path, companions: Companions) -> list[Path]:
+    """Those that are there now, also of what was missing when the mesh was read."""
+    files = [mesh.parent / name for name in companions.files]
+    for name in companions.missing:
+        is_material = name.lower().endswith(".mtl")
+        given = mesh.parent / name.replace("\\", "/")
+        found = given if is_material else find_texture(mesh, name)
+        files += [found] if found else []
+    return [file for file in files if file.is_file()]
+
+
 def _texture_folders(mesh: Path) -> list[Path]:
-    parents = [mesh.parent, mesh.parent.parent]
     try:
         return [
             folder
-            for parent in parents
-            for folder in sorted(parent.iterdir())
-            if _FOLDER.search(folder.name) and folder.is_dir()
+            for parent in (mesh.parent, mesh.parent.parent)
+            for folder in _folders_in(parent, parent.stat().st_mtime_ns)
         ]
     except OSError:
         return []
+
+
+@lru_cache(1024)
+def _folders_in(parent: Path, _changed: int) -> list[Path]:
+    """Its folders of textures; many meshes ask for those of the same few."""
+    folders = sorted(parent.iterdir())
+    return [folder for folder in folders if _FOLDER.search(folder.name) and folder.is_dir()]
 
 
 def _is_in_pack(mesh: Path, picture: Path) -> bool:
@@ -69,6 +96,7 @@ class PackResolver(FilePathResolver):
     def __init__(self, mesh: Path) -> None:
         super().__init__(str(mesh))
         self._mesh = mesh
+        self.files: list[Path] = []
         self.missing: list[str] = []
 
     def get(self, name: str) -> bytes:
@@ -79,9 +107,11 @@ class PackResolver(FilePathResolver):
         """
         if Path(name.replace("\\", "/")).suffix.lower() not in _PICTURES:
             content: bytes = super().get(name)
+            self.files.append(self._mesh.parent / name.strip())
             return content
         found = find_texture(self._mesh, name.strip())
         if found is None:
-            self.missing.append(f"texture {name} is not in the asset's pack")
+            self.missing.append(name)
             raise FileNotFoundError(name)
+        self.files.append(found)
         return found.read_bytes()
