@@ -23,6 +23,7 @@ from shapesim.types import Material, Mesh
 Rays = NDArray[np.float32]
 
 _FIELD_OF_VIEW = np.radians(30)
+_LEAST_GAP = 0.1  # between the camera and the asset, of how deep that is
 _MARGIN = 1.06  # of the frame, around the asset
 _LAYERS = 8  # see-through surfaces along a ray
 _OPAQUE = 0.99
@@ -164,6 +165,8 @@ class _Camera:
         high_x, low_x = (x + t * z).max(), (-x + t * z).max()
         high_y, low_y = (y + t * z).max(), (-y + t * z).max()
         distance = max(high_x + low_x, high_y + low_y) / (2 * t)
+        # A blade that points here is no wider than the lens, and would touch it.
+        distance = max(distance, z.max() + _LEAST_GAP * np.ptp(z))
         centre = np.array([(high_x - low_x) / 2, (high_y - low_y) / 2, distance])
         self.position = centre @ self.axes
         # Where in the frame, from -1 to 1, the points lie: left, right, bottom and top.

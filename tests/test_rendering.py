@@ -76,6 +76,21 @@ def test_the_whole_asset_fills_the_frame(camera: tuple[float, float]) -> None:
     assert max(np.ptp(rows), np.ptp(columns)) > 0.9 * 200
 
 
+@pytest.mark.parametrize("width", [0.0, 1e-9, 0.01])
+def test_a_blade_that_points_at_the_camera_is_seen_whole(width: float) -> None:
+    """Its tip is no wider than the lens, and yet stays before it."""
+    base = np.array([[-0.1, -0.1, -1], [0.1, -0.1, -1], [0.1, 0.1, -1], [-0.1, 0.1, -1]])
+    tip = np.array([[-width, 0, 1], [width, 0, 1.0]])
+    blade = trimesh.Trimesh(np.concatenate([base, tip])).convex_hull
+    camera = _Camera(np.asarray(blade.vertices), 0.0, 0.0)
+    assert camera.position[2] > 1.1
+    assert np.abs(camera._seen).max() <= 1
+    shown = render(as_mesh(blade), FRONT, 64)[0][..., 3] > 0
+    assert shown.any()
+    assert not shown[[0, -1]].any()
+    assert not shown[:, [0, -1]].any()
+
+
 def test_up_is_up_and_right_is_right() -> None:
     """From +z, +y is at the top and +x at the right of the picture."""
     bar = trimesh.creation.box((0.2, 2.0, 0.2))

@@ -25,7 +25,7 @@ from shapesim.images import box_of, cut_out, framed
 from shapesim.types import WHOLE, Embeddings, Image, Mesh, Shares
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "rings-4"
+_PREPROCESSING = "rings-5"
 # How much of a cosine is about the kind: between assets, and between a picture and an asset. The
 # rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
 _KIND_OF_ASSETS = 0.8
