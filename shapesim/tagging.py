@@ -260,7 +260,12 @@ def cross_validate(
         truth: (N, C) 0 or 1.
         groups: (N,) copies of one thing have one number and stay together.
         folds: into which the items are divided, each label evenly.
+
+    Raises:
+        ShapesimError: all are one group.
     """
+    if (groups == groups[0]).all():
+        raise ShapesimError("all examples are copies of one thing; a tagger needs different ones")
     fold = deal(truth, groups, folds)
     labels = [str(number) for number in range(truth.shape[1])]
     given = np.zeros_like(truth)

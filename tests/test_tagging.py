@@ -61,6 +61,13 @@ def test_copies_stay_together() -> None:
     assert together < 0.75
 
 
+def test_copies_of_one_thing_teach_nothing() -> None:
+    """Which is said, instead of scores that are no numbers."""
+    features, truth = blobs(6, 0.1)
+    with pytest.raises(ShapesimError, match="copies of one thing"):
+        cross_validate(features, truth, np.zeros(len(truth), np.int64))
+
+
 def test_closed_form_agrees_with_leaving_out() -> None:
     """The probabilities are as sure as they are right: calibrated on what was left out."""
     features, truth = blobs(150, 14.0)
