@@ -26,6 +26,7 @@ _SHOWN = 0.25  # of a part, from which on it belongs to the thing: poles and rop
 _LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they are
 _ORIENTATION = 0x0112  # of EXIF: from 5 on, width and height are exchanged
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
+_REDUCED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})  # modes that Pillow reduces
 
 
 def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[np.uint8]:
@@ -47,6 +48,8 @@ def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[n
     with _readable(path):
         if isinstance(source, Path):
             with _opened(source) as opened:
+                if largest:
+                    opened.draft("RGB", (largest, largest))  # JPEG: a fraction of the size
                 return np.asarray(_decoded(opened, largest))
         return np.asarray(_decoded(source, largest))
 
@@ -100,10 +103,10 @@ def _readable(path: Path) -> Iterator[None]:
 def _decoded(picture: PilImage, largest: int | None) -> PilImage:
     from PIL import Image, ImageOps
 
-    if largest:
-        picture.draft("RGB", (largest, largest))  # JPEG: decodes at a fraction of the size
     picture = ImageOps.exif_transpose(picture)
     if largest and max(picture.size) > 2 * largest:
+        if picture.mode not in _REDUCED:
+            picture = _to_rgba(picture)
         picture = picture.reduce(max(picture.size) // largest)
     picture = _to_rgba(picture)
     if largest:
@@ -119,6 +122,8 @@ def _to_rgba(picture: PilImage) -> PilImage:
         values = np.asarray(picture, np.float64)
         top = 65535.0 if values.max() > 255 else 255.0
         picture = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+    if picture.mode == "La":
+        picture = picture.convert("LA")
     return picture.convert("RGBA")
 
 

@@ -17,6 +17,7 @@ from shapesim.types import Mesh
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
+_SEEN = 0.05  # alpha from which a part is seen
 _LARGEST = 1024  # pixels of a texture's side: more is never seen
 _LINEAR = to_linear(np.arange(256) / 255).astype(np.float32)
 
@@ -33,17 +34,38 @@ class Textures:
         self._materials = mesh.face_materials
         colours = np.array([material.colour for material in mesh.materials], np.float32)
         self._colours = np.clip(np.nan_to_num(colours), 0, 1)  # files say anything
-        if not (self._colours[:, 3] > 0.05).any():  # nothing would be seen at all
-            self._colours[:, 3] = 1
         self._vertex_colours = _vertex_colours(mesh)
-        self._levels = [
-            _levels(material.texture, material.is_cut_out) for material in mesh.materials
-        ]
+        known: dict[tuple[Path | int, bool], list[NDArray[np.float32]]] = {}
+        self._levels = []
+        for material in mesh.materials:
+            texture = material.texture
+            key = (texture if isinstance(texture, Path) else id(texture), material.is_cut_out)
+            if key not in known:  # many materials share a texture
+                known[key] = _levels(texture, material.is_cut_out)
+            self._levels.append(known[key])
+        self._make_seen(mesh)
         self._uvs = None if mesh.uvs is None else mesh.uvs[mesh.faces].astype(np.float32)
         if self._uvs is not None and any(self._levels):
             self._density = _density(self._uvs, triangles)
         else:
             self._levels = []
+
+    def _make_seen(self, mesh: Mesh) -> None:
+        """Ignores all alpha where by it nothing at all would be seen."""
+        alphas = self._colours[mesh.face_materials, 3]
+        if mesh.uvs is not None:
+            opaque = [levels[0][..., 3].max() if levels else 1.0 for levels in self._levels]
+            alphas = alphas * np.array(opaque, np.float32)[mesh.face_materials]
+        if self._vertex_colours is not None:
+            alphas = alphas * self._vertex_colours[..., 3].max(axis=1)
+        if (alphas > _SEEN).any():
+            return
+        self._colours[:, 3] = 1
+        if self._vertex_colours is not None:
+            self._vertex_colours[..., 3] = 1
+        for levels in self._levels:
+            for level in levels:
+                level[..., 3] = 1
 
     def sample(
         self, faces: NDArray[Any], weights: NDArray[np.float32], footprint: NDArray[Any]

@@ -62,6 +62,35 @@ def test_modes(tmp_path: Path, mode: str) -> None:
         assert abs(int(seen[28]) - 220) < 12
 
 
+@pytest.mark.parametrize(
+    "mode", ["CMYK", "L", "1", "P", "PA", "LA", "La", "I;16", "I", "F", "RGBa"]
+)
+def test_a_large_picture_of_any_mode_is_reduced(mode: str) -> None:
+    """Left black, right white, whatever Pillow can reduce by itself."""
+    steps = np.zeros((40, 401), np.uint8)
+    steps[:, 200:] = 255
+    grey = Image.fromarray(steps)
+    if mode in ("I;16", "I", "F"):
+        given = Image.fromarray(steps.astype({"I;16": "u2", "I": "i4", "F": "f4"}[mode]))
+    elif mode in ("La", "RGBa"):
+        given = grey.convert({"La": "LA", "RGBa": "RGBA"}[mode]).convert(mode)
+    else:
+        given = grey.convert("RGB").convert(mode)
+    assert given.mode == mode
+    seen = load_image(given, 100)
+    assert seen.shape == (10, 100, 4)
+    assert seen[:, :45, :3].max() < 10
+    assert seen[:, 55:, :3].min() > 245
+
+
+def test_a_picture_that_is_held_stays_as_it_is(tmp_path: Path) -> None:
+    """A JPEG is decoded at a fraction of its size only where nobody else has it."""
+    Image.new("RGB", (512, 512), "red").save(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as held:
+        assert load_image(held, 64).shape == (64, 64, 4)
+        assert held.size == (512, 512)
+
+
 def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
     """A GIF of red, then blue, is red."""
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
-from shapesim.meshes import SUFFIXES, find_assets, load_mesh
+from shapesim.meshes import SUFFIXES, find_assets, load_mesh, save_mesh
 from shapesim.meshes.parts import Loaded, Part, assemble, rgba, to_srgb
 from shapesim.types import Material
-from tests.conftest import SAMPLES, lopsided, yawed
+from tests.conftest import SAMPLES, as_mesh, lopsided, yawed
 
+FROM_Z_UP = trimesh.transformations.rotation_matrix(-np.pi / 2, (1, 0, 0))
 TO_Z_UP = trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0))
 WRITTEN = [".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf"]
 
@@ -190,6 +191,148 @@ def test_vertex_colours_survive(tmp_path: Path) -> None:
     colours = load_mesh(tmp_path / "a.ply").colours
     assert colours is not None
     np.testing.assert_array_equal(np.unique(colours, axis=0), [[9, 90, 200, 255]])
+
+
+def test_colours_of_vertices_are_as_seen_whoever_wrote_them(tmp_path: Path) -> None:
+    """Blender writes those of materials linear, but not those of vertices."""
+    shape = trimesh.creation.box()
+    shape.visual.vertex_colors = np.tile([9, 90, 200, 255], (8, 1))
+    shape.export(tmp_path / "a.ply")
+    content = (tmp_path / "a.ply").read_bytes()
+    (tmp_path / "a.ply").write_bytes(
+        content.replace(b"comment ", b"comment Created by Blender ", 1)
+    )
+    colours = load_mesh(tmp_path / "a.ply").colours
+    assert colours is not None
+    np.testing.assert_array_equal(np.unique(colours, axis=0), [[9, 90, 200, 255]])
+
+
+def test_a_thing_called_blender_is_not_written_by_it(tmp_path: Path) -> None:
+    """Only the head of a file tells who wrote it."""
+    (tmp_path / "Blender.mtl").write_text("newmtl m\nKd 0.5 0.5 0.5\n")
+    (tmp_path / "a.obj").write_text(
+        "g Blender\nmtllib Blender.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    )
+    assert load_mesh(tmp_path / "a.obj").materials[0].colour[0] == pytest.approx(0.214, abs=0.003)
+
+
+@pytest.mark.parametrize("colours", [3, 300])
+def test_colours_of_faces_cost_no_more_than_their_corners(tmp_path: Path, colours: int) -> None:
+    """Few become materials, many become colours of vertices; all are as they were."""
+    ball = trimesh.creation.icosphere(3)
+    given = np.random.default_rng(0).integers(0, 256, (colours, 4)).astype(np.uint8)
+    given[:, 3] = 255
+    given = given[np.arange(len(ball.faces)) % colours]
+    ball.visual.face_colors = given
+    ball.export(tmp_path / "ball.ply")
+    mesh = load_mesh(tmp_path / "ball.ply")
+    assert len(mesh.vertices) <= 3 * len(ball.faces)
+    assert len(mesh.materials) <= 3
+    assert same_geometry(signature(mesh), signature(as_mesh(ball.apply_transform(FROM_Z_UP))))
+    if mesh.colours is not None:
+        np.testing.assert_array_equal(mesh.colours[mesh.faces[:, 0]], given)
+
+
+def test_mirrored_nodes_keep_their_outside(tmp_path: Path) -> None:
+    """A node that mirrors turns its triangles, which still look outward."""
+    shapes = trimesh.Scene()
+    shapes.add_geometry(trimesh.creation.box(), transform=np.diag([-2.0, 1, 1, 1]))
+    shapes.export(tmp_path / "a.glb")
+    mesh = load_mesh(tmp_path / "a.glb")
+    assert trimesh.Trimesh(mesh.vertices, mesh.faces).volume == pytest.approx(2)
+    fbx = ASCII_FBX % (1, 2, 1, "0,0,0,1,0,0,1,3,0,0,3,0")
+    (tmp_path / "plain.fbx").write_text(fbx)
+    (tmp_path / "mirrored.fbx").write_text(fbx.replace('A",2,2,2', 'A",-2,2,2'))
+    for name in ("plain", "mirrored"):
+        first = load_mesh(tmp_path / f"{name}.fbx").triangles[0]
+        assert np.cross(first[1] - first[0], first[2] - first[0])[2] > 0, name
+
+
+def test_buffers_may_be_named_with_any_signs(tmp_path: Path) -> None:
+    """A space stands as %20 in glTF; a mark of UTF-8 before the text does no harm."""
+    write(tmp_path / "a.gltf", scene())
+    expected = load_mesh(tmp_path / "a.gltf").vertices
+    tree = json.loads((tmp_path / "a.gltf").read_text())
+    for number, buffer in enumerate(tree["buffers"]):
+        (tmp_path / buffer["uri"]).rename(tmp_path / f"ein gerät {number}.bin")
+        buffer["uri"] = f"ein%20ger%C3%A4t%20{number}.bin"
+    (tmp_path / "b.gltf").write_text("\ufeff" + json.dumps(tree), encoding="utf-8")
+    mesh = load_mesh(tmp_path / "b.gltf")
+    np.testing.assert_array_equal(mesh.vertices, expected)
+    assert "ein gerät 0.bin" in mesh.companions.files
+
+
+def test_a_buffer_outside_of_the_pack_is_not_read(tmp_path: Path) -> None:
+    """It is named."""
+    (tmp_path / "pack").mkdir()
+    write(tmp_path / "pack" / "a.gltf", scene())
+    tree = json.loads((tmp_path / "pack" / "a.gltf").read_text())
+    name = tree["buffers"][0]["uri"]
+    (tmp_path / "pack" / name).rename(tmp_path / name)
+    tree["buffers"][0]["uri"] = f"../{name}"
+    (tmp_path / "pack" / "a.gltf").write_text(json.dumps(tree))
+    with pytest.raises(AssetError, match="put it beside the file"):
+        load_mesh(tmp_path / "pack" / "a.gltf")
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".obj", ".ply", ".stl"])
+def test_what_is_saved_loads_as_it_was(tmp_path: Path, suffix: str) -> None:
+    """The right way up, whatever axis the format stands on."""
+    mesh = as_mesh(lopsided())
+    save_mesh(mesh, tmp_path / f"a{suffix}")
+    back = load_mesh(tmp_path / f"a{suffix}")
+    np.testing.assert_allclose(back.corners.min(axis=0), mesh.corners.min(axis=0), atol=1e-5)
+    np.testing.assert_allclose(back.corners.max(axis=0), mesh.corners.max(axis=0), atol=1e-5)
+    assert same_geometry(signature(back), signature(mesh))
+
+
+@pytest.mark.parametrize(
+    "kind", ["DiffuseColor", "Maya|baseColor", "3dsMax|Parameters|base_color_map"]
+)
+def test_textures_of_fbx_are_found_by_any_name_of_the_base_colour(
+    kind: str, tmp_path: Path
+) -> None:
+    """Of classical and of physically based materials."""
+    from PIL import Image
+
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
+    more = """    Material: 3, "Material::paint", "" {
+        Version: 102
+        ShadingModel: "phong"
+    }
+    Texture: 4, "Texture::paint", "" {
+        Type: "TextureVideoClip"
+        Version: 202
+        FileName: "paint.png"
+        RelativeFilename: "paint.png"
+    }
+}
+Connections:  {
+    C: "OO",3,2
+    C: "OP",4,3, "%s"
+"""
+    layer = """a: 0,1,2,-4
+        }
+        LayerElementMaterial: 0 {
+            MappingInformationType: "AllSame"
+            ReferenceInformationType: "IndexToDirect"
+            Materials: *1 {
+                a: 0
+            }
+        }
+        Layer: 0 {
+            LayerElement:  {
+                Type: "LayerElementMaterial"
+                TypedIndex: 0
+            }
+        }
+"""
+    fbx = ASCII_FBX % (1, 2, 1, "0,0,0,1,0,0,1,3,0,0,3,0")
+    fbx = fbx.replace("a: 0,1,2,-4\n        }\n", layer)
+    (tmp_path / "a.fbx").write_text(fbx.replace("}\nConnections:  {\n", more % kind))
+    mesh = load_mesh(tmp_path / "a.fbx")
+    assert [material.texture for material in mesh.materials] == [tmp_path / "paint.png"]
+    assert mesh.companions.files == ("paint.png",)
 
 
 def skinned_gltf(path: Path, joint_scale: float) -> None:

@@ -64,6 +64,7 @@ def test_what_leads_out_or_cannot_be_read_is_left_out(tmp_path: Path) -> None:
         archive.writestr("../../evil.obj", CRATE.read_bytes())
         archive.writestr("/evil.obj", CRATE.read_bytes())
         archive.writestr("C:\\evil.obj", CRATE.read_bytes())
+        archive.writestr("tex/D:/evil.obj", CRATE.read_bytes())
         link = zipfile.ZipInfo("link.obj")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "/etc/passwd")
@@ -79,7 +80,7 @@ def test_what_leads_out_or_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     found = find_assets(tmp_path)
     assert [path.name for path in found.files] == ["good.obj"]
     reasons = " ".join(reason for _, reason in found.unreadable)
-    assert reasons.count("leads out") == 3
+    assert reasons.count("leads out") == 4
     assert reasons.count("is a link") == reasons.count("is encrypted") == 1
     assert not list(tmp_path.rglob("evil.obj"))
 
@@ -94,6 +95,20 @@ def test_a_pack_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
     ((path, reason),) = find_assets(tmp_path).unreadable
     assert path == pack
     assert "by hand" in reason
+
+
+def test_content_that_waits_for_its_name_is_bounded(tmp_path: Path) -> None:
+    """What is not wanted is gone as soon as its name is known; what never gets one is refused."""
+    sounds = {f"{number}.wav": bytes(30 << 20) for number in range(4)}
+    unity(tmp_path / "sounds.unitypackage", sounds | {"a.obj": CRATE.read_bytes()}, False)
+    assert [path.name for path in find_assets(tmp_path).files] == ["a.obj"]
+    with tarfile.open(tmp_path / "bomb.unitypackage", "w:gz") as pack:
+        for number in range(3):
+            entry = tarfile.TarInfo(f"{number:032x}/asset")
+            entry.size = 30 << 20
+            pack.addfile(entry, io.BytesIO(bytes(entry.size)))
+    with pytest.raises(AssetError, match="unpacks to much more"):
+        unpacked(tmp_path / "bomb.unitypackage")
 
 
 def test_a_pack_that_is_cut_off_gives_what_it_has(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_index_by_shape_alone_says_what_look_needs(tmp_path: Path) -> None:
     assert shapesim("swap", CHAIR, "--by", "shape", "-k", "1", cwd=tmp_path).returncode == 0
     missing = shapesim("swap", CHAIR, "--by", "look", cwd=tmp_path)
     assert missing.returncode == 1
-    assert "run 'shapesim index'" in missing.stderr
+    assert "run 'shapesim index --by look'" in missing.stderr
     assert shapesim("index", store, cwd=tmp_path).returncode == 0
     for by in ("look", "both"):
         assert shapesim("swap", CHAIR, "--by", by, "-k", "1", cwd=tmp_path).returncode == 0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
-from shapesim import rendering
+from shapesim import rendering, texturing
+from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.rendering import _Camera, on_background, render, ring
 from shapesim.types import Material, Mesh
@@ -223,6 +225,36 @@ def test_a_mesh_that_is_all_transparent_is_still_shown() -> None:
     """Exporters that write an opacity of 0 for everything mean nothing by it."""
     mesh = quad(materials=(Material(colour=(1, 1, 1, 0)),))
     assert render(mesh, FRONT, 16)[0, 8, 8, 3] == 255
+
+
+def test_alpha_of_vertices_that_hides_all_means_nothing() -> None:
+    """Games keep other things in it; where it hides a part only, it counts."""
+    hidden = np.tile([200, 30, 30, 0], (4, 1)).astype(np.uint8)
+    shown = render(quad(colours=hidden), FRONT, 16)[0, 8, 8]
+    assert shown[3] == 255
+    assert shown[0] > 2 * shown[1]
+    hidden[[0, 3], 3] = 255
+    picture = render(quad(colours=hidden), FRONT, 16)[0, 8, :, 3]
+    assert picture[3] > 200
+    assert picture[12] < 60
+
+
+def test_materials_share_a_texture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is decoded once."""
+    decoded = []
+
+    def load(*words: Any) -> Any:
+        decoded.append(words)
+        return load_image(*words)
+
+    monkeypatch.setattr(texturing, "load_image", load)
+    paint = quarters()
+    mesh = quad(
+        materials=(Material("a", texture=paint), Material("b", texture=paint)),
+        face_materials=np.array([0, 1]),
+    )
+    assert render(mesh, FRONT, 16)[0, 8, 8, 3] == 255
+    assert len(decoded) == 1
 
 
 def test_a_texture_outside_of_the_pack_is_not_followed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from shapesim import reporting
 from shapesim.errors import ShapesimError
-from shapesim.pages import write_page
+from shapesim.pages import page, write_page
 from shapesim.reporting import Entry
 from shapesim.types import Asset, Match
 from tests.browsers import opened
@@ -149,6 +150,17 @@ def test_large_reports_are_bounded() -> None:
     assert len(tasks) == 500 * 11
     assert sum(task.triangles for task in tasks) <= reporting._TRIANGLES
     assert sum(task.triangles > 0 for task in tasks) == reporting._MODELS
+
+
+@pytest.mark.parametrize("name", ["<!--<script>", "</script><b>", "\ud83d", "\u2028 é", "plain"])
+def test_any_name_leaves_a_page_whole(name: str) -> None:
+    """What it says is read back as it was, and nothing of it is taken for the page's own."""
+    text = page("report", "title", {"name": name})
+    start = text.index('id="data">') + len('id="data">')
+    content = text[start : text.index("</script>", start)]
+    assert "<" not in content
+    assert json.loads(content) == {"name": name}
+    text.encode()
 
 
 def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ def complete(
 ) -> None:
     """Write the whole shape of an incomplete mesh, such as a scan from one side.
 
-    It stands where the mesh does, with +y up, as a smooth surface without materials.
+    It stands where the mesh does, as a smooth surface without materials. GLB is written in metres,
+    if the mesh says its unit.
 
     Examples:
       shapesim complete scan.ply --out whole.glb
@@ -33,6 +35,8 @@ def complete(
     check_writable(out)
     mesh = load_mesh(file, up)
     whole = Completer().complete_mesh(mesh)
-    save_mesh(whole, out)
+    # GLB is in metres; the others are in what their reader takes them for.
+    scale = mesh.unit if mesh.unit and out.suffix.lower() == ".glb" else 1.0
+    save_mesh(replace(whole, vertices=whole.vertices * scale), out)
     sizes = [" × ".join(f"{side:.3g}" for side in one.extents) for one in (mesh, whole)]
     stdout.print(f"{escape(str(out))}: {sizes[1]}, of which {sizes[0]} were there")

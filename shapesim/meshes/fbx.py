@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
-from shapesim.meshes.parts import Loaded, Part, place, place_normals
+from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material
 
 _OLDEST = 7100
 _BLENDER = re.compile(rb"Creator.{1,9}Blender", re.DOTALL)
+_BASE_COLOUR = 12  # Assimp's aiTextureType_BASE_COLOR, of physically based materials
 _HEAD = 1 << 12  # bytes that hold the creator
 
 # Sorting separates triangles from lines and points, which would shift the index stream.
@@ -82,7 +83,7 @@ def _collect(
         parts.append(
             Part(
                 place(vertices, transform),
-                np.array(mesh.indices).reshape(-1, 3),
+                wound(np.array(mesh.indices).reshape(-1, 3), transform),
                 materials[mesh.material_index],
                 uvs[0].reshape(len(vertices), -1)[:, :2] if uvs else None,
                 colours[0].reshape(len(vertices), -1) if colours else None,
@@ -101,7 +102,8 @@ def _material(
     path: Path, properties: dict[str, Any], files: list[Path], missing: list[str]
 ) -> Material:
     red, green, blue = (properties.get("COLOR_DIFFUSE") or (0.8, 0.8, 0.8))[:3]
-    textures = (properties.get("TEXTURES") or {}).get(assimp_py.TextureType_DIFFUSE) or []
+    kinds = properties.get("TEXTURES") or {}
+    textures = kinds.get(assimp_py.TextureType_DIFFUSE) or kinds.get(_BASE_COLOUR) or []
     texture = None
     # A name such as "*0" is a picture embedded in the FBX; some exporters leave the name empty.
     if textures and textures[0].strip("./\\") and textures[0][0] != "*":

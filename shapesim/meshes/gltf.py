@@ -31,7 +31,7 @@ _JSON_CHUNK = 0x4E4F534A
 
 def load_gltf(path: Path) -> Loaded:
     """Loads .gltf with its buffers, or .glb; y up and in metres, as the format demands."""
-    data = path.read_bytes()
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     kind = "glb" if data[:4] == b"glTF" else "gltf"
     tree, rest = _split_glb(path, data) if kind == "glb" else (json.loads(data), b"")
     _check_features(path, tree)
@@ -51,7 +51,9 @@ def load_gltf(path: Path) -> Loaded:
         for number, animation in enumerate(tree.get("animations", []), 1)
     ]
     # The format demands linear colours; UniGLTF 1, by which Asset Forge exports, wrote sRGB.
-    loaded.linear = not str(tree.get("asset", {}).get("generator", "")).startswith("UniGLTF-1.")
+    loaded.linear = loaded.linear_vertices = not str(
+        tree.get("asset", {}).get("generator", "")
+    ).startswith("UniGLTF-1.")
     return loaded
 
 
@@ -91,7 +93,11 @@ def _check_files(path: Path, tree: dict[str, Any]) -> None:
     for buffer in tree.get("buffers", []):
         uri = buffer.get("uri", "data:")
         # Spaces and umlauts may stand in the uri as they are or as %20.
-        if uri.startswith("data:") or any((path.parent / u).is_file() for u in (uri, unquote(uri))):
+        if uri.startswith("data:"):
+            continue
+        home = path.parent.resolve()
+        files = [(path.parent / name).resolve() for name in (uri, unquote(uri))]
+        if any(file.is_file() and file.is_relative_to(home) for file in files):
             continue
         raise AssetError(path, f"its buffer {uri} is missing; put it beside the file")
 

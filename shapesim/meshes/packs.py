@@ -37,6 +37,7 @@ _PROBLEMS = ".problems.json"
 _MOST_FILES = 100_000
 _MOST_BYTES = 16 << 30
 _MOST_RATIO = 400  # unpacked to packed bytes: beyond, it is made to fill the disk
+_TOO_MUCH = "unpacks to much more than packs do; unpack it by hand"
 _FREE = 64 << 20  # bytes that any pack may unpack to
 
 _DAMAGES = (
@@ -95,7 +96,7 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
     room = min(room, _MOST_BYTES)
     count = 0
     try:
-        for name, file in entries(archive, problems):
+        for name, file in entries(archive, problems, to.parent, room):
             count += 1
             if count > _MOST_FILES:
                 raise AssetError(
@@ -105,7 +106,7 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
             if not inside.parts:
                 problems.append("a file without a name; left out")
                 continue
-            if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
+            if inside.is_absolute() or ".." in inside.parts or ":" in name:
                 problems.append(f"{name}: leads out of the pack; left out")
                 continue
             if inside.suffix.lower() not in _WANTED:
@@ -123,9 +124,7 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
                 while chunk := file.read(1 << 20):
                     room -= len(chunk)
                     if room < 0:
-                        raise AssetError(
-                            archive, "unpacks to much more than packs do; unpack it by hand"
-                        )
+                        raise AssetError(archive, _TOO_MUCH)
                     out.write(chunk)
             os.utime(target, ns=(mtime, mtime))
     except _DAMAGES as error:
@@ -136,7 +135,9 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
     return problems
 
 
-def _zipped(archive: Path, problems: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+def _zipped(
+    archive: Path, problems: list[str], _work: Path, _room: int
+) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(archive) as pack:
         for entry in pack.infolist():
             if entry.is_dir():
@@ -150,11 +151,16 @@ def _zipped(archive: Path, problems: list[str]) -> Iterator[tuple[str, IO[bytes]
                     yield entry.filename, file
 
 
-def _unity(archive: Path, problems: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
-    """A gzipped tar with a folder for each asset: its content, and its name in ``pathname``."""
+def _unity(
+    archive: Path, problems: list[str], work: Path, room: int
+) -> Iterator[tuple[str, IO[bytes]]]:
+    """A gzipped tar with a folder for each asset: its content, and its name in ``pathname``.
+
+    Content that comes before its name waits in a folder below ``work``, at most ``room`` bytes.
+    """
     waiting: dict[str, Path] = {}
     names: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "r:gz") as pack:
+    with tempfile.TemporaryDirectory(dir=work) as folder, tarfile.open(archive, "r:gz") as pack:
         for entry in pack:
             guid, _, part = entry.name.removeprefix("./").partition("/")
             if entry.issym() or entry.islnk():
@@ -166,13 +172,17 @@ def _unity(archive: Path, problems: list[str]) -> Iterator[tuple[str, IO[bytes]]
             if part == "pathname":
                 names[guid] = file.read(4096).decode(errors="replace").partition("\n")[0].strip()
                 if guid in waiting:
-                    with waiting.pop(guid).open("rb") as content:
+                    held = waiting.pop(guid)
+                    room += held.stat().st_size
+                    with held.open("rb") as content:
                         yield names[guid], content
+                    held.unlink()
             elif part == "asset" and guid in names:
                 yield names[guid], file
             elif part == "asset":
                 waiting[guid] = Path(folder, str(len(waiting) + len(names)))
-                if entry.size > _MOST_BYTES:
-                    raise AssetError(archive, f"holds a file of {entry.size >> 30} GiB")
+                room -= entry.size
+                if room < 0:
+                    raise AssetError(archive, _TOO_MUCH)
                 with waiting[guid].open("wb") as out:
                     shutil.copyfileobj(file, out)

@@ -47,7 +47,9 @@ class Loaded:
         parts: in the file's coordinates.
         up: the axis that the file names; None where it names none.
         unit: metres per unit; None where it does not say.
-        linear: whether colours are proportional to light; else they are sRGB, as artists see them.
+        linear: whether materials' colours are proportional to light; else they are sRGB, as
+            artists see them.
+        linear_vertices: whether those of vertices are.
         joints: of its rig.
         animations: their names.
         files: others that it was read from.
@@ -58,6 +60,7 @@ class Loaded:
     up: Literal["x", "y", "z"] | None = None
     unit: float | None = None
     linear: bool = False
+    linear_vertices: bool = False
     joints: int = 0
     animations: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -79,6 +82,11 @@ def place_normals(normals: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.
     with np.errstate(invalid="ignore", divide="ignore"):
         placed /= np.linalg.norm(placed, axis=1, keepdims=True)
     return np.asarray(placed, dtype=np.float64)
+
+
+def wound(faces: NDArray[Any], transform: NDArray[Any]) -> NDArray[Any]:
+    """(F, 3) faces under a (4, 4) transform: a mirror image keeps its outside outside."""
+    return faces[:, ::-1] if np.linalg.det(transform[:3, :3]) < 0 else faces
 
 
 def to_linear(colour: NDArray[Any]) -> NDArray[np.float64]:
@@ -136,7 +144,9 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
         normals=None if normals is None else place_normals(normals, upright),
         colours=_joined(
             parts,
-            lambda part: None if part.colours is None else rgba(part.colours, loaded.linear),
+            lambda part: (
+                None if part.colours is None else rgba(part.colours, loaded.linear_vertices)
+            ),
             4,
             255,
             np.uint8,

@@ -17,7 +17,9 @@ _SUFFIXES = (".glb", ".obj", ".ply", ".stl")
 
 
 def save_mesh(mesh: Mesh, path: Path) -> None:
-    """Writes a mesh, y up: GLB with its materials and textures, other formats the bare surface.
+    """Writes a mesh: GLB with its materials and textures, other formats the bare surface.
+
+    STL and PLY are written z up, as they are read; the others y up. Lengths stay as they are.
 
     Raises:
         ShapesimError: the name ends in no format that is written.
@@ -31,7 +33,10 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
     if suffix == ".glb":
         surface = trimesh.Scene(_coloured(mesh))
     else:
-        surface = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+        vertices = mesh.vertices
+        if suffix in (".ply", ".stl"):
+            vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
+        surface = trimesh.Trimesh(vertices, mesh.faces, process=False)
     temporary = path.with_name(f"{path.name}.partial")
     surface.export(temporary, file_type=suffix[1:])
     os.replace(temporary, path)

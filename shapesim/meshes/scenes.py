@@ -12,7 +12,7 @@ import trimesh
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from shapesim.meshes.parts import Loaded, Part, place, place_normals
+from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
 from shapesim.meshes.textures import PackResolver
 from shapesim.types import Material
 
@@ -23,7 +23,11 @@ _METRES |= {"inch": 0.0254, "foot": 0.3048}
 # The DAE export of Kenney's Asset Forge, known by its empty date, mirrors the model: all 59 such
 # files at hand are the mirror image of their FBX, GLB and STL twins.
 _HEAD = 1 << 16  # bytes that tell who wrote a file
-_BLENDER = b"Blender"  # whose exporters write linear colours
+# Whose exporters write the colours of materials linear.
+_BLENDER = re.compile(
+    rb"^# Blender|^comment Created by Blender|<authoring_tool>Blender", re.MULTILINE
+)
+_MOST_COLOURS = 64  # of faces, for which there is a material each
 _ASSET_FORGE = "<created>0001-01-01T00:00:00</created>"
 
 
@@ -36,7 +40,7 @@ def load_scene(path: Path, content: bytes | None = None) -> Loaded:
     )
     loaded = from_trimesh(scene)
     loaded.files, loaded.missing = resolver.files, resolver.missing
-    loaded.linear = _BLENDER in source[:_HEAD]
+    loaded.linear = bool(_BLENDER.search(source[:_HEAD]))
     return loaded
 
 
@@ -100,7 +104,8 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
         if not isinstance(mesh, trimesh.Trimesh):  # lines or points
             continue
         plain = Material(str(mesh.metadata.get("name", name)))
-        part = Part(place(mesh.vertices, np.asarray(transform)), mesh.faces, plain)
+        faces = wound(mesh.faces, np.asarray(transform))
+        part = Part(place(mesh.vertices, np.asarray(transform)), faces, plain)
         if "vertex_normals" in mesh._cache:  # the file's own; trimesh would make up others
             part.normals = place_normals(mesh.vertex_normals, np.asarray(transform))
         visual: Any = mesh.visual
@@ -111,6 +116,8 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
             part.material = materials[id(source)]
             part.uvs = visual.uv
             part.colours = visual.vertex_attributes.get("color")
+            if part.colours is not None and not part.material.is_cut_out:
+                part.colours = part.colours[:, :3]  # in the rest, games keep what is no alpha
         elif visual.kind == "vertex":
             part.colours = visual.vertex_colors
         elif visual.kind == "face":
@@ -138,10 +145,21 @@ def _material(source: Any) -> Material:
 
 
 def _split_by_face_colour(part: Part, visual: ColorVisuals, parts: list[Part]) -> None:
-    """A part for each colour, since a mesh has colours by vertex or by material only."""
+    """A part for each colour, since a mesh has colours by vertex or by material only.
+
+    Of many colours, one part whose triangles share no corners.
+    """
     colours, rows = np.unique(visual.face_colors, axis=0, return_inverse=True)
+    if len(colours) > _MOST_COLOURS:
+        corners = part.faces.ravel()
+        part.vertices, part.faces = part.vertices[corners], np.arange(len(corners)).reshape(-1, 3)
+        part.normals = None if part.normals is None else part.normals[corners]
+        part.colours = np.repeat(visual.face_colors, 3, axis=0)
+        parts.append(part)
+        return
     for row, colour in enumerate(colours):
         red, green, blue, alpha = (float(c) / 255 for c in colour)
         material = Material(part.material.name, (red, green, blue, alpha))
-        faces = part.faces[rows.ravel() == row]
-        parts.append(Part(part.vertices, faces, material, normals=part.normals))
+        used, faces = np.unique(part.faces[rows.ravel() == row], return_inverse=True)
+        normals = None if part.normals is None else part.normals[used]
+        parts.append(Part(part.vertices[used], faces.reshape(-1, 3), material, normals=normals))

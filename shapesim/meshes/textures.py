@@ -106,8 +106,11 @@ class PackResolver(FilePathResolver):
             FileNotFoundError: the pack has no such picture.
         """
         if Path(name.replace("\\", "/")).suffix.lower() not in _PICTURES:
-            content: bytes = super().get(name)
-            self.files.append(self._mesh.parent / name.strip())
+            wanted = name.strip()
+            if not (self._mesh.parent / wanted).is_file():
+                wanted = unquote(wanted)
+            content: bytes = super().get(wanted)
+            self.files.append(self._mesh.parent / wanted)
             return content
         found = find_texture(self._mesh, name.strip())
         if found is None:

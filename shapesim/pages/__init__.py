@@ -24,8 +24,8 @@ def page(name: str, title: str, data: Any, blobs: Iterable[bytes] = ()) -> str:
         data: JSON that its script reads from ``#data``.
         blobs: binary data, which its script reads in base64 from ``#blob-0`` and so on.
     """
-    # A script ends at its first "</script", wherever that stands.
-    content = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+    # What a name says must not end the script, nor begin a comment in it.
+    content = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
