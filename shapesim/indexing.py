@@ -223,8 +223,10 @@ def _survey(
     ]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     id, axis = gallery.catalogue.add_store(store, up)
-    if not found.files and any(state.store == id for state in known.values()):
-        # More likely a drive that is not there than a store that was emptied.
+    held = [path for path, state in known.items() if state.store == id]
+    had_meshes = any(not is_picture(path) for path in held)
+    if held and (not found.files or (had_meshes and is_picture(found.files[0]))):
+        # More likely a drive or a pack that cannot be read now than a store that was emptied.
         report.warnings.append(
             f"{store}: holds no asset now; its assets stay until 'shapesim forget {store}'"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -150,6 +151,12 @@ def test_a_pack_that_cannot_be_read_now_keeps_its_assets(tmp_path: Path) -> None
     broken = json.loads(shapesim(*command, cwd=tmp_path).stdout)
     assert (broken["assets"], broken["added"], broken["removed"]) == (1, 0, 0)
     assert any("pack.zip: cannot be unpacked" in warning for warning in broken["warnings"])
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(store / "preview.png", pictures)
+    shutil.copy(pack, pictures)
+    beside = shapesim("index", pictures, "--gallery", tmp_path / "g", "--json", cwd=tmp_path)
+    assert json.loads(beside.stdout)["added"] == 1  # a broken pack does not hide pictures
     pack.write_bytes(content)
     whole = json.loads(shapesim(*command, cwd=tmp_path).stdout)
     assert (whole["added"], whole["removed"], whole["unchanged"]) == (0, 0, 1)

@@ -35,9 +35,11 @@ def find_originals(root: Path) -> FoundAssets:
     Pictures beside meshes are their textures.
     """
     found = find_assets(root)
-    # A pack that cannot be read now may hold meshes.
-    packs = any(path.suffix.lower() in PACKS for path, _ in found.unreadable)
-    return found if found.files or packs else find_pictures(root)
+    if found.files:
+        return found
+    pictures = find_pictures(root)
+    pictures.unreadable = list(dict.fromkeys([*found.unreadable, *pictures.unreadable]))
+    return pictures
 
 
 def find_pictures(root: Path) -> FoundAssets:
