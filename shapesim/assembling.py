@@ -4,8 +4,7 @@
 
 DATA holds ``store/`` with ``store_labels.csv``, and ``more_meshes/`` with ``more_meshes.csv``; DIR
 holds the ``.sh3f`` catalogues of Debian's sweethome3d-furniture. Procedural shapes are made on the
-way, and variants of all meshes. Each source becomes a file of grids with the teacher's vectors; a
-datasheet tells of them.
+way. Each source becomes a file of grids with the teacher's vectors; a datasheet tells of them.
 """
 
 from __future__ import annotations
@@ -139,7 +138,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--teacher", default="lite0.no-store", help="weights that look at meshes")
     parser.add_argument("--procedural", type=int, default=2400, help="number of shapes to make")
-    parser.add_argument("--variants", type=int, default=2, help="shapes to make out of each mesh")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     teacher = LookEmbedder(options.teacher)
@@ -154,7 +152,6 @@ def main() -> None:
                 up=source.up,
                 teacher=teacher,
                 exclude=source.exclude,
-                variants=options.variants,
             )
             found.append((source, count, failures))
     sheet = datasheet(found, options.out)

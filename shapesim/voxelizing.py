@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from shapesim.geometry import same_geometry, signature
 from shapesim.labels import label_from_name
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
-from shapesim.variants import varied
 from shapesim.voxels import voxelise
 from shapesim.workers import map_isolated
 
@@ -33,8 +31,6 @@ class _Task:
     resolution: int
     up: UpAxis | None
     teacher: Embedder | None
-    variant: int = 0
-    beside: Path | None = None
 
 
 @dataclass(slots=True)
@@ -54,7 +50,6 @@ def voxelize(
     up: UpAxis | None = None,
     teacher: Embedder | None = None,
     exclude: tuple[str, ...] = (),
-    variants: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[int, list[AssetError]]:
     """Writes the grids of all meshes below the roots, each geometry once.
@@ -72,8 +67,6 @@ def voxelize(
         up: the up axis of all files; None for what each file says.
         teacher: makes vectors of the meshes that a network can learn to predict.
         exclude: files are left out whose path under the root starts with one of these.
-        variants: shapes to make out of each file as well, by ``variants.varied``, named as the file
-            with ``#1`` and so on behind it. Those put together of two are unlabelled.
         progress: called with the number of files done and in all.
 
     Returns:
@@ -88,7 +81,6 @@ def voxelize(
                 continue
             label = _label(name, labels, vocabulary)
             tasks.append(_Task(path, name, label, turns, resolution, up, teacher))
-    tasks += _variants(tasks, variants)
     if not tasks:
         raise ShapesimError(f"no mesh files below {', '.join(map(str, roots))}")
 
@@ -112,7 +104,7 @@ def voxelize(
         raise ShapesimError(f"none of {len(tasks)} files could be read; the first: {failures[0]}")
     # Sorted, so that the file does not depend on which worker was faster; a labelled file first,
     # so that of two copies the labelled one stays.
-    entries.sort(key=lambda entry: (not entry.task.label, entry.task.id, str(entry.task.path)))
+    entries.sort(key=lambda entry: (not entry.task.label, str(entry.task.path)))
     entries = [entries[row] for row in _first_of_each([entry.signature for entry in entries])]
     arrays: dict[str, Any] = {
         "grids": np.stack([entry.grids for entry in entries]),
@@ -134,35 +126,8 @@ def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str])
     return labels.get(name) or label_from_name(Path(name), vocabulary)
 
 
-def _variants(tasks: list[_Task], count: int) -> list[_Task]:
-    """Tasks to vary files; every second one puts another of the same pack to it.
-
-    Whoever leaves out a pack thus leaves out all that is made of it.
-    """
-    packs: dict[tuple[str, ...], list[_Task]] = {}
-    for task in tasks:
-        packs.setdefault(Path(task.id).parts[:-1][:2], []).append(task)
-    made = []
-    for pack in packs.values():
-        for task in pack:
-            for variant in range(1, count + 1):
-                rng = _chance(task.id, variant)
-                beside = pack[rng.integers(len(pack))].path if variant % 2 else None
-                label = "" if beside else task.label
-                name = f"{task.id}#{variant}"
-                made.append(replace(task, id=name, label=label, variant=variant, beside=beside))
-    return made
-
-
-def _chance(name: str, variant: int) -> np.random.Generator:
-    return np.random.default_rng((zlib.crc32(name.encode()), variant))
-
-
 def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32], Any]:
     mesh = load_mesh(task.path, task.up)
-    if task.variant:
-        other = load_mesh(task.beside, task.up) if task.beside else None
-        mesh = varied(mesh, _chance(task.id, task.variant), other)
     yaws = [math.pi / 2 * turn / task.turns for turn in range(task.turns)]
     grids = [np.packbits(voxelise(mesh, task.resolution, yaw)) for yaw in yaws]
     return np.stack(grids), signature(mesh), task.teacher.prepare(mesh) if task.teacher else None

@@ -45,7 +45,7 @@ def test_one_command_puts_all_sources_together(tmp_path: Path) -> None:
         pack.writestr("PluginFurnitureCatalog.properties", "\n".join(lines))
     out = tmp_path / "grids"
     command = [sys.executable, "-m", "shapesim.assembling", str(data), "--procedural", "2"]
-    words = ["--furniture", str(tmp_path / "furniture"), "--out", str(out), "--variants", "1"]
+    words = ["--furniture", str(tmp_path / "furniture"), "--out", str(out)]
     run = subprocess.run(
         [*command, *words], cwd=SAMPLES.parent, capture_output=True, text=True, check=False
     )
@@ -57,18 +57,9 @@ def test_one_command_puts_all_sources_together(tmp_path: Path) -> None:
                 zip(grids["paths"].tolist(), grids["labels"].tolist(), strict=True)
             )
             np.testing.assert_allclose(np.linalg.norm(grids["teacher"], axis=1), 1, atol=1e-5)
-    made = {
-        name: label for named in labels.values() for name, label in named.items() if "#" in name
-    }
-    assert len(made) == 2 + 1 + 3 + 2
-    assert set(made.values()) == {""}
-    for named in labels.values():
-        for name in set(named) & set(made):
-            assert name.removesuffix("#1") in named
-            del named[name]
     assert labels["game-meshes"] == {"artist/pack/seat.fbx": "chair", "kit/thing.obj": ""}
     assert labels["bricks"] == {"ldraw/door/1.obj": ""}
     assert set(labels["furniture"].values()) == {"sofa"}
     assert all(name.startswith(label) for name, label in labels["procedural"].items())
-    assert "| bricks | 2 | 0 | 0 | 0 | CC-BY-2.0 |" in (out / "datasheet.md").read_text()
+    assert "| bricks | 1 | 0 | 0 | 0 | CC-BY-2.0 |" in (out / "datasheet.md").read_text()
     assert read_grids(sorted(out.glob("*.npz"))).teacher is not None

@@ -23,9 +23,6 @@ def voxelize(
         ),
     ] = None,
     turns: Annotated[int, typer.Option(min=1, help="Orientations in a quarter turn.")] = 6,
-    variants: Annotated[
-        int, typer.Option(min=0, help="New shapes to make out of each mesh, deformed or joined.")
-    ] = 0,
     up: UpOption = None,
     teacher: Annotated[
         str | None,
@@ -57,7 +54,7 @@ def voxelize(
 
         look = LookEmbedder(teacher) if teacher else None
         written, failures = voxelizing.voxelize(
-            folders, out, known, turns, up=up, teacher=look, variants=variants, progress=show
+            folders, out, known, turns, up=up, teacher=look, progress=show
         )
     report_failures(failures)
     stdout.print(f"{written} geometries in {escape(str(out))}")
