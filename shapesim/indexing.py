@@ -23,7 +23,7 @@ from shapesim.meshes.finding import is_text
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.reading import READER, ReadAsset, ReadTask, is_picture, read_asset, stamp
-from shapesim.types import ALONE, Companions
+from shapesim.types import NO_COMPANIONS, Companions
 from shapesim.workers import map_isolated
 
 _BATCH = 64
@@ -187,7 +187,8 @@ def _update(
     _write(gallery, batch, arrivals, report)
     gallery.catalogue.remove(state.id for state in removed.values())
     for id, listings in surveys:
-        gallery.catalogue.set_listings(id, listings)
+        if listings is not None:
+            gallery.catalogue.set_listings(id, listings)
     report.removed = len(removed)
     report.failures.sort(key=lambda failure: failure.path)
     return report
@@ -202,11 +203,11 @@ def _survey(
     pending: dict[Path, _Pending],
     removed: dict[Path, FileState],
     report: IndexReport,
-) -> tuple[int, dict[str, Listing]]:
+) -> tuple[int, dict[str, Listing] | None]:
     """Sorts the files of a store into those to read, those to forget, and the others.
 
     Returns:
-        The store's id, and what it says of its assets, by path.
+        The store's id, and what it says of its assets, by path; None if it cannot be asked now.
     """
     found = find_originals(store)
     if found.files and is_picture(found.files[0]) and embedder.space != "copy":
@@ -230,13 +231,13 @@ def _survey(
         report.warnings.append(
             f"{store}: holds no asset now; its assets stay until 'shapesim forget {store}'"
         )
-        return id, {}
+        return id, None
     redated: list[tuple[int, str]] = []
     for path in found.files:
         name = path.relative_to(store).as_posix()
         before = known.get(path)
         try:
-            size, mtime = stamp(path, before.companions if before else ALONE)
+            size, mtime = stamp(path, before.companions if before else NO_COMPANIONS)
         except OSError as error:
             report.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
             continue
@@ -298,7 +299,7 @@ def _has_all(state: FileState, embedder: Embedder) -> bool:
 
 def _companions(entry: _Pending) -> Companions:
     """What the file was known to need when its size and time were taken."""
-    return entry.before.companions if entry.before else ALONE
+    return entry.before.companions if entry.before else NO_COMPANIONS
 
 
 def _sha256_to_trust(entry: _Pending) -> str:

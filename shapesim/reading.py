@@ -25,7 +25,7 @@ from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.meshes.textures import companion_files
 from shapesim.traits import traits_of
-from shapesim.types import ALONE, Companions, Image, Traits
+from shapesim.types import NO_COMPANIONS, Companions, Image, Traits
 from shapesim.workers import map_isolated
 
 READER = 3
@@ -45,7 +45,7 @@ class ReadAsset:
 
     sha256: str
     stamp: tuple[int, int] = (0, 0)
-    companions: Companions = ALONE
+    companions: Companions = NO_COMPANIONS
     triangles: int | None = None
     extents: tuple[float, float, float] | None = None
     unit: float | None = None
@@ -64,7 +64,7 @@ class ReadTask:
     path: Path
     embedder: Embedder
     up: UpAxis | None = None
-    companions: Companions = ALONE
+    companions: Companions = NO_COMPANIONS
     known_sha256: str = ""
 
 
@@ -120,7 +120,7 @@ def _thumbnail(picture: Image | None) -> bytes | None:
 
 
 def stamp(
-    path: Path, companions: Companions = ALONE, own: tuple[int, int] | None = None
+    path: Path, companions: Companions = NO_COMPANIONS, own: tuple[int, int] | None = None
 ) -> tuple[int, int]:
     """Size and time of the last change of a file and what it needs, which tell that one changed.
 

@@ -61,7 +61,7 @@ class Companions:
     missing: tuple[str, ...] = ()
 
 
-ALONE = Companions()
+NO_COMPANIONS = Companions()
 """Of a file that needs no other."""
 
 
@@ -96,7 +96,7 @@ class Mesh:
     upright: Matrix4 = field(default_factory=lambda: np.eye(4))
     joints: int = 0
     animations: tuple[str, ...] = ()
-    companions: Companions = ALONE
+    companions: Companions = NO_COMPANIONS
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -300,13 +300,20 @@ def test_a_store_that_is_gone_does_not_stop_the_others(
 def test_an_emptied_store_keeps_its_assets(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
-    """As a drive that is not mounted looks; what to run to be rid of them is said."""
+    """As a drive that is not mounted looks; what to run to be rid of them is said.
+
+    What its catalogue says of them stays, too.
+    """
+    (store / "catalog.csv").write_text("path,licence\na.obj,MIT\n")
     run(store, embedder, gallery)
     away = store.rename(store.with_name("away"))
     store.mkdir()
     report = run(store, embedder, gallery)
     assert (report.total, report.removed) == (3, 0)
     assert any("shapesim forget" in warning for warning in report.warnings)
+    with Gallery(gallery) as opened:
+        listed = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
+    assert listed == {"a.obj": "MIT", "b.glb": None, "c.stl": None}
     store.rmdir()
     away.rename(store)
     assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shapesim.errors import GalleryError
 from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
-from shapesim.types import ALONE, Asset, Companions, Embeddings, Traits
+from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
 _SCHEMA_VERSION = 5
 _SCHEMA = """
@@ -106,7 +106,7 @@ class FileRecord:
     sha256: str
     arrived_at: str
     reader: str
-    companions: Companions = ALONE
+    companions: Companions = NO_COMPANIONS
     replaces: int | None = None
     reason: str | None = None
     triangles: int | None = None
