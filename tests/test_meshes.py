@@ -516,6 +516,17 @@ def test_a_missing_material_file_is_a_warning(tmp_path: Path) -> None:
     assert load_mesh(tmp_path / "a.obj").warnings == ("material file gone.mtl is missing",)
 
 
+def test_a_texture_that_is_a_device_is_not_read(tmp_path: Path) -> None:
+    """It would never end."""
+    (tmp_path / "a.mtl").write_text("newmtl m\nKd 0.2 0.4 0.6\nmap_Kd /dev/zero\n")
+    (tmp_path / "a.obj").write_text(
+        "mtllib a.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
+    )
+    mesh = load_mesh(tmp_path / "a.obj")
+    assert mesh.companions.files == ("a.mtl",)
+    assert mesh.materials[0].texture is None
+
+
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     """Every real file is found once, however many links lead to it."""
     (tmp_path / "pack").mkdir()

@@ -109,6 +109,8 @@ class PackResolver(FilePathResolver):
             wanted = name.strip()
             if not (self._mesh.parent / wanted).is_file():
                 wanted = unquote(wanted)
+            if not (self._mesh.parent / wanted).is_file():  # such as a device, which never ends
+                raise FileNotFoundError(name)
             content: bytes = super().get(wanted)
             self.files.append(self._mesh.parent / wanted)
             return content
