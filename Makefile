@@ -52,7 +52,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.indexing $(STORE)
 	$(BIN)/python -m benchmarks.voxelising $(STORE)
 	$(BIN)/python -m benchmarks.invariance $(STORE) $(if $(TWINS),--twins $(TWINS))
-	$(BIN)/python -m benchmarks.cross_artist $(STORE) $(LABELS) --look lite0.no-store
+	$(BIN)/python -m benchmarks.cross_artist $(STORE) $(LABELS) --look lite0.no-kenney
 	$(BIN)/python -m benchmarks.fitting $(STORE)
 	$(BIN)/python -m benchmarks.duplicates $(STORE) --copies 400 --seed 1
 	$(BIN)/python -m benchmarks.graph $(STORE)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from rich.progress import track
 
 from shapesim.embedders import LookEmbedder
 from shapesim.errors import AssetError
-from shapesim.labels import read_labels
+from shapesim.kinds import kind_of, merged
+from shapesim.labels import label_from_name, read_labels
+from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
 from shapesim.voxelizing import voxelize
 
@@ -48,7 +51,7 @@ class Source:
     Attributes:
         name: of the file of grids.
         roots: folders.
-        labels: see ``voxelizing.voxelize``.
+        labels: by path under the root, empty where unknown.
         licence: of the meshes.
         up: the up axis of all files; None for what each file says.
         exclude: what of the roots another source holds.
@@ -56,34 +59,65 @@ class Source:
 
     name: str
     roots: list[Path]
-    labels: dict[str, str] | None
+    labels: dict[str, str]
     licence: str
     up: UpAxis | None = None
     exclude: tuple[str, ...] = ()
 
 
-def sources(data: Path, furniture: Path, work: Path, procedural: int) -> list[Source]:
-    """All sources; furniture is unpacked and procedural shapes are made in a folder of work."""
+def sources(data: Path, furniture: Path, work: Path, procedural: int = 0) -> list[Source]:
+    """All sources; furniture is unpacked and procedural shapes are made in a folder of work.
+
+    Args:
+        data: see the module.
+        furniture: see the module.
+        work: an empty folder.
+        procedural: number of shapes to make; none, and no such source, without.
+    """
     licences = {row["licence"] for row in _rows(data / "more_meshes.csv") if row["licence"]}
     bricks = {row["licence"] for row in _rows(data / "more_meshes.csv")
               if row["path"].startswith("ldraw/")}  # fmt: skip
-    named = _furniture(furniture, work / "furniture")
-    command = [sys.executable, "-m", "sample_meshes.generate", "--training"]
-    made = [str(work / "procedural"), "--count", str(procedural), "--seed", "1"]
-    subprocess.run([*command, *made], check=True)
-    return [
+    games = [data / "store", data / "more_meshes"]
+    rooms = [work / "furniture"]
+    table = read_labels(data / "store_labels.csv")
+    catalogued = _furniture(furniture, rooms[0])
+    every = [
         Source(
             "game-meshes",
-            [data / "store", data / "more_meshes"],
-            read_labels(data / "store_labels.csv"),
+            games,
+            _labels(games, lambda name: _told(name, table) or kind_of(name)),
             ", ".join(sorted(licences - bricks | {"CC0-1.0"})),
             exclude=("ldraw/",),
         ),
         # What the parts library calls a plate or a car is a part of one, so names tell nothing.
         Source("bricks", [data / "more_meshes"], {}, ", ".join(bricks), "y", _but_bricks(data)),
-        Source("furniture", [work / "furniture"], named, _FURNITURE_LICENCES),
-        Source("procedural", [work / "procedural"], None, "CC0-1.0"),
+        Source(
+            "furniture",
+            rooms,
+            _labels(rooms, lambda name: _told(name, catalogued)),
+            _FURNITURE_LICENCES,
+        ),
     ]
+    if procedural:
+        shapes = [work / "procedural"]
+        command = [sys.executable, "-m", "sample_meshes.generate", "--training", str(shapes[0])]
+        subprocess.run([*command, "--count", str(procedural), "--seed", "1"], check=True)
+        labels = _labels(shapes, lambda name: name.partition("/")[0])
+        every.append(Source("procedural", shapes, labels, "CC0-1.0"))
+    return every
+
+
+def _labels(roots: list[Path], label: Callable[[str], str]) -> dict[str, str]:
+    """Of all files below the roots."""
+    names = [
+        path.relative_to(root).as_posix() for root in roots for path in find_assets(root).files
+    ]
+    return {name: merged(label(name)) for name in names}
+
+
+def _told(name: str, table: dict[str, str]) -> str:
+    """By a table, or else by a word of the file's name that the table has for others."""
+    return table.get(name) or label_from_name(Path(name), frozenset(table.values()))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -136,7 +170,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--furniture", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--teacher", default="lite0.no-store", help="weights that look at meshes")
+    parser.add_argument("--teacher", default="lite0.no-kenney", help="weights that look at meshes")
     parser.add_argument("--procedural", type=int, default=2400, help="number of shapes to make")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

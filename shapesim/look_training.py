@@ -3,10 +3,11 @@
     python -m shapesim.look_training MESHES... --out lite0.mine.safetensors
 
 Four things are learnt from pictures rendered of the meshes: the range of every tensor, for 8 bit;
-a small head that tells the foreground; the directions by which kinds of things differ; and the
+a small head that tells the foreground; the directions by which things differ; and the
 projection, by which pictures of one asset agree
 and those of different ones do not (A. van den Oord, Y. Li and O. Vinyals, "Representation Learning
-with Contrastive Predictive Coding", 2018). Takes half an hour on two cores for 2,000 meshes.
+with Contrastive Predictive Coding", 2018). Takes half an hour on two cores for 2,000 meshes. The
+fifth, what kinds have names, is learnt by ``shapesim.kind_training``, which completes the weights.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def learn_foreground(
     }
 
 
-def learn_kinds(views: NDArray[np.float16]) -> dict[str, NDArray[np.float32]]:
+def learn_directions(views: NDArray[np.float16]) -> dict[str, NDArray[np.float32]]:
     """Main directions of the last layer over (N, V, F) views, half whitened.
 
     Whitening brings out what tells kinds apart (H. Jégou and O. Chum, "Negative evidences and
@@ -226,7 +227,7 @@ def train(assets: Sequence[AssetPictures], out: Path, epochs: int, seed: int) ->
     views = features([view for asset in assets for view in asset.views], _view)
     shots = features([shot for asset in assets for shot, _ in asset.shots], _decode)
     signatures = np.stack([asset.signature for asset in assets])
-    tensors |= learn_kinds(views)
+    tensors |= learn_directions(views)
     tensors |= learn_projection(views, shots, signatures, epochs, seed)
     stored: dict[str, NDArray[Any]] = {
         name: value.astype(np.float16 if value.size > 100_000 else np.float32)

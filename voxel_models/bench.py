@@ -22,7 +22,6 @@ from torch.nn import functional as F
 
 from voxel_models.data import Variation, seen_from_one_side, surface_from_one_side
 from voxel_models.inference import fold_norms, half_precision, predict_wholes
-from voxel_models.losses import CLASS_TEMPERATURE
 from voxel_models.modelnet import CLASSES, YAWS, Split, as_grid_data, poses, read_modelnet10
 from voxel_models.registry import WeightsError, create_model, pick_device
 from voxel_models.train import Recipe, save_trained, train
@@ -36,7 +35,15 @@ _POSED = Variation(
     stretch=(0.9, 1.1), shift=2.0,
 )  # fmt: skip
 _WHOLE = Recipe(
-    "posed3d", steps=1800, batch=48, strengths=(1.0, 1.0), view=0.0, turn=0.0, variation=_POSED
+    "posed3d",
+    steps=1800,
+    batch=48,
+    strengths=(1.0, 1.0),
+    by_class=1.0,
+    temperature=0.06,
+    view=0.0,
+    turn=0.0,
+    variation=_POSED,
 )
 _RECIPES = {False: _WHOLE, True: replace(_WHOLE, steps=700, rate=1e-3, one_view=1.0)}
 _START_FROM = {False: "", True: _WEIGHTS[False]}
@@ -88,7 +95,7 @@ def modelnet10(model: nn.Module, split: Split, one_view: bool) -> dict[str, floa
     centres = centres.view(len(CLASSES), YAWS, -1)[:, torch.arange(len(vectors)) % YAWS]
     votes = torch.einsum("vnd,cvd->nc", vectors, centres)
     found = votes.argmax(dim=1).numpy()
-    shares = (votes / len(vectors) / CLASS_TEMPERATURE).softmax(dim=1)
+    shares = (votes / len(vectors) / _WHOLE.temperature).softmax(dim=1)
     rows = F.normalize(shares, dim=1).numpy()
     figures = {}
     for name, chosen in (("", np.ones(len(grids), bool)), ("_without_leaked", ~split.leaked)):

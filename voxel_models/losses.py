@@ -19,15 +19,21 @@ from torch.nn import functional as F
 
 from voxel_models.data import UNLABELLED
 
-TERMS = {"class": 1.0, "view": 0.5, "turn": 2.0, "teacher": 4.0, "neighbours": 1.0}
+TERMS = {"class": 3.0, "view": 0.5, "turn": 2.0, "teacher": 4.0, "neighbours": 1.0}
 """Names of the terms and their weights."""
 
-CLASS_TEMPERATURE = 0.06
+CLASS_TEMPERATURE = 0.15
+"""So high that the softmax is never as sure as wanted: assets of a class go on gathering."""
 _TEMPERATURE = 0.1
 
 
 def losses(
-    embeddings: Tensor, labels: Tensor, centres: Tensor, teacher: Tensor | None, head: nn.Module
+    embeddings: Tensor,
+    labels: Tensor,
+    centres: Tensor,
+    teacher: Tensor | None,
+    head: nn.Module,
+    temperature: float = CLASS_TEMPERATURE,
 ) -> Tensor:
     """The terms, not weighted.
 
@@ -37,6 +43,7 @@ def losses(
         centres: (C, D) one for each class.
         teacher: (B, T) unit rows of the teacher, zeros where it has none.
         head: D to T numbers.
+        temperature: of the softmax over classes.
 
     Returns:
         (5,) in the order of ``TERMS``.
@@ -47,7 +54,7 @@ def losses(
     by_class = zero
     if known.any():
         chosen = torch.cat([first[known], second[known]])
-        logits = chosen @ F.normalize(centres, dim=1).T / CLASS_TEMPERATURE
+        logits = chosen @ F.normalize(centres, dim=1).T / temperature
         by_class = F.cross_entropy(logits, labels[known].repeat(2), label_smoothing=0.05)
 
     similar = first @ second.T / _TEMPERATURE

@@ -29,7 +29,7 @@ from voxel_models.data import (
 )
 from voxel_models.inference import half_precision
 from voxel_models.loop import optimise
-from voxel_models.losses import TERMS, losses
+from voxel_models.losses import CLASS_TEMPERATURE, TERMS, losses
 from voxel_models.registry import WeightsError, create_model, pick_device
 
 # bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
@@ -51,6 +51,8 @@ class Recipe:
         rate: the highest learning rate.
         seed: of everything random.
         strengths: of what varies the first and the second view of an asset, 0 to 1.
+        by_class: weight of the term that tells classes apart.
+        temperature: of the softmax over classes.
         view: weight of the term that tells assets apart.
         turn: weight of the term that makes both views embed alike.
         variation: of views.
@@ -63,6 +65,8 @@ class Recipe:
     rate: float = 2e-3
     seed: int = 0
     strengths: tuple[float, float] = (0.0, 1.0)
+    by_class: float = TERMS["class"]
+    temperature: float = CLASS_TEMPERATURE
     view: float = TERMS["view"]
     turn: float = TERMS["turn"]
     variation: Variation = VARIATION
@@ -94,9 +98,8 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
     head = nn.Linear(int(model.dim), 1 if teacher is None else teacher.shape[1])  # type: ignore
     head.to(device)
     sampling = sampling_weights(data)
-    weights = torch.tensor(
-        list((TERMS | {"view": recipe.view, "turn": recipe.turn}).values()), device=device
-    )
+    chosen = {"class": recipe.by_class, "view": recipe.view, "turn": recipe.turn}
+    weights = torch.tensor(list((TERMS | chosen).values()), device=device)
 
     def loss_of(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         grids, rows = batch
@@ -104,7 +107,9 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
             embeddings = model(torch.from_numpy(grids).to(device).float())
         labels = torch.from_numpy(data.labels[rows]).to(device)
         vectors = None if teacher is None else teacher[rows].to(device)
-        terms = losses(embeddings.float(), labels, model.centres, vectors, head)  # type: ignore
+        terms = losses(
+            embeddings.float(), labels, model.centres, vectors, head, recipe.temperature  # type: ignore
+        )  # fmt: skip
         return (terms * weights).sum(), terms
 
     return optimise(

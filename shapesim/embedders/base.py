@@ -170,13 +170,15 @@ def _controller() -> ThreadpoolController:
 
 
 def projected(
-    features: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]]
+    features: NDArray[np.float32],
+    weights: Mapping[str, NDArray[np.float32]],
+    name: str = "project",
 ) -> Embeddings:
-    """(N, F) features to (N, D) unit rows, by two layers and what scales their input."""
+    """(N, F) features to (N, D) unit rows, by two layers of a name and what scales their input."""
     with one_thread():
         hidden = (features - weights["mean"]) / weights["deviation"]
-        hidden = hidden @ weights["project.0.weight"].T + weights["project.0.bias"]
-        rows = np.maximum(hidden, 0) @ weights["project.1.weight"].T + weights["project.1.bias"]
+        hidden = hidden @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"]
+        rows = np.maximum(hidden, 0) @ weights[f"{name}.1.weight"].T + weights[f"{name}.1.bias"]
     return normalised(rows)
 
 

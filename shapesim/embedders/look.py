@@ -25,12 +25,13 @@ from shapesim.images import box_of, cut_out, framed
 from shapesim.types import WHOLE, Embeddings, Image, Mesh, Shares
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "rings-5"
-# How much of a cosine is about the kind: between assets, and between a picture and an asset. The
-# rest is about which one. Chosen by ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
-_KIND_OF_ASSETS = 0.8
-_KIND_OF_PICTURES = 0.35
-_NEEDED = {"ranges", "mean", "project.1.bias", "kind.weight"}
+_PREPROCESSING = "rings-6"
+# How much of a cosine is about the kind, as names tell it and as ImageNet's network does, and about
+# which one it is: between assets, and between a picture and an asset. Chosen by
+# ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
+_OF_ASSETS = np.array([0.52, 0.28, 0.2], np.float32)
+_OF_PICTURES = np.array([0, 0.35, 0.65], np.float32)
+_NEEDED = {"ranges", "mean", "project.1.bias", "kind.weight", "named.1.bias"}
 CAMERAS = tuple(
     (float(first + quarter), elevation)
     for first, elevation in ((-35, 20.0), (-5, 5.0), (25, 48.0))
@@ -38,20 +39,31 @@ CAMERAS = tuple(
 )
 """Azimuths and elevations from which a mesh is looked at: people take pictures from above, too."""
 _BARE = range(1, len(CAMERAS), 2)  # from which it is looked at without its colours as well
+KIND_VIEWS = [*range(0, len(CAMERAS), 2), *range(len(CAMERAS), len(CAMERAS) + len(_BARE))]
+"""The views of a mesh that tell its kind: one without colours stands in for every other one."""
 
 _COMPARED = 4  # stages, by which pictures are compared place by place
+
+
+def views_of(mesh: Mesh) -> NDArray[np.uint8]:
+    """(V, 224, 224, 3) uint8 of ``CAMERAS``, on white; after them those without colours."""
+    from shapesim.rendering import on_background, render  # in workers: takes a while
+
+    return on_background(render(mesh, list(CAMERAS), lite0.SIZE, bare=_BARE))
 
 
 class LookEmbedder(ImageNetEmbedder):
     """Embeds meshes and pictures by look, into one space.
 
     A vector is the mean over the pictures of an item: the views around a mesh, or the one picture
-    that is given. It has two parts. One tells what kind of thing it is: the network's last layer
-    (see ``lite0``), its main directions half whitened. Half of the views that count for it are
-    without colours, of which artists choose others for the same kind of thing. The other part tells
-    which one it is: a projection of all depths, trained so that views of one asset agree and a
-    picture taken elsewhere lands near its asset. Assets are compared mostly by the first, pictures
-    with assets mostly by the second.
+    that is given. It has three parts. The first tells what kind of thing it is, by names: a
+    projection of all depths of the network (see ``lite0``), trained so that assets agree whose
+    names tell the same kind. The second tells the kind by what ImageNet's network knows, also of
+    kinds that had no name: the main directions of its last layer, half whitened. Half of the views
+    that count for these are without colours, of which artists choose others for the same kind of
+    thing. The third tells which one it is: a projection trained so that views of one asset agree
+    and a picture taken elsewhere lands near its asset. Assets are compared mostly by the first two,
+    pictures with assets by the last two, mostly the last.
 
     Args:
         weights: a name of weights that ship, or a path to a ``.safetensors`` file.
@@ -66,30 +78,28 @@ class LookEmbedder(ImageNetEmbedder):
         path = weights_file(weights)
         self.name = path.stem
         self._weights = read_weights(path, _NEEDED, "look")
-        self.dim = len(self._weights["kind.weight"]) + len(self._weights["project.1.bias"])
+        parts = ("kind.weight", "named.1.bias", "project.1.bias")
+        self.dim = sum(len(self._weights[part]) for part in parts)
         digest = hashlib.sha256(path.read_bytes())
         digest.update(_PREPROCESSING.encode())
         self.fingerprint = digest.hexdigest()[:16]
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(P, 224, 224, 3) uint8: a mesh's views on white, bare ones last, or a squared picture."""
-        if isinstance(item, Mesh):
-            from shapesim.rendering import on_background, render  # in workers: takes a while
-
-            return on_background(render(item, list(CAMERAS), lite0.SIZE, bare=_BARE))
-        return framed(item, lite0.SIZE)[None]
+        return views_of(item) if isinstance(item, Mesh) else framed(item, lite0.SIZE)[None]
 
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
-        kind, which = self.project(self.features(np.concatenate(prepared)))
+        named, kind, which = self._told(self.features(np.concatenate(prepared)))
         starts = np.cumsum([0, *(len(pictures) for pictures in prepared[:-1])])
         place = np.arange(len(kind)) - np.repeat(starts, [len(pictures) for pictures in prepared])
-        # A view without colours stands in for every other one, and shows no particular asset.
-        coloured = place < len(CAMERAS)
-        counted = ~coloured | (place % 2 == 0)
-        parts = [np.add.reduceat(kind * counted[:, None], starts),
-                 np.add.reduceat(which * coloured[:, None], starts)]  # fmt: skip
+        coloured = place < len(CAMERAS)  # without colours it shows no particular asset
+        counted = np.isin(place, KIND_VIEWS)
+        parts = [
+            np.add.reduceat(rows * chosen[:, None], starts)
+            for rows, chosen in ((named, counted), (kind, counted), (which, coloured))
+        ]
         views = np.split(which.astype(np.float16), starts[1:])
-        vectors = self._join(parts, _KIND_OF_ASSETS)
+        vectors = self._join(parts)
         return Embedded(vectors, [rows[: len(CAMERAS)] for rows in views])
 
     def embed_shown(
@@ -115,28 +125,28 @@ class LookEmbedder(ImageNetEmbedder):
 
     def queries(self, kind: Embeddings, which: Embeddings) -> Embeddings:
         """(N, K) and (N, I) unit rows, as ``project`` gives them, to (N, D) that ask which."""
-        return np.hstack(
-            [part * weight for part, weight in zip((kind, which), self.query_weights, strict=True)]
-        )
+        weights = self.query_weights
+        nothing = np.zeros((len(kind), self.dim - kind.shape[1] - which.shape[1]), np.float32)
+        return np.hstack([nothing, kind * weights[0], which * weights[1]])
 
     @property
     def query_weights(self) -> NDArray[np.float32]:
-        """(2,) of both parts of a vector that asks which one it is."""
+        """(2,) of both parts of a vector that asks which one it is: names tell nothing of that."""
         # Divided by the weight that the assets' own vectors give to the part.
-        share = _KIND_OF_PICTURES / np.sqrt(_KIND_OF_ASSETS)
-        rest = (1 - _KIND_OF_PICTURES) / np.sqrt(1 - _KIND_OF_ASSETS)
-        return np.array([share, rest], np.float32) / np.float32(np.hypot(share, rest))
+        weights = (_OF_PICTURES / np.sqrt(_OF_ASSETS))[1:]
+        asked: NDArray[np.float32] = weights / np.linalg.norm(weights)
+        return asked
 
     @staticmethod
-    def _join(parts: Sequence[NDArray[np.float32]], kind: float) -> Embeddings:
-        """Both parts as one unit row, whose dot product weighs the first part's by ``kind``."""
-        weights = np.sqrt([kind, 1 - kind]).astype(np.float32)
+    def _join(parts: Sequence[NDArray[np.float32]]) -> Embeddings:
+        """The parts as one unit row, whose dot product weighs theirs by ``_OF_ASSETS``."""
+        weights = np.sqrt(_OF_ASSETS)
         scaled = [normalised(part) * weight for part, weight in zip(parts, weights, strict=True)]
         return np.hstack(scaled)
 
     def embed_pictures(self, pictures: NDArray[np.uint8]) -> Embeddings:
         """(N, 224, 224, 3) pictures, each to a unit row of its own."""
-        return self._join(self.project(self.features(pictures)), _KIND_OF_ASSETS)
+        return self._join(self._told(self.features(pictures)))
 
     def likenesses(
         self, picture: Image, others: Sequence[tuple[Image, NDArray[np.float32]]]
@@ -172,6 +182,10 @@ class LookEmbedder(ImageNetEmbedder):
             lambda: lite0.build_planes(lite0.imagenet_weights(), self.ranges),
         )
 
+    def _told(self, features: NDArray[np.float32]) -> tuple[Embeddings, Embeddings, Embeddings]:
+        """(N, ``lite0.DIM``) features to the three parts, unit rows each."""
+        return projected(features, self._weights, "named"), *self.project(features)
+
     def project(self, features: NDArray[np.float32]) -> tuple[Embeddings, Embeddings]:
         """(N, ``lite0.DIM``) features to unit rows: (N, K) what kind it is, (N, I) which one."""
         return project(features, self._weights)
@@ -192,5 +206,5 @@ def project(
 ) -> tuple[Embeddings, Embeddings]:
     """(N, ``lite0.DIM``) features to unit rows, by weights named as the look embedder's."""
     with one_thread():
-        kind = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
-    return normalised(kind), projected(features, weights)
+        last = (np.sqrt(features[:, lite0.LAST]) - weights["kind.mean"]) @ weights["kind.weight"].T
+    return normalised(last), projected(features, weights)
