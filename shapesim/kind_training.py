@@ -4,8 +4,8 @@
 
 DATA and DIR are those of ``shapesim.assembling``, whose labels are learnt. The file that is written
 holds all that the given weights hold, and a network of two layers by which views of one kind lie
-together (Zhai and Wu, "Classification is a Strong Baseline for Deep Metric Learning", BMVC 2019).
-Takes half an hour on two cores, most of it for rendering.
+together, by the terms of class and view of ``voxel_models.losses``. Takes half an hour on two
+cores, most of it for rendering.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.voxelizing import first_of_each
 from shapesim.workers import map_isolated
+from voxel_models.data import UNLABELLED, sampling_weights
+from voxel_models.losses import losses
 
 _HIDDEN = 384
 _DIM = 256
 _STEPS = 600
 _BATCH = 160  # assets, each seen twice
 _SEEN = 3  # views of an asset each time
-# So high that the kinds' centres never are as likely as wanted: views of a kind go on gathering.
+# As of the voxel network, higher: what is learnt here is two layers, which soon are sure.
 _CLASS_TEMPERATURE = 0.2
 _CLASS_WEIGHT = 3.0
-_VIEW_TEMPERATURE = 0.1
 _VIEW_WEIGHT = 0.5
-_UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,8 @@ def look_at(
             print(f"rendered {done} of {len(tasks)} ({task.path.name})", flush=True)
     order = sorted(range(len(tasks)), key=lambda row: (not tasks[row].label, tasks[row].path))
     order = [row for row in order if features[row].any()]
+    if not order:
+        raise ShapesimError(f"none of {len(tasks)} meshes could be seen; look at what is left out")
     kept = [order[row] for row in first_of_each([shapes[row] for row in order])]
     return Seen(
         features[kept], [tasks[row].label for row in kept], [tasks[row].source for row in kept]
@@ -135,9 +137,12 @@ def learn_kinds(
     places = {str(name): place for place, name in enumerate(names[counts > 1])}
     if not places:
         raise ShapesimError("no kind has two assets to learn from; name more in the labels")
-    classes = np.array([places.get(label, _UNKNOWN) for label in seen.labels])
-    chances = _chances(classes, seen.sources)
-    print(f"{len(classes)} assets, {(classes >= 0).sum()} of {len(places)} kinds", flush=True)
+    classes = np.array([places.get(label, UNLABELLED) for label in seen.labels])
+    sources = np.unique(seen.sources, return_inverse=True)[1]
+    chances = sampling_weights(classes, sources)
+    print(
+        f"{len(classes)} assets, {(classes != UNLABELLED).sum()} of {len(places)} kinds", flush=True
+    )
 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -165,39 +170,22 @@ def learn_kinds(
         one, other = (
             embedded(seen.features[rows][:, views[start : start + _SEEN]]) for start in (0, _SEEN)
         )
-        its = labels[rows]
-        known = its != _UNKNOWN
-        logits = torch.cat([one[known], other[known]]) @ unit(centres).T / _CLASS_TEMPERATURE
-        by_class = functional.cross_entropy(logits, its[known].repeat(2), label_smoothing=0.05)
-        alike = (its[:, None] == its) & known[:, None]
-        alike.fill_diagonal_(False)
-        similar = (one @ other.T / _VIEW_TEMPERATURE).masked_fill(alike, -torch.inf)
-        own = torch.arange(size)
-        by_view = functional.cross_entropy(similar, own) + functional.cross_entropy(similar.T, own)
-        loss = _CLASS_WEIGHT * by_class + _VIEW_WEIGHT / 2 * by_view
+        vectors = torch.cat([one, other])
+        terms = losses(vectors, labels[rows], centres, None, nn.Identity(), _CLASS_TEMPERATURE)
+        by_class, by_view = terms[:2]
+        loss = _CLASS_WEIGHT * by_class + _VIEW_WEIGHT * by_view
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
         if (step + 1) % 100 == 0:
-            shown = f"class {by_class.item():.3f}  view {by_view.item() / 2:.3f}"
+            shown = f"class {by_class.item():.3f}  view {by_view.item():.3f}"
             print(f"kinds: step {step + 1} of {_STEPS}  {shown}", flush=True)
     return {
         f"named.{number}.{part}": value.detach().numpy()
         for number, layer in enumerate((first, second))
         for part, value in layer.named_parameters()
     }
-
-
-def _chances(classes: NDArray[np.int64], sources: Sequence[str]) -> NDArray[np.float64]:
-    """(N,) to be drawn: half for all assets, half for those of a known kind, both levelled."""
-    _, rows, sizes = np.unique(sources, return_inverse=True, return_counts=True)
-    everything = 1 / np.sqrt(sizes[rows])
-    known = classes != _UNKNOWN
-    sizes = np.bincount(classes[known])
-    named = np.where(known, 1 / np.sqrt(sizes[classes]), 0) * np.sqrt(everything)
-    chances: NDArray[np.float64] = (everything / everything.sum() + named / named.sum()) / 2
-    return chances
 
 
 def main() -> None:
@@ -215,17 +203,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     file = weights_file(given.start_from)
-    weights = read_weights(file, {"ranges", "mean", "deviation", "foreground.0.weight"}, "look")
-    with tempfile.TemporaryDirectory() as work:
-        every = sources(given.data, given.furniture, Path(work))
-        seen = look_at(every, weights, tuple(given.exclude))
+    try:
+        weights = read_weights(file, {"ranges", "mean", "deviation", "foreground.0.weight"}, "look")
+        with tempfile.TemporaryDirectory() as work:
+            every = sources(given.data, given.furniture, Path(work))
+            seen = look_at(every, weights, tuple(given.exclude))
+        made = learn_kinds(seen, weights["mean"], weights["deviation"], given.seed)
+    except (ShapesimError, OSError) as error:
+        parser.exit(1, f"{error}\n")
     tensors: dict[str, Any] = load_file(file)
-    made = learn_kinds(seen, weights["mean"], weights["deviation"], given.seed)
     tensors |= {
         name: value.astype(np.float16 if value.size > 100_000 else np.float32)
         for name, value in made.items()
     }
-    save_file(tensors, given.out)
+    temporary = given.out.with_suffix(".partial")
+    save_file(tensors, temporary)
+    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
+    temporary.replace(given.out)
     print(f"wrote {given.out}")
 
 

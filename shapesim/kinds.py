@@ -11,18 +11,18 @@ import re
 
 _NAMES = {
     "ac": "air conditioner, airconditioner, ac",
-    "alien": "alien engi, alien infected, alien",
+    "alien": "alien",
     "armour": "armor, shoulder pads",
     "awning": "awning, overhang",
     "backpack": "bag, bags, backpack, pouch",
-    "barrier": "barrier, jersey barrier, sack trench",
+    "barrier": "barrier, sack trench",
     "beam": "beam, wood slats, wood planks",
     "bench": "bench",
     "bicycle": "bicycle",
     "bin": "trashcan, trash can, trash container, dumpster, trash",
     "bird": "seagull, chick, pigeon, birb",
-    "block": "block, cube, cinder block, brick",
-    "bomb": "bomb, grenade, fire grenade",
+    "block": "block, cube, brick",
+    "bomb": "bomb, grenade",
     "bone": "bone, bones",
     "bow": "crossbow",
     "bush": "hedge",
@@ -30,13 +30,13 @@ _NAMES = {
     "can": "soda, can",
     "candle": "candelabrum",
     "car": (
-        "ambulance, bus, cab, cop car, firetruck, fire truck, hatchback, hybrid, race, "
-        "sedan, suv, taxi, tractor, truck, van, wagon, delivery"
+        "ambulance, bus, cab, cop car, firetruck, hatchback, hybrid, race, sedan, suv, taxi, "
+        "tractor, truck, van, wagon, delivery"
     ),
     "catapult": "siege catapult, siege ballista, siege trebuchet",
     "cone": "traffic cone, construction cone, pylon, obj cone",
     "container": "container",
-    "cow": "cat, dog, bear, elk, mob cat, mob dog",
+    "cow": "cat, dog, bear, elk",
     "crate": "lootbox, package, box target, cardboard boxes",
     "curtain": "curtain, curtains",
     "desk": "desk",
@@ -54,32 +54,32 @@ _NAMES = {
     ),
     "helmet": "helmet",
     "house": (
-        "bank, barn, building, grocery store, house, igloo, office, pantheon, pits garage, "
-        "salon, skyscraper, small barn, open barn, station, store, story, thrift shop, "
-        "town center, low wide, farm first age, farm second age"
+        "bank, barn, building, house, igloo, office, pantheon, pits garage, salon, "
+        "skyscraper, station, store, story, thrift shop, town center, low wide, "
+        "farm first age, farm second age"
     ),
     "hydrant": "hydrant",
     "ladder": "ladder",
-    "lantern": "chandelier, lamp, light, lights, light a, light c, spotlight, stlight, streetlight",
-    "log": "log, logs, trunk, wood log",
+    "lantern": "chandelier, lamp, light, lights, spotlight, stlight, streetlight",
+    "log": "log, logs, trunk",
     "mailbox": "mailbox, postbox",
     "man": "character medium, ninja, wizard, zombie, lady",
     "match": "match",
     "mirror": "mirror",
-    "mountain": "mountain, mountain large",
+    "mountain": "mountain",
     "nightstand": "night stand",
     "pallet": "pallet",
-    "picture": "portrait, desk portrait",
+    "picture": "portrait",
     "pillar": "column, pedestal",
     "pillow": "pillow",
     "plank": "planks",
-    "plant": "plant, houseplant, potted plant, bamboo, rice, wheat",
-    "platform": "platform, moving platform",
+    "plant": "plant, houseplant, bamboo, rice, wheat",
+    "platform": "platform",
     "playground": "playgrnd",
     "pot": "vase, urn, planter, cauldron, sink, saucepan, washer, dryer, blender, refrigerator",
     "rail": "rail",
     "ramp": "ramp",
-    "road": "road, driveway, path, street, sidewalk, curb, crosswalk, road tile, tile",
+    "road": "road, driveway, path, street, sidewalk, curb, crosswalk, tile",
     "rock": "meteor",
     "rover": "rover",
     "rubbish": "rubbish, debris",
@@ -93,7 +93,7 @@ _NAMES = {
     "solar panel": "solar panel",
     "spaceship": "space craft, saucer",
     "speaker": "speaker",
-    "spikes": "spike, spikes, spike trap",
+    "spikes": "spike, spikes",
     "stairs": "staircase",
     "statue": "statue",
     "stock": "stock, grip",

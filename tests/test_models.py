@@ -136,7 +136,7 @@ def test_training_data_is_cleaned_and_levelled(tmp_path: Path) -> None:
     assert len(data.labels) == 9
     assert data.classes == ("x", "y")
     assert (data.labels == -1).sum() == 1
-    assert sampling_weights(data).sum() == pytest.approx(1)
+    assert sampling_weights(data.labels, data.sources).sum() == pytest.approx(1)
     assert len(read_grids([tmp_path / "grids.npz"], exclude=["a/"]).labels) == 4
 
 

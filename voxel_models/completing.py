@@ -122,7 +122,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
     """
     torch.manual_seed(recipe.seed)
     model = create_model(recipe.architecture, resolution=data.resolution).to(pick_device())
-    weights = sampling_weights(data)
+    weights = sampling_weights(data.labels, data.sources)
     return optimise(
         model,
         lambda step: draw_pairs(data, weights, recipe, step),

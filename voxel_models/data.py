@@ -86,20 +86,24 @@ def _joined(teachers: Sequence[NDArray[np.float32]]) -> NDArray[np.float32] | No
     return np.concatenate(full)
 
 
-def sampling_weights(data: GridData) -> NDArray[np.float64]:
+def sampling_weights(labels: NDArray[np.int64], sources: NDArray[np.int64]) -> NDArray[np.float64]:
     """(N,) probabilities: half for labelled assets, half for all, both levelled.
 
     An asset counts by the inverse root of the size of its class and of its source, so that a
     class of ten and a source of a thousand variants of one brick are both seen often enough.
+
+    Args:
+        labels: (N,) classes, ``UNLABELLED`` where unknown.
+        sources: (N,) equal for assets of one source.
     """
-    _, source, sizes = np.unique(data.sources, return_inverse=True, return_counts=True)
+    _, source, sizes = np.unique(sources, return_inverse=True, return_counts=True)
     by_source = 1 / np.sqrt(sizes[source])
     everything: NDArray[np.float64] = by_source / by_source.sum()
-    labelled = data.labels != UNLABELLED
+    labelled = labels != UNLABELLED
     if not labelled.any():
         return everything
-    sizes = np.bincount(data.labels[labelled], minlength=len(data.classes))
-    by_class = np.where(labelled, 1 / np.sqrt(sizes[data.labels]), 0) * np.sqrt(by_source)
+    sizes = np.bincount(labels[labelled])
+    by_class = np.where(labelled, 1 / np.sqrt(sizes[labels]), 0) * np.sqrt(by_source)
     halves: NDArray[np.float64] = (everything + by_class / by_class.sum()) / 2
     return halves
 

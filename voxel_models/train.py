@@ -97,7 +97,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
     teacher = None if data.teacher is None else torch.from_numpy(data.teacher)
     head = nn.Linear(int(model.dim), 1 if teacher is None else teacher.shape[1])  # type: ignore
     head.to(device)
-    sampling = sampling_weights(data)
+    sampling = sampling_weights(data.labels, data.sources)
     chosen = {"class": recipe.by_class, "view": recipe.view, "turn": recipe.turn}
     weights = torch.tensor(list((TERMS | chosen).values()), device=device)
 
