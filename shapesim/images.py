@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,22 @@ def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[n
                     opened.draft("RGB", (largest, largest))  # JPEG: a fraction of the size
                 return np.asarray(_decoded(opened, largest))
         return np.asarray(_decoded(source, largest))
+
+
+def open_picture(content: bytes, name: str) -> PilImage:
+    """A picture that is kept within another file, to be decoded when it is needed.
+
+    Args:
+        content: of a picture file.
+        name: that it had.
+
+    Raises:
+        AssetError: it is damaged, too large, or no picture.
+    """
+    from PIL import Image
+
+    with _readable(Path(name)):
+        return Image.open(BytesIO(content), formats=_FORMATS)
 
 
 def image_size(path: Path) -> tuple[int, int]:

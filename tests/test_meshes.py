@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import struct
 from collections.abc import Callable
@@ -12,14 +14,17 @@ import numpy as np
 import pytest
 import trimesh
 from numpy.typing import NDArray
+from PIL import Image
 
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import SUFFIXES, find_assets, load_mesh, save_mesh
+from shapesim.meshes.fbx import pictures_within
 from shapesim.meshes.parts import Loaded, Part, assemble, rgba, to_srgb
-from shapesim.types import Material
+from shapesim.types import Companions, Material
 from tests.conftest import SAMPLES, as_mesh, lopsided, yawed
 
+FILES = Path(__file__).parent / "files"
 FROM_Z_UP = trimesh.transformations.rotation_matrix(-np.pi / 2, (1, 0, 0))
 TO_Z_UP = trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0))
 WRITTEN = [".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf"]
@@ -154,8 +159,6 @@ def test_upright_leads_from_the_files_coordinates(tmp_path: Path) -> None:
 
 def test_materials_uvs_and_textures_survive(tmp_path: Path) -> None:
     """A textured OBJ keeps its colour, texture coordinates and picture."""
-    from PIL import Image
-
     Image.new("RGB", (4, 4), (10, 200, 30)).save(tmp_path / "skin.png")
     (tmp_path / "a.mtl").write_text("newmtl m\nKd 0.2 0.4 0.6\nmap_Kd skin.png\n")
     (tmp_path / "a.obj").write_text(
@@ -286,6 +289,45 @@ def test_what_is_saved_loads_as_it_was(tmp_path: Path, suffix: str) -> None:
     assert same_geometry(signature(back), signature(mesh))
 
 
+def test_pictures_within_fbx_are_its_textures(tmp_path: Path) -> None:
+    """As Blender writes them with "Path Mode: Copy" and "Embed Textures"."""
+    mesh = load_mesh(FILES / "two-textures.fbx")
+    assert mesh.companions == Companions()
+    red, blue = (np.asarray(material.texture) for material in mesh.materials)
+    assert red[0, 0].tolist() == [255, 0, 0] and red[-1, 0].tolist() == [77, 0, 0]
+    assert blue[0, 0].tolist() == [0, 0, 255] and blue[-1, 0].tolist() == [0, 0, 77]
+
+    data = (FILES / "two-textures.fbx").read_bytes()
+    (tmp_path / "damaged.fbx").write_bytes(data.replace(b"\x89PNG", b"\x89PNX", 1))
+    damaged = load_mesh(tmp_path / "damaged.fbx")
+    assert damaged.companions.missing == ("two.fbm/red wall.png",)
+    assert damaged.materials[0].texture is None and damaged.materials[1].texture is not None
+
+
+@pytest.mark.parametrize("head", [12, 24])
+def test_pictures_within_fbx_of_either_width(head: int) -> None:
+    """Offsets have 4 bytes up to version 7.4, and 8 from 7.5 on."""
+    content = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(content, "PNG")
+    picture, name = content.getvalue(), rb"C:\art\Wall.PNG"
+    data = (
+        b"\x10RelativeFilenameS" + struct.pack("<I", len(name)) + name
+        + bytes(head) + b"\x07ContentR" + struct.pack("<I", len(picture)) + picture
+    )  # fmt: skip
+    assert pictures_within(data)["wall.png"].size == (3, 2)
+
+
+def test_pictures_within_fbx_as_text() -> None:
+    """In lines of at most so many signs, as 3ds Max writes them."""
+    content = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(content, "PNG")
+    text = base64.b64encode(content.getvalue()).decode()
+    lines = f'"{text[:40]}",\n\t\t\t"{text[40:]}"'
+    video = 'Filename: "C:\\a.png"\n\t\tRelativeFilename: "..\\a.png"\n\t\tContent: ,\n\t\t\t'
+    assert pictures_within((video + lines + "\n\t}").encode())["a.png"].size == (3, 2)
+    assert pictures_within((video + '"no base64!!"\n\t}').encode()) == {}
+
+
 @pytest.mark.parametrize(
     "kind", ["DiffuseColor", "Maya|baseColor", "3dsMax|Parameters|base_color_map"]
 )
@@ -293,8 +335,6 @@ def test_textures_of_fbx_are_found_by_any_name_of_the_base_colour(
     kind: str, tmp_path: Path
 ) -> None:
     """Of classical and of physically based materials."""
-    from PIL import Image
-
     Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
     more = """    Material: 3, "Material::paint", "" {
         Version: 102

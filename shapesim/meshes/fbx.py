@@ -6,19 +6,26 @@ the file's axis system; it does not apply the file's unit.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import struct
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Any
 
 import assimp_py
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
+from shapesim.images import open_picture
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 _OLDEST = 7100
 _BLENDER = re.compile(rb"Creator.{1,9}Blender", re.DOTALL)
@@ -37,6 +44,12 @@ _UNIT_ASCII = re.compile(rb'"UnitScaleFactor",\s*"double"(?:,\s*"[A-Za-z]*")+,\s
 _JOINTS = re.compile(rb'\0\x01ModelS\x08\0\0\0LimbNode|"Model::[^"]*", "LimbNode"')
 _ANIMATIONS = re.compile(rb'S.{3}\0([^\0]{1,99})\0\x01AnimStack|"AnimStack::([^"]+)"', re.DOTALL)
 
+# And pictures in the file: the name of one, behind which its content follows.
+_NAMED = re.compile(rb"RelativeFilenameS(.{4})", re.DOTALL)
+_HEADS = (12, 24)  # bytes between both, up to version 7.4 and from 7.5 on
+_CONTENT = b"\x07ContentR"
+_NAMED_ASCII = re.compile(rb'RelativeFilename: "([^"]*)"\s*Content: ,\s*("[^"]*"(?:,\s*"[^"]*")*)')
+
 
 def load_fbx(path: Path) -> Loaded:
     """Loads an FBX file; y up, since Assimp applies the file's axis system."""
@@ -48,7 +61,10 @@ def load_fbx(path: Path) -> Loaded:
     scene: Any = assimp_py.import_file(str(path), _FLAGS)
     files: list[Path] = []
     missing: list[str] = []
-    materials = [_material(path, properties, files, missing) for properties in scene.materials]
+    pictures = pictures_within(data)
+    materials = [
+        _material(path, properties, pictures, files, missing) for properties in scene.materials
+    ]
     parts: list[Part] = []
     _collect(scene, scene.root_node, np.eye(4), materials, parts)
     return Loaded(
@@ -99,24 +115,63 @@ def _normals(mesh: Any, transform: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _material(
-    path: Path, properties: dict[str, Any], files: list[Path], missing: list[str]
+    path: Path,
+    properties: dict[str, Any],
+    pictures: dict[str, PilImage],
+    files: list[Path],
+    missing: list[str],
 ) -> Material:
     red, green, blue = (properties.get("COLOR_DIFFUSE") or (0.8, 0.8, 0.8))[:3]
     kinds = properties.get("TEXTURES") or {}
     textures = kinds.get(assimp_py.TextureType_DIFFUSE) or kinds.get(_BASE_COLOUR) or []
-    texture = None
-    # A name such as "*0" is a picture embedded in the FBX; some exporters leave the name empty.
+    texture: PilImage | Path | None = None
+    # Some exporters leave the name empty; one such as "*0" is a number of Assimp's.
     if textures and textures[0].strip("./\\") and textures[0][0] != "*":
-        texture = find_texture(path, str(textures[0]))
+        name = str(textures[0])
+        texture = pictures.get(_file_name(name))
         if texture is None:
-            missing.append(str(textures[0]))
-        else:
-            files.append(texture)
+            texture = find_texture(path, name)
+            if texture is None:
+                missing.append(name)
+            else:
+                files.append(texture)
     if texture is not None:
         red = green = blue = 1.0  # FBX: a texture stands in the place of the colour
     # Exporters disagree on the sense of opacity, so that 0 says nothing.
     opacity = float(properties.get("OPACITY", 1.0)) or 1.0
     return Material(str(properties.get("NAME", "")), (red, green, blue, opacity), texture)
+
+
+def pictures_within(data: bytes) -> dict[str, PilImage]:
+    """Pictures that an FBX file holds, by their names in lower case, without folders.
+
+    Args:
+        data: the file.
+    """
+    contents: dict[str, bytes] = {}
+    for found in _NAMED.finditer(data):
+        end = found.end() + int(struct.unpack("<I", found[1])[0])
+        for head in _HEADS:
+            if data.startswith(_CONTENT, end + head):
+                start = end + head + len(_CONTENT) + 4
+                size = int(struct.unpack_from("<I", data, start - 4)[0])
+                name = data[found.end() : end].decode(errors="replace")
+                contents[_file_name(name)] = data[start : start + size]
+    for name, quoted in _NAMED_ASCII.findall(data):
+        with suppress(binascii.Error):
+            contents[_file_name(name.decode(errors="replace"))] = base64.b64decode(
+                b"".join(quoted.split(b'"')[1::2])
+            )
+    pictures = {}
+    for name, content in contents.items():
+        with suppress(AssetError):  # what is no picture is as good as not there
+            pictures[name] = open_picture(content, name)
+    return pictures
+
+
+def _file_name(path: str) -> str:
+    """Without its folders, as it is compared; it may be of Windows."""
+    return PureWindowsPath(path).name.lower()
 
 
 def _version(data: bytes) -> int:
