@@ -22,6 +22,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
+from shapesim.meshes.gltf_buffers import is_plain, spelled_out
 from shapesim.meshes.parts import Loaded
 from shapesim.meshes.scenes import from_trimesh
 from shapesim.meshes.textures import PackResolver
@@ -37,8 +38,12 @@ def load_gltf(path: Path) -> Loaded:
     _check_features(path, tree)
     _check_files(path, tree)
     resolver = PackResolver(path)
+    plain = is_plain(tree)
+    if not plain:
+        rest, kind = spelled_out(path, tree, lambda buffer: _buffer(path, buffer, rest)), "glb"
     if tree.get("skins"):
         _place_skins(path, tree, rest)
+    if tree.get("skins") or not plain:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
@@ -65,9 +70,7 @@ def _check_features(path: Path, tree: dict[str, Any]) -> None:
         for mesh in tree.get("meshes", [])
         for primitive in mesh.get("primitives", [])
     }
-    found = sorted(used & {"KHR_mesh_quantization", "EXT_meshopt_compression"})
-    found += ["sparse accessors"] * any("sparse" in a for a in tree.get("accessors", []))
-    found += ["triangle fans"] * (6 in modes)
+    found = sorted(used & {"EXT_mesh_gpu_instancing"}) + ["triangle fans"] * (6 in modes)
     if found:
         raise AssetError(path, f"uses {', '.join(found)}, which cannot be read; export without")
 

@@ -1,0 +1,165 @@
+"""glTF in integers, compressed, sparse, or with textures that are moved."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shapesim.errors import AssetError
+from shapesim.meshes import load_mesh
+from shapesim.voxels import voxelise
+from tests.conftest import SAMPLES
+
+FILES = Path(__file__).parent / "files"
+FLOAT, BYTE, SHORT, UNSIGNED_SHORT = 5126, 5120, 5122, 5123
+CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0]], np.float32)
+UVS = np.array([[0, 0], [1, 0], [0, 0.5]], np.float32)
+
+Tree = dict[str, Any]
+
+
+def tree_of(*arrays: tuple[NDArray[Any], int, str]) -> Tree:
+    """One triangle; the first array has its corners, the others are further accessors."""
+    data, views, accessors = b"", [], []
+    for number, (values, component, kind) in enumerate(arrays):
+        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": values.nbytes})
+        accessors.append({"bufferView": number, "componentType": component,
+                          "count": len(values), "type": kind})  # fmt: skip
+        data += values.tobytes() + bytes(-values.nbytes % 4)
+    uri = "data:application/octet-stream;base64," + base64.b64encode(data).decode()
+    return {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "buffers": [{"uri": uri, "byteLength": len(data)}],
+        "bufferViews": views,
+        "accessors": accessors,
+    }
+
+
+def loaded(tree: Tree, folder: Path) -> Any:
+    """The mesh of a tree."""
+    (folder / "a.gltf").write_text(json.dumps(tree))
+    return load_mesh(folder / "a.gltf")
+
+
+@pytest.mark.parametrize("name", ["chair-quantised.glb", "chair-compressed.glb"])
+def test_what_gltfpack_writes_is_the_asset(name: str) -> None:
+    """The shape to a ten-thousandth of its size, and its colours."""
+    asset = load_mesh(SAMPLES / "store/meadow-pack/furniture/chair-office.glb")
+    packed = load_mesh(FILES / name)
+    assert len(packed.faces) == len(asset.faces)
+    np.testing.assert_allclose(packed.extents, asset.extents, rtol=1e-4)
+    one, other = np.asarray(voxelise(packed)), np.asarray(voxelise(asset))
+    assert (one & other).sum() > 0.99 * (one | other).sum()
+    colours = [{material.colour for material in mesh.materials} for mesh in (packed, asset)]
+    np.testing.assert_allclose(sorted(colours[0]), sorted(colours[1]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("integers", "component", "expected"),
+    [
+        (np.array([[0, 0, 0, 0], [127, 0, 0, 0], [-128, -127, 64, 0]], np.int8), BYTE, 127),
+        (np.array([[0, 0, 0, 9], [65535, 0, 0, 9], [0, 32768, 1, 9]], "<u2"), UNSIGNED_SHORT,
+         65535),
+    ],
+)  # fmt: skip
+def test_normalised_integers_span_one(
+    integers: NDArray[Any], component: int, expected: int, tmp_path: Path
+) -> None:
+    """In rows that are padded to whole words."""
+    tree = tree_of((integers, component, "VEC3"))
+    tree["bufferViews"][0]["byteStride"] = 4 * integers.itemsize
+    tree["accessors"][0]["normalized"] = True
+    tree["extensionsUsed"] = ["KHR_mesh_quantization"]
+    tree["nodes"][0]["scale"] = [2, 2, 2]
+    corners = np.maximum(integers[:, :3] / expected, -1)
+    np.testing.assert_allclose(loaded(tree, tmp_path).triangles[0], 2 * corners, atol=1e-6)
+
+    del tree["accessors"][0]["normalized"]
+    np.testing.assert_allclose(
+        loaded(tree, tmp_path).triangles[0], 2.0 * integers[:, :3].astype(float)
+    )
+
+
+@pytest.mark.parametrize("has_base", [True, False])
+def test_sparse_accessors_replace_some(has_base: bool, tmp_path: Path) -> None:
+    """Of what is stored, or of zeros."""
+    tree = tree_of(
+        (CORNERS, FLOAT, "VEC3"),
+        (np.array([1, 2], "<u2"), UNSIGNED_SHORT, "SCALAR"),
+        (np.array([[5, 0, 0], [0, 7, 0]], np.float32), FLOAT, "VEC3"),
+    )
+    tree["accessors"][0]["sparse"] = {
+        "count": 2,
+        "indices": {"bufferView": 1, "componentType": UNSIGNED_SHORT},
+        "values": {"bufferView": 2},
+    }
+    if not has_base:
+        del tree["accessors"][0]["bufferView"]
+    assert loaded(tree, tmp_path).triangles[0].tolist() == [[0, 0, 0], [5, 0, 0], [0, 7, 0]]
+
+
+def test_textures_are_moved_as_materials_say(tmp_path: Path) -> None:
+    """Two of them share coordinates, a third takes the second set."""
+    moves = [
+        {"scale": [2, 3], "rotation": np.pi / 2, "offset": [0.25, 0.5]},
+        {"offset": [0.5, 0]},
+        {"texCoord": 1},
+    ]
+    tree = tree_of(
+        (CORNERS, FLOAT, "VEC3"), (UVS, FLOAT, "VEC2"), (UVS + 4, FLOAT, "VEC2"),
+        ((UVS * 32767).astype("<i2"), SHORT, "VEC2"),
+    )  # fmt: skip
+    tree["accessors"][3]["normalized"] = True
+    tree["images"] = [{"uri": "none.png"}]
+    tree["textures"] = [{"source": 0}]
+    tree["materials"] = [
+        {"name": f"m{number}", "pbrMetallicRoughness": {"baseColorTexture": {
+            "index": 0, "extensions": {"KHR_texture_transform": move}}}}
+        for number, move in enumerate(moves)
+    ]  # fmt: skip
+    tree["meshes"][0]["primitives"] = [
+        {"attributes": {"POSITION": 0, "TEXCOORD_0": first, "TEXCOORD_1": 2}, "material": number}
+        for number, first in ((0, 1), (1, 1), (2, 1), (1, 3))
+    ]
+    tree["extensionsUsed"] = ["KHR_texture_transform", "KHR_mesh_quantization"]
+    mesh = loaded(tree, tmp_path)
+    u, v = UVS.T
+    expected = [
+        np.stack([0.25 - 3 * v, 0.5 + 2 * u], axis=1), UVS + (0.5, 0), UVS + 4, UVS + (0.5, 0),
+    ]  # fmt: skip
+    assert mesh.uvs is not None
+    given = [mesh.uvs[face] for face in mesh.faces]
+    for one, other in zip(given, expected, strict=True):
+        np.testing.assert_allclose(one, other * (1, -1) + (0, 1), atol=1e-4)  # v runs upwards
+
+
+def test_buffers_that_are_cut_off_are_named(tmp_path: Path) -> None:
+    """Also where a view, or what it is compressed to, ends beyond them."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    tree["extensionsUsed"] = ["KHR_mesh_quantization"]
+    tree["bufferViews"][0]["byteLength"] = 1000
+    with pytest.raises(AssetError, match="damaged"):
+        loaded(tree, tmp_path)
+
+    data = (FILES / "chair-compressed.glb").read_bytes()
+    (tmp_path / "a.glb").write_bytes(data[:-200] + bytes(200))
+    with pytest.raises(AssetError, match="damaged"):
+        load_mesh(tmp_path / "a.glb")
+
+
+def test_without_meshopt_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra."""
+    monkeypatch.setitem(sys.modules, "meshopt", None)
+    with pytest.raises(AssetError, match=r"pip install 'shapesim\[meshopt\]'"):
+        load_mesh(FILES / "chair-compressed.glb")
