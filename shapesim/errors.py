@@ -29,12 +29,14 @@ class AssetError(ShapesimError):
     Attributes:
         path: the file.
         reason: one line, without the path.
+        missing: names of other files, as the file gives them, without which it cannot be used.
     """
 
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(path, reason)
+    def __init__(self, path: Path | str, reason: str, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(path, reason, missing)
         self.path = Path(path)
         self.reason = reason
+        self.missing = missing
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

@@ -49,6 +49,7 @@ def see(
     progress: Callable[[int, int], None] = lambda done, total: None,
     trunk: lite0.State | None = None,
     shown: Shown | None = None,
+    embedder: BothEmbedder | None = None,
 ) -> Seen:
     """Features of pictures, or of meshes, or of both.
 
@@ -58,8 +59,9 @@ def see(
         progress: called with the number of files done, and their total.
         trunk: of a tagger with a network of its own.
         shown: to be shown all pictures, too, to train such a network by.
+        embedder: whose features they are; None for the default one.
     """
-    both = BothEmbedder()
+    both = embedder or BothEmbedder()
     (shape, _), (look, _) = both.parts
     assert isinstance(look, LookEmbedder)
     features = _features_by(trunk) if trunk else look.features

@@ -19,9 +19,9 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
-from shapesim.meshes.finding import is_text
+from shapesim.meshes.finding import find_pictures, is_text
 from shapesim.meshes.loading import UpAxis
-from shapesim.meshes.packs import located
+from shapesim.meshes.packs import drop, located, pack_of
 from shapesim.reading import READER, ReadAsset, ReadTask, is_picture, read_asset, stamp
 from shapesim.types import NO_COMPANIONS, Companions
 from shapesim.workers import map_isolated
@@ -58,6 +58,15 @@ class IndexReport:
     total: int = 0
     answers: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """A folder that is known, and the up axis of all its files; None for what each says."""
+
+    root: Path
+    id: int
+    axis: UpAxis | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,12 @@ def forget_stores(gallery: Gallery, stores: Sequence[Path]) -> int:
             if store.resolve() not in ids:
                 known = ", ".join(map(str, ids)) or "none"
                 raise ShapesimError(f"{store}: no store of this gallery; its stores are {known}")
-        return gallery.catalogue.remove_stores({ids[store.resolve()] for store in stores})
+        chosen = {ids[store.resolve()] for store in stores}
+        held = [path for path, state in gallery.catalogue.files().items() if state.store in chosen]
+        count = gallery.catalogue.remove_stores(chosen)
+    for archive in {pack for path in held if (pack := pack_of(path))}:
+        drop(archive)
+    return count
 
 
 def check_stores(stores: Sequence[Path]) -> None:
@@ -161,11 +175,13 @@ def _update(
     progress: Callable[[int, int, int], None],
 ) -> IndexReport:
     report = IndexReport()
+    for store in stores:
+        gallery.catalogue.add_store(store, up)
     known = gallery.catalogue.files()
     pending: dict[Path, _Pending] = {}
     removed: dict[Path, FileState] = {}
     surveys = [
-        _survey(gallery, store.resolve(), embedder, up, known, pending, removed, report)
+        _survey(gallery, store.resolve(), embedder, known, pending, removed, report)
         for store in stores
     ]
     # A file that moved within its store arrived when it first came.
@@ -198,7 +214,6 @@ def _survey(
     gallery: Gallery,
     store: Path,
     embedder: Embedder,
-    up: UpAxis | None,
     known: dict[Path, FileState],
     pending: dict[Path, _Pending],
     removed: dict[Path, FileState],
@@ -209,7 +224,16 @@ def _survey(
     Returns:
         The store's id, and what it says of its assets, by path; None if it cannot be asked now.
     """
+    id, axis = gallery.catalogue.add_store(store)
+    held = [path for path, state in known.items() if state.store == id]
+    had_meshes = any(not is_picture(path) for path in held)
     found = find_originals(store)
+    if held and not had_meshes and found.files and not is_picture(found.files[0]):
+        report.warnings.append(
+            f"{store}: holds pictures, and now a mesh as well, {found.files[0].name}; move it to a"
+            f" store of its own, or run 'shapesim forget {store}' to have meshes only"
+        )
+        found = find_pictures(store)
     if found.files and is_picture(found.files[0]) and embedder.space != "copy":
         embedder = EMBEDDERS["copy"]()  # by which pictures are traced, whatever is done to meshes
     report.repeats += len(found.repeats)
@@ -222,16 +246,14 @@ def _survey(
         for path in listings
         if path not in names
     ]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    id, axis = gallery.catalogue.add_store(store, up)
-    held = [path for path, state in known.items() if state.store == id]
-    had_meshes = any(not is_picture(path) for path in held)
+    own, now = _Store(store, id, axis), datetime.now(UTC).isoformat(timespec="seconds")
     if held and (not found.files or (had_meshes and is_picture(found.files[0]))):
         # More likely a drive or a pack that cannot be read now than a store that was emptied.
         report.warnings.append(
             f"{store}: holds no asset now; its assets stay until 'shapesim forget {store}'"
         )
         return id, None
+    inner = _stores_within(gallery, store, known)
     redated: list[tuple[int, str]] = []
     for path in found.files:
         name = path.relative_to(store).as_posix()
@@ -248,29 +270,44 @@ def _survey(
         date = (listing and listing.arrived_at) or first
         if before and date and date != before.arrived_at:
             redated.append((before.id, date))
-        if before and _is_current(before, size, mtime, embedder, _reader(axis)):
+        owner = next((one for one in inner if path.is_relative_to(one.root)), own)
+        if before and _is_current(before, size, mtime, embedder, _reader(owner.axis)):
             report.unchanged += 1
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
         elif path not in pending:
             pending[path] = _Pending(
-                id, name, size, mtime, date or now, bool(date), before, axis, embedder
-            )
+                owner.id, path.relative_to(owner.root).as_posix(), size, mtime, date or now,
+                bool(date), before, owner.axis, embedder,
+            )  # fmt: skip
     gallery.catalogue.set_arrivals(redated)
     # Files below a folder that could not be listed may still be there.
-    blind = [
+    blind = {
         place
         for path, _ in found.unreadable
         for place in (path, path.with_name(f"{path.name}!"))  # what a pack holds
-    ]
+    }
     present = set(found.files)
     for path, state in known.items():
-        hidden = any(path.is_relative_to(folder) for folder in blind)
+        if path in present or not path.is_relative_to(store):
+            continue
         # A file of another store inside this one may be hidden from this one's walk.
         gone = state.store == id or not _is_there(path)
-        if path.is_relative_to(store) and path not in present and gone and not hidden:
+        if gone and blind.isdisjoint((path, *path.parents)):
             removed[path] = state
     return id, listings
+
+
+def _stores_within(gallery: Gallery, store: Path, known: dict[Path, FileState]) -> list[_Store]:
+    """Other stores of meshes below a store, whose files are theirs, the deepest first."""
+    of_pictures = {state.store for path, state in known.items() if is_picture(path)}
+    roots = [
+        root
+        for id, root in gallery.catalogue.stores().items()
+        if store in root.parents and id not in of_pictures
+    ]
+    roots.sort(key=lambda root: -len(root.parts))
+    return [_Store(root, *gallery.catalogue.add_store(root)) for root in roots]
 
 
 def _is_there(path: Path) -> bool:
@@ -300,6 +337,12 @@ def _has_all(state: FileState, embedder: Embedder) -> bool:
 def _companions(entry: _Pending) -> Companions:
     """What the file was known to need when its size and time were taken."""
     return entry.before.companions if entry.before else NO_COMPANIONS
+
+
+def _still_needed(entry: _Pending, error: AssetError | None) -> Companions:
+    """What the file was known to need, and what it was found to lack."""
+    known, missing = _companions(entry), error.missing if error else ()
+    return Companions(known.files, tuple(sorted({*known.missing, *missing})))
 
 
 def _sha256_to_trust(entry: _Pending) -> str:
@@ -401,7 +444,7 @@ def _record(
         size=asset.stamp[0] if asset else entry.size,
         mtime=asset.stamp[1] if asset else entry.mtime,
         sha256=asset.sha256 if asset else "",
-        companions=asset.companions if asset else _companions(entry),
+        companions=asset.companions if asset else _still_needed(entry, error),
         arrived_at=moved or entry.arrived_at,
         reader=_reader(entry.up),
         replaces=before.id if before else None,

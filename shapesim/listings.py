@@ -101,6 +101,7 @@ def _plain(row: dict[Any, Any]) -> dict[str, str]:
             continue
         name = str(key).strip().lower()
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value).strip()
+        text = text.encode(errors="replace").decode()  # JSON may hold what is no text
         if text:
             plain.setdefault(_ALIASES.get(name, name), text)
     return plain

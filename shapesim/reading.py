@@ -32,6 +32,7 @@ READER = 4
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory
+_LAST_TIME = (1 << 63) - 1  # in 2262: the gallery has no larger numbers
 LARGEST_PICTURE = 512
 """Pixels of a side of pictures that are read: more is not seen."""
 
@@ -122,26 +123,33 @@ def _thumbnail(picture: Image | None) -> bytes | None:
 def stamp(
     path: Path, companions: Companions = NO_COMPANIONS, own: tuple[int, int] | None = None
 ) -> tuple[int, int]:
-    """Size and time of the last change of a file and what it needs, which tell that one changed.
+    """What tells without reading that a file, or one that it needs, has changed.
 
     Args:
         path: of the file.
         companions: what it needs.
-        own: the file's own, taken before it was read.
+        own: the file's own stamp, taken before it was read.
+
+    Returns:
+        Size and time of the last change, in nanoseconds; with companions, the sum of all sizes and
+        a digest of all sizes and times.
 
     Raises:
         OSError: the file is gone.
         AssetError: its pack cannot be opened.
     """
     file = located(path)
-    if own is None:
-        stat = file.stat()
-        own = stat.st_size, stat.st_mtime_ns
-    stats = [other.stat() for other in companion_files(file, companions)]
-    return (
-        own[0] + sum(stat.st_size for stat in stats),
-        max([own[1], *(stat.st_mtime_ns for stat in stats)]),
-    )
+    own = own or _size_and_time(file)
+    others = [_size_and_time(other) for other in companion_files(file, companions)]
+    if not others:
+        return own
+    digest = hashlib.blake2b(repr([own, *others]).encode(), digest_size=8).digest()
+    return own[0] + sum(size for size, _ in others), int.from_bytes(digest) >> 1
+
+
+def _size_and_time(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_size, min(stat.st_mtime_ns, _LAST_TIME)
 
 
 def _sha256(path: Path, companions: Companions) -> str:

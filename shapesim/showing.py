@@ -32,6 +32,7 @@ PAPER = (243, 244, 246)
 """Behind assets: light, and yet something that white assets stand out from."""
 _INK, _FAINT, _LINE = (32, 36, 42), (120, 126, 134), (222, 225, 230)
 _FRAMES = ((214, 56, 40), (24, 110, 190), (30, 130, 70), (150, 60, 170), (190, 100, 0))
+_RENDERED = 4  # assets that wait to be written: a turntable has 50 MB
 _PAD = 12
 _TEXT = 15  # height of a line
 
@@ -59,7 +60,7 @@ def render_files(
     tasks: Sequence[RenderTask],
 ) -> Iterator[tuple[RenderTask, NDArray[np.uint8] | AssetError]]:
     """Renders files in workers, in the order of completion."""
-    yield from map_isolated(render_file, tasks, lambda task: task.path)
+    yield from map_isolated(render_file, tasks, lambda task: task.path, queued=_RENDERED)
 
 
 def write_picture(picture: Image | PilImage, out: Path) -> None:

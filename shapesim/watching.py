@@ -20,6 +20,7 @@ from shapesim.meshes.loading import UpAxis
 from shapesim.swap import Filters, Query
 
 _BUSY = 1.0  # seconds after which to try again while another process writes
+_PATIENCE = 30.0  # seconds for which it is waited for that
 _SETTLED = 0.6  # seconds for which files that are being copied must not have changed
 
 
@@ -67,7 +68,7 @@ def follow(
         if not changes and began:
             continue
         began = True  # once without a change: for what came before it was watched
-        _settle({Path(path).parent for _, path in changes})
+        _settle({Path(path).parent for _, path in changes}, stop or Event())
         report = _indexed(gallery, stores, embedder, stop)
         arrived, news = report.arrived, {}
         if arrived:
@@ -104,15 +105,17 @@ def _news(
     return {path: news for path, news in found if news and not isinstance(news, AssetError)}
 
 
-def _settle(folders: set[Path]) -> None:
+def _settle(folders: set[Path], stop: Event) -> None:
     """Waits until files are whole: until sizes and times of all in their folders stay.
 
-    What belongs to a mesh, such as its textures, often comes after it.
+    What belongs to a mesh, such as its textures, often comes after it. What never stays, such as a
+    log or a long download, is not waited for: files that are not whole are read again later.
     """
-    before = None
-    while before != (now := _stamps(folders)):
+    before, began = None, time.monotonic()
+    while before != (now := _stamps(folders)) and time.monotonic() - began < _PATIENCE:
         before = now
-        time.sleep(_SETTLED)
+        if stop.wait(_SETTLED):
+            break
 
 
 def _stamps(folders: set[Path]) -> dict[str, tuple[int, int]]:

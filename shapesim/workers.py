@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -31,6 +31,10 @@ _TASKS_PER_WORKER = 1000
 _QUEUED = 128
 _LOOK_AFTER_POOL = 1.0
 _ANEW = "export it anew"
+_STOPPED = (
+    -9,
+    -15,
+)  # exit codes: SIGKILL, which the system also sends when memory is full; SIGTERM
 
 
 _kept: list[Any] | None = None
@@ -55,6 +59,7 @@ def map_isolated(
     tasks: Sequence[Task],
     path_of: Callable[[Task], Path],
     seconds: float = SECONDS_PER_FILE,
+    queued: int = _QUEUED,
 ) -> Iterator[tuple[Task, Result | AssetError]]:
     """Yields every task with its result, in the order of completion.
 
@@ -63,6 +68,7 @@ def map_isolated(
         tasks: picklable.
         path_of: the file that a task is about, for the error.
         seconds: after which a worker is stopped.
+        queued: tasks that wait for a worker, or results for the caller: few where they are large.
     """
     workers = max(1, min(os.cpu_count() or 1, len(tasks)))
     waiting = deque(tasks)
@@ -72,7 +78,7 @@ def map_isolated(
     pool = _take_pool(workers)
     try:
         while waiting or running:
-            room = 1 if suspects else _QUEUED + workers
+            room = 1 if suspects else queued + workers
             while waiting and len(running) < room and pool.active:
                 with suppress(RuntimeError):  # the pool broke since it was asked
                     future = pool.schedule(function, args=[waiting[0]], timeout=seconds)
@@ -103,16 +109,23 @@ def map_isolated(
                     reason = f"took longer than {seconds:.0f} s to read; decimate or convert it"
                     yield task, AssetError(path_of(task), reason)
                 except ProcessExpired as error:
-                    reason = f"crashed its reader (exit code {error.exitcode}); {_ANEW}"
-                    yield task, AssetError(path_of(task), reason)
-                except MemoryError:
+                    yield task, _expired(path_of(task), error.exitcode)
+                except MemoryError:  # next time there may be more
                     reason = "does not fit into memory; split or decimate it"
-                    yield task, AssetError(path_of(task), reason)
+                    yield task, UnreachableFileError(path_of(task), reason)
                 except Exception as error:  # what a damaged file provokes cannot be foreseen
                     reason = " ".join(f"cannot be used ({type(error).__name__}: {error})".split())
                     yield task, AssetError(path_of(task), reason[:200])
     finally:
         _put_away(pool, is_idle=not running)
+
+
+def _expired(path: Path, code: int) -> AssetError:
+    """Of a reader that was stopped from outside, the file may be innocent."""
+    if code in _STOPPED:
+        reason = "its reader was stopped, maybe for want of memory; run the command again"
+        return UnreachableFileError(path, reason)
+    return AssetError(path, f"crashed its reader (exit code {code}); {_ANEW}")
 
 
 def _take_pool(workers: int) -> Any:

@@ -338,7 +338,7 @@ def test_what_is_known_of_unchanged_files_stays(
     """Tags and pictures, when they are embedded in another space."""
     run(store, LookEmbedder(), gallery)
     with Gallery(gallery) as opened:
-        opened.catalogue.set_tags([(id, "box", 0.75) for id in opened.assets])
+        opened.catalogue.set_tags(opened.assets, [(id, "box", 0.75) for id in opened.assets])
         pictures = sorted(opened.catalogue.thumbnails().values())
         index_stores(opened, [store], embedder)
         assert {tuple(asset.tags.items()) for asset in opened.assets.values()} == {(("box", 0.75),)}
@@ -359,6 +359,81 @@ def test_what_arrives_is_told_whatever_its_date(
     trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
     shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store / "broken.fbx")
     assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
+
+
+def test_a_buffer_that_comes_late_is_noticed(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A glTF whose .bin is copied after it; its name may be written with %20."""
+    store = tmp_path / "store"
+    store.mkdir()
+    box = trimesh.Scene(trimesh.creation.box())
+    parts = box.export(file_type="gltf", merge_buffers=True)
+    ((buffer, content),) = [item for item in parts.items() if item[0].endswith(".bin")]
+    tree = parts["model.gltf"].replace(buffer.encode(), b"late%20buffer.bin")
+    (store / "model.gltf").write_bytes(tree)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 0, 0, 1)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 1, 0, 1)
+    (store / "late buffer.bin").write_bytes(content)
+    assert counts(run(store, embedder, gallery)) == (0, 1, 0, 0, 0)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 1, 0, 0)
+
+
+def test_a_texture_of_equal_size_and_an_older_date_is_noticed(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """As ``cp -p`` and unpacking leave it."""
+    store = tmp_path / "store"
+    store.mkdir()
+    shutil.copy(SAMPLES / "game/props/crate.obj", store)
+    (store / "crate.mtl").write_text("newmtl wood\nKd 1 0 0\n")
+    os.utime(store / "crate.mtl", (1_600_000_000, 1_600_000_000))
+    run(store, embedder, gallery)
+    (store / "crate.mtl").write_text("newmtl wood\nKd 0 0 1\n")
+    os.utime(store / "crate.mtl", (1_500_000_000, 1_500_000_000))
+    assert counts(run(store, embedder, gallery)) == (0, 1, 0, 0, 0)
+
+
+def test_a_file_from_the_far_future_is_indexed(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Its date does not fit into the gallery."""
+    os.utime(store / "a.obj", (10_413_792_000, 10_413_792_000))
+    assert counts(run(store, embedder, gallery)) == (3, 0, 0, 0, 1)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
+
+
+def test_a_store_within_another_keeps_its_files_and_its_axis(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Whichever of both is indexed, and what arrives meanwhile."""
+    inner = tmp_path / "store" / "scans"
+    inner.mkdir(parents=True)
+    trimesh.creation.box((1, 2, 4)).export(inner / "a.obj")
+    with Gallery(gallery, create=True) as opened:
+        index_stores(opened, [tmp_path / "store"], embedder)
+        index_stores(opened, [inner], embedder, up="z")
+        trimesh.creation.box((1, 3, 5)).export(inner / "b.obj")
+        assert counts(index_stores(opened, [tmp_path / "store"], embedder)) == (1, 0, 1, 0, 0)
+        for _ in range(2):
+            assert counts(index_stores(opened, [], embedder))[:2] == (0, 0)
+        extents = {a.path.name: a.extents[1] for a in opened.assets.values()}
+    assert extents == {"a.obj": 4, "b.obj": 5}
+
+
+def test_a_mesh_among_pictures_does_not_cost_them(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A store of pictures stays one, with a warning."""
+    store = tmp_path / "pictures"
+    store.mkdir()
+    for number in range(3):
+        PilImage.new("RGB", (40, 40), (80 * number, 0, 0)).save(store / f"{number}.png")
+    assert run(store, embedder, gallery).added == 3
+    trimesh.creation.box().export(store / "logo.obj")
+    report = run(store, embedder, gallery)
+    assert counts(report) == (0, 0, 3, 0, 0)
+    assert "logo.obj" in report.warnings[0]
 
 
 def test_a_texture_that_comes_late_or_changes_is_noticed(

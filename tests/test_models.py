@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,8 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
         patch.setattr("voxel_models.loop._report", stop_later)
         with pytest.raises(StoppedError):
             train(data, recipe, tmp_path / "broken")
+    with pytest.raises(WeightsError, match="other data or options"):
+        train(data, replace(recipe, rate=1e-5), tmp_path / "broken")
     resumed = train(data, recipe, tmp_path / "broken")
     assert reports == [2, 4]
     with Image.open(tmp_path / "broken.curves.png") as curves:

@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 from shapesim.errors import AssetError
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.meshes.packs import located, unpacked
+from shapesim.meshes.packs import drop, located, unpacked
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
 
@@ -182,3 +182,34 @@ def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:
         archive.write(CHAIR, "seats/chair.fbx")
     changed = json.loads(shapesim("index", "--by", "shape", "--json", cwd=tmp_path).stdout)
     assert (changed["added"], changed["removed"]) == (1, 1)
+
+
+def test_a_cache_that_was_cleaned_is_filled_again(tmp_path: Path) -> None:
+    """Also where only some of it is gone, as cleaners by age leave it."""
+    pack = tmp_path / "pack.zip"
+    with zipfile.ZipFile(pack, "w") as archive:
+        archive.write(CRATE, "crate.obj")
+        archive.write(CHAIR, "chair.fbx")
+    folder, _ = unpacked(pack)
+    for lost in ("crate.obj", ".contents.json"):
+        (folder / lost).unlink()
+        assert len(find_assets(tmp_path).files) == 2
+        assert located(tmp_path / "pack.zip!" / "crate.obj").read_bytes() == CRATE.read_bytes()
+    drop(pack)
+    assert not folder.exists()
+    assert located(tmp_path / "pack.zip!" / "chair.fbx").is_file()
+
+
+def test_one_odd_entry_costs_only_itself(tmp_path: Path) -> None:
+    """A name with a NUL, and content that is packed in a way nobody knows."""
+    unity(tmp_path / "a.unitypackage", {"bad\0.obj": b"v", "crate.obj": CRATE.read_bytes()}, True)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("odd.obj", "crate.obj"):
+            archive.write(CRATE, name)
+    data = bytearray((tmp_path / "b.zip").read_bytes())
+    central = data.index(b"PK\x01\x02")
+    data[8] = data[central + 10] = 9  # Deflate64
+    (tmp_path / "b.zip").write_bytes(data)
+    found = find_assets(tmp_path)
+    assert [path.parent.name for path in found.files] == ["a.unitypackage!", "b.zip!"]
+    assert len(found.unreadable) == 2

@@ -164,7 +164,15 @@ def test_tags_from_training_to_filter(work: Path) -> None:
     applied = shapesim("tags", "apply", "--tagger", "t.tagger", "--least", "0", cwd=work)
     assert applied.returncode == 0, applied.stderr
     found = shapesim("swap", CHAIR, "--tag", "red", "--json", cwd=work)
-    assert all("red" in match["tags"] for match in json.loads(found.stdout)["matches"])
+    matches = json.loads(found.stdout)["matches"]
+    assert matches and all("red" in match["tags"] for match in matches)
+    (work / "store").rename(work / "away")
+    away = shapesim("tags", "apply", "--tagger", "t.tagger", cwd=work)
+    assert away.returncode == 1
+    assert "their tags stay" in away.stderr
+    (work / "away").rename(work / "store")
+    kept = shapesim("swap", CHAIR, "--tag", "red", "--no-fit", cwd=work)
+    assert kept.returncode == 0, kept.stderr
     unknown = shapesim("swap", CHAIR, "--tag", "green", cwd=work)
     assert unknown.returncode == 1
     assert "tags are blue, red" in unknown.stderr

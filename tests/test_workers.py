@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.workers import kept_workers, map_isolated
 
 
@@ -42,6 +42,21 @@ def test_a_crash_a_hang_and_a_failure_cost_one_file_each() -> None:
     assert "longer than 3 s" in reasons["hang"]
     assert reasons["fail"] == "is bad"
     assert results["c19"] == "C19"
+
+
+def stopped(name: str) -> str:
+    """Runs in a worker."""
+    if name == "memory":
+        raise MemoryError
+    os.kill(os.getpid(), signal.SIGKILL)
+    return name
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_the_machine_is_to_blame_for_says_nothing_of_the_file() -> None:
+    """A reader killed from outside, and memory that is full: both are tried again next time."""
+    results = dict(map_isolated(stopped, ["memory", "killed"], Path))
+    assert all(isinstance(result, UnreachableFileError) for result in results.values())
 
 
 class Deadly(str):

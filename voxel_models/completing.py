@@ -132,6 +132,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path) -> nn.Module:
         recipe.rate,
         recipe.seed,
         checkpoint,
+        f"{recipe} {data.digest()}",
     )
 
 

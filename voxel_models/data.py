@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,13 @@ class GridData:
     resolution: int
     teacher: NDArray[np.float32] | None = None
 
+    def digest(self) -> str:
+        """Tells these data from others."""
+        checksum = zlib.crc32(repr((self.classes, self.resolution)).encode())
+        for array in (self.packed, self.labels, self.sources, self.teacher):
+            checksum = zlib.crc32(b"" if array is None else array.tobytes(), checksum)
+        return f"{checksum:08x}"
+
 
 def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
     """Joins ``.npz`` files that ``shapesim voxelize`` wrote.
@@ -48,6 +57,8 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
     """
     packed, names, sources, teachers, resolutions = [], [], [], [], set()
     for index, file in enumerate(files):
+        if not is_zipfile(file):
+            raise ValueError(f"{file}: holds no grids, or is cut off")
         with np.load(file, allow_pickle=False) as data:
             keep = ~np.array([str(path).startswith(tuple(exclude)) for path in data["paths"]])
             keep &= data["grids"].any(axis=(1, 2))

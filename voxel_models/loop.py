@@ -36,6 +36,7 @@ def optimise(
     rate: float,
     seed: int,
     checkpoint: Path,
+    run: str,
     head: nn.Module | None = None,
 ) -> nn.Module:
     """Trains from the checkpoint, if there is one, or from the start.
@@ -50,6 +51,7 @@ def optimise(
         seed: of dropout.
         checkpoint: written every 100 steps; a run that was stopped goes on from it. Beside it, a
             picture of the curves of the terms, ``.curves.png``.
+        run: tells this run from others: its recipe and its data.
         head: trained with the model, and not kept.
 
     Returns:
@@ -68,7 +70,7 @@ def optimise(
     parts = {
         "model": model, "mean": mean, "head": head, "optimiser": optimiser, "schedule": schedule
     }  # fmt: skip
-    start, history = _resumed(parts, checkpoint)
+    start, history = _resumed(parts, checkpoint, run)
     began, sums = time.monotonic(), np.zeros(len(terms) + 1)
     model.train()
     with ThreadPoolExecutor(1) as pool:
@@ -95,7 +97,8 @@ def optimise(
                 history.append(means.tolist())
                 _report(step + 1, steps, terms, means, began, start)
                 state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}  # type: ignore[attr-defined]
-                _save_checkpoint(checkpoint, state | {"step": step + 1, "history": history})
+                state |= {"run": run, "step": step + 1, "history": history}
+                _save_checkpoint(checkpoint, state)
                 columns = dict(zip(["loss", *terms], zip(*history, strict=True), strict=True))
                 picture = checkpoint.with_suffix(".curves.png")
                 draw_curves(columns, _CHECKPOINT_STEPS, picture)
@@ -107,18 +110,22 @@ def _pace(step: int, steps: int) -> float:
     return min(1, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
-def _resumed(parts: dict[str, Any], checkpoint: Path) -> tuple[int, list[list[float]]]:
+def _resumed(parts: dict[str, Any], checkpoint: Path, run: str) -> tuple[int, list[list[float]]]:
     """Brings all parts to where the checkpoint stands; its step and the means up to there."""
     if not checkpoint.is_file():
         return 0, []
     device = next(parts["model"].parameters()).device
     try:
         state = torch.load(checkpoint, map_location=device, weights_only=True)
+        if state["run"] != run:
+            raise ValueError("other data or options")
         for name, part in parts.items():
             part.load_state_dict(state[name])
         step, history = int(state["step"]), list(state["history"])
     except (KeyError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{checkpoint}: of another run, or damaged; delete it") from error
+        raise WeightsError(
+            f"{checkpoint}: of a run with other data or options, or damaged; delete it"
+        ) from error
     print(f"goes on from step {step}", flush=True)
     return step, history
 

@@ -121,6 +121,7 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
         recipe.rate,
         recipe.seed,
         checkpoint,
+        f"{recipe} {data.digest()} {start_from}",
         head,
     )
 
@@ -186,7 +187,9 @@ def main() -> None:
     )
     parser.add_argument("grids", nargs="+", type=Path, help=".npz files of 'shapesim voxelize'")
     parser.add_argument("--out", type=Path, required=True, help="ARCHITECTURE.DATA.safetensors")
-    parser.add_argument("--architecture", default=defaults.architecture)
+    parser.add_argument(
+        "--architecture", default=defaults.architecture, choices=("resnet3d", "posed3d")
+    )
     parser.add_argument("--exclude", nargs="*", default=[], help="path prefixes to leave out")
     parser.add_argument("--licence", default="unknown", help="of the data, for the header")
     parser.add_argument("--start-from", default="", help="weights to begin with, name or path")
@@ -202,6 +205,8 @@ def main() -> None:
         "--turn", type=float, default=defaults.turn, help="how much agreement of views counts"
     )
     options = parser.parse_args()
+    if options.out.suffix != ".safetensors" or not options.out.parent.is_dir():
+        parser.error(f"--out: {options.out}: name a .safetensors file in a folder that is there")
     try:
         data = read_grids(options.grids, options.exclude)
     except (OSError, ValueError, KeyError) as error:

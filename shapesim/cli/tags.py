@@ -251,18 +251,21 @@ def apply(
         with progress_bar("tagging") as bar:
             seen = featuring.see(list(axes), axes, _shown(bar), loaded.trunk)
         report_failures(seen.failures)
+        if not seen.paths:
+            stderr.print("none of the gallery's assets could be read; their tags stay")
+            raise typer.Exit(1)
         rows = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
         with opened.writing():
             opened.refresh()  # others may have written meanwhile
             assets = opened.assets
+            read = {id: rows[asset.path] for id, asset in assets.items() if asset.path in rows}
             given = [
                 (id, label, float(p))
-                for id, asset in assets.items()
-                if asset.path in rows
-                for label, p in zip(loaded.labels, rows[asset.path].tolist(), strict=True)
+                for id, row in read.items()
+                for label, p in zip(loaded.labels, row.tolist(), strict=True)
                 if p >= least
             ]
-            opened.catalogue.set_tags(given)
+            opened.catalogue.set_tags(read, given)
     counts = Counter(label for _, label, _ in given)
     stdout.print(f"[bold]{len({id for id, _, _ in given})} of {len(assets)} assets tagged[/bold]")
     shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))

@@ -146,7 +146,11 @@ class LookEmbedder(ImageNetEmbedder):
 
     def embed_pictures(self, pictures: NDArray[np.uint8]) -> Embeddings:
         """(N, 224, 224, 3) pictures, each to a unit row of its own."""
-        return self._join(self._told(self.features(pictures)))
+        return self.embed_features(self.features(pictures))
+
+    def embed_features(self, features: NDArray[np.float32]) -> Embeddings:
+        """(N, ``lite0.DIM``) features of pictures, or their means over views, to unit rows."""
+        return self._join(self._told(features))
 
     def likenesses(
         self, picture: Image, others: Sequence[tuple[Image, NDArray[np.float32]]]

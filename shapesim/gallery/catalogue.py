@@ -37,7 +37,7 @@ CREATE TABLE files (
     store INTEGER NOT NULL REFERENCES stores(id),
     path TEXT NOT NULL,        -- posix, under the store's root
     size INTEGER NOT NULL,
-    mtime INTEGER NOT NULL,    -- nanoseconds
+    mtime INTEGER NOT NULL,    -- nanoseconds; with other files that it needs, a digest
     sha256 TEXT NOT NULL,
     arrived_at TEXT NOT NULL,  -- ISO 8601, UTC
     reason TEXT,               -- why it could not be used; NULL for an asset
@@ -146,21 +146,28 @@ class Catalogue:
     """
 
     def __init__(self, path: Path, create: bool) -> None:
-        self._base = path.parent.parent.resolve()  # the folder that holds the gallery
+        self._base = path.resolve().parent.parent  # the folder that holds the gallery
         self._path = path
         with self._explained():
             # Autocommit: transactions are begun by hand, where a batch begins.
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._db.execute("PRAGMA foreign_keys = ON")
-            if create:
-                self._create()
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                raise GalleryError(f"{path}: holds nothing yet; run 'shapesim index STORE'")
-            if version != _SCHEMA_VERSION:
-                is_older = version < _SCHEMA_VERSION
-                advice = "run 'shapesim index'" if is_older else "delete it and index again"
-                raise GalleryError(f"{path}: made by another version of shapesim; {advice}")
+            try:
+                self._open(create)
+            except BaseException:
+                self._db.close()  # Windows deletes no file that is open
+                raise
+
+    def _open(self, create: bool) -> None:
+        self._db.execute("PRAGMA foreign_keys = ON")
+        if create:
+            self._create()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            raise GalleryError(f"{self._path}: holds nothing yet; run 'shapesim index STORE'")
+        if version != _SCHEMA_VERSION:
+            is_older = version < _SCHEMA_VERSION
+            advice = "run 'shapesim index'" if is_older else "delete it and index again"
+            raise GalleryError(f"{self._path}: made by another version of shapesim; {advice}")
 
     def _create(self) -> None:
         """Makes the tables, unless this or another process has."""
@@ -335,10 +342,10 @@ class Catalogue:
         rows = self._rows("SELECT file, picture FROM thumbnails")
         return {int(str(id)): bytes(picture) for id, picture in rows}  # type: ignore[call-overload]
 
-    def set_tags(self, tags: Iterable[tuple[int, str, float]]) -> None:
-        """Replaces all tags by these: (asset's id, label, probability)."""
+    def set_tags(self, ids: Iterable[int], tags: Iterable[tuple[int, str, float]]) -> None:
+        """Replaces the tags of some assets, by their ids, by (asset's id, label, probability)."""
         with self._transaction() as db:
-            db.execute("DELETE FROM tags")
+            db.executemany("DELETE FROM tags WHERE file = ?", [(id,) for id in ids])
             db.executemany("INSERT INTO tags VALUES (?, ?, ?)", list(tags))
 
     def tags(self) -> dict[int, dict[str, float]]:

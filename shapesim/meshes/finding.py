@@ -106,11 +106,13 @@ def stems(paths: Iterable[Path]) -> dict[Path, str]:
     """
     names: dict[Path, str] = {}
     taken: set[str] = set()
-    for path in paths:
-        name, number = path.stem, 1
+    last: dict[str, int] = {}
+    for path in dict.fromkeys(paths):
+        name, number = path.stem, last.get(path.stem.casefold(), 1)
         while name.casefold() in taken:
             number += 1
             name = f"{path.stem}~{number}"
+        last[path.stem.casefold()] = number
         taken.add(name.casefold())
         names[path] = name
     return names

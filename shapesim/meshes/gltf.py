@@ -102,7 +102,8 @@ def _check_files(path: Path, tree: dict[str, Any]) -> None:
         files = [(path.parent / name).resolve() for name in (uri, unquote(uri))]
         if any(file.is_file() and file.is_relative_to(home) for file in files):
             continue
-        raise AssetError(path, f"its buffer {uri} is missing; put it beside the file")
+        reason = f"its buffer {uri} is missing; put it beside the file"
+        raise AssetError(path, reason, missing=(uri,))
 
 
 def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:
@@ -124,7 +125,9 @@ def _world_transforms(nodes: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
     world: list[NDArray[np.float64]] = [np.eye(4)] * len(nodes)
     children = {child for node in nodes for child in node.get("children", [])}
     pending = [(index, np.eye(4)) for index in range(len(nodes)) if index not in children]
-    while pending:
+    for _ in range(len(nodes)):  # every node once: one that holds itself would never end
+        if not pending:
+            break
         index, parent = pending.pop()
         world[index] = parent @ _local_transform(nodes[index])
         pending += [(child, world[index]) for child in nodes[index].get("children", [])]

@@ -33,12 +33,15 @@ _WANTED = frozenset(
         ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".psd", ".dds",
     )
 )  # fmt: skip
-_PROBLEMS = ".problems.json"
+_CONTENTS = ".contents.json"
 _MOST_FILES = 100_000
 _MOST_BYTES = 16 << 30
 _MOST_RATIO = 400  # unpacked to packed bytes: beyond, it is made to fill the disk
 _TOO_MUCH = "unpacks to much more than packs do; unpack it by hand"
 _FREE = 64 << 20  # bytes that any pack may unpack to
+
+_whole: set[Path] = set()
+"""Folders of packs that this process found whole: not every file of one asks again."""
 
 _DAMAGES = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError,
@@ -52,11 +55,21 @@ def located(path: Path) -> Path:
     Raises:
         AssetError: the pack cannot be unpacked.
     """
+    archive = pack_of(path)
+    if archive is None:
+        return path
+    folder = _folder_of(archive)
+    if folder not in _whole:
+        unpacked(archive)
+    return folder / path.relative_to(archive.with_name(f"{archive.name}!"))
+
+
+def pack_of(path: Path) -> Path | None:
+    """The pack in which a file is, if it is in one."""
     for parent in path.parents:
         if parent.name.endswith("!") and Path(parent.name[:-1]).suffix.lower() in SUFFIXES:
-            archive = parent.with_name(parent.name[:-1])
-            return unpacked(archive)[0] / path.relative_to(parent)
-    return path
+            return parent.with_name(parent.name[:-1])
+    return None
 
 
 def unpacked(archive: Path) -> tuple[Path, list[str]]:
@@ -65,27 +78,64 @@ def unpacked(archive: Path) -> tuple[Path, list[str]]:
     Raises:
         AssetError: nothing of it can be unpacked.
     """
+    folder = _folder_of(archive)
+    problems = _problems_of(folder)
+    if problems is None:
+        drop(archive)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        problems = _unpack_to(folder, archive)
+    _whole.add(folder)
+    return folder, problems
+
+
+def drop(archive: Path) -> None:
+    """Deletes what was unpacked of a pack; it is unpacked anew when it is asked for."""
+    for folder in _cache().glob(f"{_name_of(archive)}-*"):
+        _whole.discard(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of(archive: Path) -> Path:
+    """Where a pack is unpacked, as long as it does not change."""
     try:
         state = archive.stat()
     except OSError as error:
         raise UnreachableFileError(archive, error.strerror or "cannot be opened") from error
-    cache = user_cache_path("shapesim") / "packs"
-    name = hashlib.sha256(str(archive.resolve()).encode()).hexdigest()[:16]
-    folder = cache / f"{name}-{state.st_size}-{state.st_mtime_ns}"
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        for older in cache.glob(f"{name}-*"):
-            shutil.rmtree(older, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=cache) as temporary:
-            problems = _unpack(archive, Path(temporary, "pack"), state.st_mtime_ns)
-            Path(temporary, "pack", _PROBLEMS).write_text(json.dumps(problems), encoding="utf-8")
-            try:
-                os.replace(Path(temporary, "pack"), folder)
-            except OSError:
-                if not folder.is_dir():  # another process was faster
-                    raise
-    problems = json.loads((folder / _PROBLEMS).read_text(encoding="utf-8"))
-    return folder, problems
+    return _cache() / f"{_name_of(archive)}-{state.st_size}-{state.st_mtime_ns}"
+
+
+def _cache() -> Path:
+    return user_cache_path("shapesim", appauthor=False) / "packs"
+
+
+def _name_of(archive: Path) -> str:
+    return hashlib.sha256(str(archive.resolve()).encode()).hexdigest()[:16]
+
+
+def _problems_of(folder: Path) -> list[str] | None:
+    """What was left out of an unpacked pack; None if it is not whole: caches are cleaned by age."""
+    try:
+        contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
+        if all((folder / name).is_file() for name in contents["files"]):
+            return list(contents["problems"])
+    except (OSError, ValueError, KeyError):
+        pass
+    return None
+
+
+def _unpack_to(folder: Path, archive: Path) -> list[str]:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        work = Path(temporary, "pack")
+        problems = _unpack(archive, work, archive.stat().st_mtime_ns)
+        files = [path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()]
+        contents = json.dumps({"problems": problems, "files": files})
+        (work / _CONTENTS).write_text(contents, encoding="utf-8")
+        try:
+            os.replace(work, folder)
+        except OSError:
+            if not folder.is_dir():  # another process was faster
+                raise
+    return problems
 
 
 def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
@@ -115,10 +165,11 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 out = target.open("wb")
-            except OSError as error:  # a name that this system does not allow
-                if error.errno == errno.ENOSPC:
+            except (OSError, ValueError) as error:  # a name that this system does not allow
+                if getattr(error, "errno", 0) == errno.ENOSPC:
                     raise
-                problems.append(f"{name}: cannot be unpacked ({error.strerror}); left out")
+                reason = getattr(error, "strerror", "") or error
+                problems.append(f"{name!a}: cannot be unpacked ({reason}); left out")
                 continue
             with out:
                 while chunk := file.read(1 << 20):
@@ -147,7 +198,12 @@ def _zipped(
             elif stat.S_ISLNK(entry.external_attr >> 16):
                 problems.append(f"{entry.filename}: is a link; left out")
             else:
-                with pack.open(entry) as file:
+                try:
+                    file = pack.open(entry)
+                except NotImplementedError:
+                    problems.append(f"{entry.filename}: is packed in an unknown way; left out")
+                    continue
+                with file:
                     yield entry.filename, file
 
 

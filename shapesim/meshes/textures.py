@@ -19,6 +19,7 @@ from trimesh.resolvers import FilePathResolver
 from shapesim.types import Companions
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga"})
+_BESIDE = (".mtl", ".bin")  # materials and buffers, which are nowhere else
 # What packs call the folder of their textures, beside the mesh or beside its folder.
 _FOLDER = re.compile(r"tex|material|image|img|map|skin|colou?r", re.IGNORECASE)
 
@@ -54,11 +55,11 @@ def companion_files(mesh: Path, companions: Companions) -> list[Path]:
     """Those that are there now, also of what was missing when the mesh was read."""
     files = [mesh.parent / name for name in companions.files]
     for name in companions.missing:
-        is_material = name.lower().endswith(".mtl")
-        given = mesh.parent / name.replace("\\", "/")
-        found = given if is_material else find_texture(mesh, name)
-        files += [found] if found else []
-    return [file for file in files if file.is_file()]
+        if name.lower().endswith(_BESIDE):
+            files += [mesh.parent / way for way in (name.replace("\\", "/"), unquote(name))]
+        elif found := find_texture(mesh, name):
+            files.append(found)
+    return [file for file in dict.fromkeys(files) if file.is_file()]
 
 
 def _texture_folders(mesh: Path) -> list[Path]:
