@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
-from shapesim.meshes.finding import find_pictures, is_text
+from shapesim.meshes.finding import FoundAssets, find_pictures, is_text
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import drop, located, pack_of
 from shapesim.reading import READER, ReadAsset, ReadTask, is_picture, read_asset, stamp
@@ -27,6 +27,7 @@ from shapesim.types import NO_COMPANIONS, Companions
 from shapesim.workers import map_isolated
 
 _BATCH = 64
+_SECONDS = 10.0  # after which what was read is written, if there is no batch yet
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class IndexReport:
     Attributes:
         added: new assets.
         updated: assets whose file or embedder has changed.
-        unchanged: files skipped, assets or known failures.
+        unchanged: assets skipped.
         removed: files that are gone.
         failures: files that could not be used, new and known ones.
         warnings: what a file names but does not have, and what could not be read.
@@ -110,6 +111,11 @@ def index_stores(
         known = list(gallery.catalogue.stores().values())
         stores = [store for store in known if store.is_dir()]
         missing = [store for store in known if store not in stores]
+    if missing and not stores:
+        raise ShapesimError(
+            f"{', '.join(map(str, missing))}: cannot be reached, so its assets stay; if it has"
+            " moved, run 'shapesim index' for its new folder, and 'shapesim forget' for this one"
+        )
     if not stores:
         raise ShapesimError("no store to index; name a folder of mesh files")
     with gallery.writing():
@@ -191,16 +197,19 @@ def _update(
         for path, entry in pending.items()
     ]
     batch: list[tuple[_Pending, ReadAsset | AssetError]] = []
-    for count, (task, result) in enumerate(map_isolated(read_asset, tasks, lambda t: t.path), 1):
-        batch.append((pending[task.path], result))
-        _count(report, pending[task.path], result)
-        if isinstance(result, ReadAsset) and _arrives(pending[task.path], result, arrivals):
-            report.arrived.add(task.path)
-        if len(batch) == _BATCH:
-            _write(gallery, batch, arrivals, report)
-            batch = []
-        progress(count, len(tasks), len(report.failures))
-    _write(gallery, batch, arrivals, report)
+    written = time.monotonic()
+    try:
+        for count, (task, result) in enumerate(map_isolated(read_asset, tasks, lambda t: t.path)):
+            batch.append((pending[task.path], result))
+            _count(report, pending[task.path], result)
+            if isinstance(result, ReadAsset) and _arrives(pending[task.path], result, arrivals):
+                report.arrived.add(task.path)
+            if len(batch) == _BATCH or time.monotonic() > written + _SECONDS:
+                _write(gallery, batch, arrivals, report)
+                batch, written = [], time.monotonic()
+            progress(count + 1, len(tasks), len(report.failures))
+    finally:  # what was read is kept, also when the user has had enough
+        _write(gallery, batch, arrivals, report)
     gallery.catalogue.remove(state.id for state in removed.values())
     for id, listings in surveys:
         if listings is not None:
@@ -272,15 +281,24 @@ def _survey(
             redated.append((before.id, date))
         owner = next((one for one in inner if path.is_relative_to(one.root)), own)
         if before and _is_current(before, size, mtime, embedder, _reader(owner.axis)):
-            report.unchanged += 1
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
+            else:
+                report.unchanged += 1
         elif path not in pending:
             pending[path] = _Pending(
                 owner.id, path.relative_to(owner.root).as_posix(), size, mtime, date or now,
                 bool(date), before, owner.axis, embedder,
             )  # fmt: skip
     gallery.catalogue.set_arrivals(redated)
+    removed.update(_gone(store, id, found, known))
+    return id, listings
+
+
+def _gone(
+    store: Path, id: int, found: FoundAssets, known: dict[Path, FileState]
+) -> Iterator[tuple[Path, FileState]]:
+    """What is known of a store and was not found in it."""
     # Files below a folder that could not be listed may still be there.
     blind = {
         place
@@ -292,10 +310,9 @@ def _survey(
         if path in present or not path.is_relative_to(store):
             continue
         # A file of another store inside this one may be hidden from this one's walk.
-        gone = state.store == id or not _is_there(path)
-        if gone and blind.isdisjoint((path, *path.parents)):
-            removed[path] = state
-    return id, listings
+        is_gone = state.store == id or not _is_there(path)
+        if is_gone and blind.isdisjoint((path, *path.parents)):
+            yield path, state
 
 
 def _stores_within(gallery: Gallery, store: Path, known: dict[Path, FileState]) -> list[_Store]:

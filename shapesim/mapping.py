@@ -125,8 +125,7 @@ def make_map(
     Raises:
         GalleryError: it holds no mesh.
     """
-    if not gallery.assets:
-        raise GalleryError(f"{gallery.folder}: holds no assets; run 'shapesim index STORE'")
+    gallery.check_holds_assets()
     spaces = _vectors(gallery)
     ids = sorted(set.intersection(*(set(known.tolist()) for known, _ in spaces.values())))
     assets = [gallery.assets[id] for id in ids]

@@ -33,6 +33,7 @@ PAPER = (243, 244, 246)
 _INK, _FAINT, _LINE = (32, 36, 42), (120, 126, 134), (222, 225, 230)
 _FRAMES = ((214, 56, 40), (24, 110, 190), (30, 130, 70), (150, 60, 170), (190, 100, 0))
 _RENDERED = 4  # assets that wait to be written: a turntable has 50 MB
+_SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
 _PAD = 12
 _TEXT = 15  # height of a line
 
@@ -82,7 +83,24 @@ def write_turntable(frames: NDArray[np.uint8], out: Path, seconds: float = 4.0) 
     _write(pictures, out, duration=round(1000 * seconds / len(pictures)))
 
 
+def is_drawn(path: Path) -> bool:
+    """Whether a file is a picture that was written here."""
+    from PIL import Image as Pil
+    from PIL import UnidentifiedImageError
+
+    try:
+        with Pil.open(path) as picture:
+            return picture.getexif().get(_SOFTWARE) == _NAME
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError):
+        return False
+
+
 def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
+    from PIL import Image as Pil
+
+    about = Pil.Exif()
+    about[_SOFTWARE] = _NAME
+    options["exif"] = about
     temporary = out.with_name(f"{out.stem}.partial{out.suffix}")
     if len(pictures) > 1:
         options |= {"save_all": True, "append_images": pictures[1:], "loop": 0}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shapesim.completing import Completer
 from shapesim.embedders import Embedder
-from shapesim.errors import AssetError, GalleryError, ShapesimError
+from shapesim.errors import AssetError, ShapesimError
 from shapesim.fitting import Surface, fit
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
@@ -129,8 +129,7 @@ def recommend(
         EmbedderMismatchError: it was embedded by other weights.
         ShapesimError: no asset has the tag.
     """
-    if not gallery.assets:
-        raise GalleryError(f"{gallery.folder}: holds no assets; run 'shapesim index STORE'")
+    gallery.check_holds_assets()
     ids, _ = gallery.vectors(embedder)
     assets = [gallery.assets[id] for id in ids.tolist()]
     among = np.array([filters.allow(asset) for asset in assets], dtype=bool)

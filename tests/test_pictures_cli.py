@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from shapesim.augmentation import new_picture
+from shapesim.gallery import Gallery
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.showing import confusion_picture
@@ -166,16 +168,32 @@ def test_tags_from_training_to_filter(work: Path) -> None:
     found = shapesim("swap", CHAIR, "--tag", "red", "--json", cwd=work)
     matches = json.loads(found.stdout)["matches"]
     assert matches and all("red" in match["tags"] for match in matches)
-    (work / "store").rename(work / "away")
-    away = shapesim("tags", "apply", "--tagger", "t.tagger", cwd=work)
-    assert away.returncode == 1
-    assert "their tags stay" in away.stderr
-    (work / "away").rename(work / "store")
-    kept = shapesim("swap", CHAIR, "--tag", "red", "--no-fit", cwd=work)
-    assert kept.returncode == 0, kept.stderr
     unknown = shapesim("swap", CHAIR, "--tag", "green", cwd=work)
     assert unknown.returncode == 1
     assert "tags are blue, red" in unknown.stderr
+
+
+def test_tags_of_what_is_not_there_stay(tmp_path: Path) -> None:
+    """Of a store that is not mounted, also where there is no other."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(CHAIR, tmp_path / name / f"{name}.fbx")
+    assert shapesim("index", "one", "two", "--by", "shape", cwd=tmp_path).returncode == 0
+
+    def tagged() -> dict[str, int]:
+        with Gallery(tmp_path / ".shapesim") as gallery:
+            return {asset.path.stem: len(asset.tags) for asset in gallery.assets.values()}
+
+    assert shapesim("tags", "apply", "--least", "0", cwd=tmp_path).returncode == 0
+    first = tagged()
+    (tmp_path / "one").rename(tmp_path / "away")
+    assert shapesim("tags", "apply", "--least", "1", cwd=tmp_path).returncode == 0
+    assert tagged() == {"one": first["one"], "two": 0}
+    (tmp_path / "two").rename(tmp_path / "gone")
+    away = shapesim("tags", "apply", cwd=tmp_path)
+    assert away.returncode == 1
+    assert "their tags stay" in away.stderr
+    assert tagged() == {"one": first["one"], "two": 0}
 
 
 def test_tags_train_says_what_is_wrong(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
+    PAGES,
     FormatOption,
     GalleryOption,
     JsonOption,
@@ -86,7 +87,7 @@ def arrivals(
       shapesim arrivals my_game/assets --max-triangles 5000 --licence CC0-1.0
     """
     if report:
-        check_writable(report)
+        check_writable(report, PAGES)
     moment = parse_since(since) or datetime.now(UTC)
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
     from shapesim.arrivals import find_news

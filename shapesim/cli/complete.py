@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from shapesim.cli.console import UpOption, check_writable, stdout
+from shapesim.errors import ShapesimError
 
 
 def complete(
@@ -33,6 +34,8 @@ def complete(
     from shapesim.meshes import load_mesh, save_mesh
 
     check_writable(out)
+    if out.exists() and out.samefile(file):
+        raise ShapesimError(f"{out}: is the part itself; name another file for the whole")
     mesh = load_mesh(file, up)
     whole = Completer().complete_mesh(mesh)
     # GLB is in metres; the others are in what their reader takes them for.

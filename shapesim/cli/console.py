@@ -259,11 +259,28 @@ def make_filters(
     )
 
 
-def check_writable(out: Path) -> None:
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+"""Of sheets."""
+PAGES = (".html", ".htm")
+
+
+def check_writable(out: Path, suffixes: Sequence[str] = ()) -> None:
     """Whether a file can be written there, asked before long work instead of after it.
+
+    Args:
+        out: the file.
+        suffixes: one of which it has to have, lest one of many names that a shell makes of
+            ``*.fbx`` is taken for it. Pictures that were not drawn here are not written over.
 
     Raises:
         ShapesimError: it cannot.
     """
+    if suffixes and out.suffix.lower() not in suffixes:
+        raise ShapesimError(f"{out}: cannot be written; name a {', '.join(suffixes)} file")
     if not os.access(out.parent, os.W_OK) or out.is_dir():
         raise ShapesimError(f"{out}: cannot be written; name a file in a folder that exists")
+    if suffixes == PICTURES and out.exists():
+        from shapesim.showing import is_drawn
+
+        if not is_drawn(out):
+            raise ShapesimError(f"{out}: is another picture; name a new file, or delete that one")

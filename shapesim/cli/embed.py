@@ -47,7 +47,7 @@ def embed(
     from shapesim.embedders import make_embedder
     from shapesim.reading import is_picture, read_items
 
-    check_writable(out)
+    check_writable(out, (".npz",))
     embedder = make_embedder(space)
     if space in ("shape", "both") and any(is_picture(path) for path in files):
         raise typer.BadParameter(f"a picture has no shape, so not '{space}'; use --space look")

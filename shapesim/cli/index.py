@@ -58,7 +58,9 @@ def index(
     from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import CATALOGUE, FOLDER, default_folder
+    from shapesim.images import SUFFIXES as FORMATS
     from shapesim.indexing import check_stores, index_stores
+    from shapesim.meshes import SUFFIXES as MESHES
 
     check_stores(stores or [])  # before a gallery is made for them
     folder = gallery or default_folder() or Path(FOLDER)
@@ -70,7 +72,11 @@ def index(
             note = f"{failed} failed" if failed else ""
             bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
-        report = index_stores(opened, stores or [], make_embedder(by), up, show)
+        try:
+            report = index_stores(opened, stores or [], make_embedder(by), up, show)
+        except KeyboardInterrupt:
+            stderr.print("interrupted; what was read is kept: the same command goes on from there")
+            raise typer.Exit(130) from None
     report_lines(report.warnings, "yellow", "warning")
     report_failures(report.failures)
     if as_json:
@@ -78,7 +84,8 @@ def index(
     else:
         _print(report, folder)
     if report.total == 0:
-        stderr.print("nothing to search: no file could be indexed")
+        read = f"meshes ({' '.join(sorted(MESHES))}) and pictures ({' '.join(sorted(FORMATS))})"
+        stderr.print(f"nothing to search: no file could be indexed; {read} are read")
         raise typer.Exit(1)
 
 
@@ -110,7 +117,8 @@ def _print(report: IndexReport, folder: Path) -> None:
     }
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     stdout.print(
-        f"[bold]{report.total} assets[/bold] in {escape(str(folder))}  ({parts or 'empty store'})"
+        f"[bold]{report.total} assets[/bold] in {escape(str(folder))}"
+        f"  ({parts or 'no mesh and no picture found'})"
     )
     if report.answers:
         stdout.print(f"answered by {report.answers}", highlight=False)

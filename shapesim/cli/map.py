@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
+    PAGES,
     GalleryOption,
     check_writable,
     gallery_folder,
@@ -47,7 +48,7 @@ def make_map(
 
       shapesim map --out quick.html --method pca
     """
-    check_writable(out)
+    check_writable(out, PAGES)
     from shapesim.gallery import Gallery
     from shapesim.mapping import METHODS
     from shapesim.mapping import make_map as draw

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from shapesim.cli.console import JsonOption, check_writable, stderr, stdout
+from shapesim.cli.console import PICTURES, JsonOption, check_writable, stderr, stdout
 
 
 def objects(
@@ -36,7 +36,7 @@ def objects(
       shapesim search scene.jpg --object 3
     """
     if sheet:
-        check_writable(sheet)
+        check_writable(sheet, PICTURES)
     from shapesim.objects import ObjectFinder, open_scene
 
     seen = open_scene(picture)

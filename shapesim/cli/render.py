@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from shapesim.cli.console import (
+    PICTURES,
     UpOption,
     check_writable,
     progress_bar,
@@ -73,9 +74,11 @@ def render(
         write_turntable,
     )
 
-    if sheet:
-        check_writable(sheet)
+    if out.exists() and not out.is_dir():
+        raise ShapesimError(f"{out}: is a file; name a folder for the pictures")
     out.mkdir(parents=True, exist_ok=True)
+    if sheet:
+        check_writable(sheet, PICTURES)
     paths = [
         path
         for given in files

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapesim.cli.console import (
+    PICTURES,
     GalleryOption,
     JsonOption,
     NewSinceOption,
@@ -78,7 +79,7 @@ def search(
         raise typer.BadParameter("either --object or --box")
     since = parse_since(new_since)
     if sheet:
-        check_writable(sheet)
+        check_writable(sheet, PICTURES)
     from shapesim.comparing import IN_SCENE
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery

@@ -11,6 +11,8 @@ import typer
 from rich.markup import escape
 
 from shapesim.cli.console import (
+    PAGES,
+    PICTURES,
     FormatOption,
     GalleryOption,
     JsonOption,
@@ -110,9 +112,10 @@ def swap(
       shapesim swap my_asset.fbx --json | jq .matches[0].path
     """
     filters = make_filters(new_since, tag, max_triangles, formats, licence, max_price, store, needs)
-    for out in (sheet, report):
-        if out:
-            check_writable(out)
+    if sheet:
+        check_writable(sheet, PICTURES)
+    if report:
+        check_writable(report, PAGES)
     if (export or report) and not fit:
         raise typer.BadParameter("what is exported or reported has to be fitted: no --no-fit")
     from shapesim.embedders import PartialShapeEmbedder, make_embedder

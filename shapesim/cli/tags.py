@@ -90,9 +90,13 @@ def train(
       shapesim tags train photos/ --finetune --folds 5 --out mine.tagger
     """
     from shapesim import featuring, finetuning, tagging
+    from shapesim.images import SUFFIXES as FORMATS
+    from shapesim.meshes import SUFFIXES as MESHES
     from shapesim.showing import confusion_picture, write_picture
 
     check_writable(out)
+    if out.suffix.lower() in MESHES | FORMATS:
+        raise ShapesimError(f"{out}: is the name of a mesh or a picture; name a .tagger file")
     if not folder.is_dir():
         raise ShapesimError(
             f"{folder}: no such folder; name one that holds a folder for each label"
@@ -247,6 +251,7 @@ def apply(
 
     loaded = _load(tagger)
     with Gallery(gallery_folder(gallery)) as opened:
+        opened.check_holds_assets()
         axes = {asset.path: asset.up for asset in opened.assets.values()}
         with progress_bar("tagging") as bar:
             seen = featuring.see(list(axes), axes, _shown(bar), loaded.trunk)

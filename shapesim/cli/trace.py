@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
+    PICTURES,
     GalleryOption,
     JsonOption,
     check_writable,
@@ -65,9 +66,10 @@ def trace(
 
       shapesim trace scraped/ --csv traced.csv
     """
-    for out in (sheet, table):
-        if out:
-            check_writable(out)
+    if sheet:
+        check_writable(sheet, PICTURES)
+    if table:
+        check_writable(table, (".csv",))
     from shapesim.embedders import CopyEmbedder
     from shapesim.gallery import Gallery
     from shapesim.tracing import Tracer, trace_files

@@ -45,7 +45,7 @@ def voxelize(
     from shapesim.embedders import LookEmbedder
     from shapesim.labels import read_labels
 
-    check_writable(out)
+    check_writable(out, (".npz",))
     known = read_labels(labels) if labels else None
     with progress_bar("voxelising") as bar:
 

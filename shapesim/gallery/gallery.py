@@ -97,6 +97,22 @@ class Gallery:
             lock.release()
             self.refresh()
 
+    def check_holds_assets(self) -> None:
+        """Whether there is anything to be recommended.
+
+        Raises:
+            GalleryError: there is not, or not yet.
+        """
+        if self.assets:
+            return
+        try:
+            with self.writing():
+                pass
+        except GalleryBusyError as error:
+            reason = "holds no assets yet, since 'shapesim index' is at work; try again in a minute"
+            raise GalleryBusyError(f"{self.folder}: {reason}") from error
+        raise GalleryError(f"{self.folder}: holds no assets; run 'shapesim index STORE'")
+
     def refresh(self) -> None:
         """Reads anew what another gallery object or process has written."""
         for name in ("assets", "_vectors"):

@@ -40,6 +40,20 @@ _TO_Y = {
     "z": np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
 }
 
+# How files begin that often go by the name of a mesh; some of them are what some suffixes say.
+_KINDS = {
+    b"version https://git-lfs": ("is a pointer of git-lfs, to be fetched by 'git lfs pull'", ()),
+    b"\x89PNG": ("is a PNG picture", ()),
+    b"\xff\xd8\xff": ("is a JPEG picture", ()),
+    b"<!DOCTYPE": ("is a web page", ()),
+    b"<!doctype": ("is a web page", ()),
+    b"<html": ("is a web page", ()),
+    b"PK\x03\x04": ("is a ZIP file", (".3mf",)),
+    b"BLENDER": ("is a Blender file", ()),
+    b"Kaydara FBX": ("is FBX", (".fbx",)),
+    b"glTF": ("is GLB", (".glb", ".gltf")),
+    b"%PDF": ("is a PDF", ()),
+}
 _STUMBLES = (AttributeError, IndexError, KeyError, TypeError, ZeroDivisionError)
 _MAX_BYTES = 1 << 30
 _MAX_EXTENT = 1e9
@@ -64,28 +78,42 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
         try:
             return load_mesh(file, up)
         except AssetError as error:  # is named as the user knows it
-            raise type(error)(path, error.reason) from error
+            raise type(error)(path, error.reason, error.missing) from error
     suffix = path.suffix.lower()
     loader = _LOADERS.get(suffix)
+    _check_file(path)
     if loader is None:
         known = " ".join(sorted(SUFFIXES))
         raise UnsupportedFormatError(path, f"no loader for '{suffix}' files (known: {known})")
-    _check_file(path)
     try:
         loaded = loader(path)
+        axis = up or loaded.up or ("z" if suffix in _Z_UP else "y")
+        mesh = assemble(path, loaded, _TO_Y[axis])
+        _check_surface(path, mesh)
     except AssetError:
+        _check_kind(path)
         raise
     except MemoryError as error:
-        raise AssetError(path, "does not fit into memory; split or decimate it") from error
+        reason = "does not fit into memory; split or decimate it"
+        raise UnreachableFileError(path, reason) from error
     except Exception as error:  # a parser may raise anything on a damaged file
+        _check_kind(path)
         reason = " ".join(str(error).split())[:160]
         if isinstance(error, _STUMBLES) or not reason:  # over content that it did not expect
             reason = f"is damaged, or no {suffix} file"
         raise AssetError(path, f"cannot be read ({reason}); export it anew") from error
-    axis = up or loaded.up or ("z" if suffix in _Z_UP else "y")
-    mesh = assemble(path, loaded, _TO_Y[axis])
-    _check_surface(path, mesh)
     return mesh
+
+
+def _check_kind(path: Path) -> None:
+    """Whether a file that cannot be used may be what its name says."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for start, (kind, suffixes) in _KINDS.items():
+        if head.lstrip().startswith(start) and path.suffix.lower() not in suffixes:
+            raise AssetError(path, f"{kind}, whatever its name says")
+    if path.suffix.lower() == ".fbx" and b"FBX" not in head:
+        raise AssetError(path, "is no FBX, whatever its name says")
 
 
 def _check_file(path: Path) -> None:
