@@ -21,7 +21,7 @@ from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures, is_text
 from shapesim.meshes.loading import UpAxis
-from shapesim.meshes.packs import drop, located, pack_of
+from shapesim.meshes.packs import drop, is_there, pack_of
 from shapesim.reading import READER, ReadAsset, ReadTask, is_picture, read_asset, stamp
 from shapesim.types import NO_COMPANIONS, Companions
 from shapesim.workers import map_isolated
@@ -310,7 +310,7 @@ def _gone(
         if path in present or not path.is_relative_to(store):
             continue
         # A file of another store inside this one may be hidden from this one's walk.
-        is_gone = state.store == id or not _is_there(path)
+        is_gone = state.store == id or not is_there(path)
         if is_gone and blind.isdisjoint((path, *path.parents)):
             yield path, state
 
@@ -325,15 +325,6 @@ def _stores_within(gallery: Gallery, store: Path, known: dict[Path, FileState]) 
     ]
     roots.sort(key=lambda root: -len(root.parts))
     return [_Store(root, *gallery.catalogue.add_store(root)) for root in roots]
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return located(path).exists()
-    except UnreachableFileError:
-        return False
-    except AssetError:  # in a pack that cannot be opened
-        return True
 
 
 def _reader(up: UpAxis | None) -> str:

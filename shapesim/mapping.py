@@ -22,6 +22,7 @@ from shapesim.types import Asset, Embeddings
 Method = Literal["pca", "tsne", "umap"]
 METHODS: tuple[Method, ...] = ("umap", "tsne", "pca")
 _SPACES: tuple[Literal["shape", "look"], ...] = ("shape", "look")
+_FEW = 1000  # rows
 _TSNE_UP_TO = 20_000  # assets: beyond, it takes longer than anybody waits
 _NEIGHBOURS = 6
 _TRUSTED = 15  # neighbours that the trustworthiness is about
@@ -69,8 +70,11 @@ def lay_out(vectors: Embeddings, method: Method, seed: int = 0) -> NDArray[np.fl
         elif method == "tsne":
             from sklearn.manifold import TSNE
 
-            near = min(30.0, (count - 1) / 3)
-            found = TSNE(3, perplexity=near, init="pca", random_state=seed).fit_transform(vectors)
+            # What scikit-learn takes by itself throws a few hundred rows or fewer about.
+            found = TSNE(
+                3, perplexity=float(np.clip(count / 6, 1, 30)), init="pca", random_state=seed,
+                early_exaggeration=4 if count < _FEW else 12, learning_rate=max(10, count / 48),
+            ).fit_transform(vectors)  # fmt: skip
         else:
             from umap import UMAP
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -94,6 +94,35 @@ class Filters:
             and all(asset.traits is not None and _has(asset.traits, need) for need in self.needs)
             and (self.only is None or self.only(asset))
         )
+
+    def why_none(self, assets: Collection[Asset]) -> str:
+        """What leaves none of the assets, and what there is instead."""
+        alone = {
+            field.name: Filters(**{field.name: getattr(self, field.name)})
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        for name, single in alone.items():
+            if not any(single.allow(asset) for asset in assets):
+                return self._none_of(name, assets)
+        return "no asset is like all that is asked for at once" if len(alone) > 1 else ""
+
+    def _none_of(self, name: str, assets: Collection[Asset]) -> str:
+        formats = sorted({asset.path.suffix[1:].lower() for asset in assets})
+        licences = sorted({asset.listing.licence for asset in assets if asset.listing.licence})
+        prices = [asset.listing.price for asset in assets if asset.listing.price is not None]
+        cheapest = f"the lowest price is {min(prices):g}" if prices else "no catalogue names prices"
+        reasons = {
+            "new_since": "nothing has arrived since then",
+            "max_triangles": f"the simplest has {min(asset.triangles for asset in assets):,}"
+            " triangles",
+            "formats": f"there are only {', '.join(formats)}",
+            "licence": f"licences are {', '.join(licences) or 'not given by any catalogue'}",
+            "max_price": cheapest,
+            "store": f"no asset lies below {self.store}",
+            "needs": f"no asset has {' and '.join(self.needs)}",
+        }
+        return reasons.get(name, "")
 
 
 def _has(traits: Traits, need: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image as PilImage
 
 from tests.conftest import SAMPLES
 
@@ -112,7 +114,61 @@ def test_nothing_new_says_so(home: Path) -> None:
     result = shapesim("swap", query, "--new-since", "2030-01-01", "--json", cwd=home)
     assert result.returncode == 1
     assert json.loads(result.stdout)["matches"] == []
-    assert "nothing has arrived since 2030-01-01" in result.stderr
+    assert "no match: nothing has arrived since then" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--licence", "no such"), "no match: licences are"),
+        (("--format", "xyz"), "no match: there are only"),
+        (("--max-triangles", "1"), "no match: the simplest has"),
+        (("--store", "nowhere"), "nowhere: no such folder"),
+    ],
+)
+def test_filters_that_leave_nothing_say_what_there_is(
+    words: tuple[str, ...], reason: str, home: Path
+) -> None:
+    """Instead of what was asked for."""
+    result = shapesim("swap", GAME / "props" / "chair.fbx", *words, cwd=home)
+    assert result.returncode == 1
+    assert reason in result.stderr
+
+
+def test_assets_and_pictures_are_not_written_over(tmp_path: Path) -> None:
+    """The first of many names may be taken for an output: ``--report *.fbx``."""
+    asset, picture = tmp_path / "a.fbx", tmp_path / "a.png"
+    shutil.copy(GAME / "props" / "chair.fbx", asset)
+    PilImage.new("RGB", (64, 64), "red").save(picture)
+    before = asset.read_bytes(), picture.read_bytes()
+    for words in (
+        ("swap", asset, "--report", asset),
+        ("swap", asset, "--sheet", picture),
+        ("search", picture, "--sheet", picture),
+        ("trace", picture, "--csv", asset),
+        ("map", "--out", asset),
+        ("embed", asset, "--out", asset),
+        ("complete", asset, "--out", asset),
+        ("render", asset, "--out", asset),
+        ("tags", "train", tmp_path, "--out", asset),
+    ):
+        result = shapesim(*words, cwd=tmp_path)
+        assert result.returncode == 1, words
+        assert str(asset) in result.stderr or str(picture) in result.stderr
+    assert (asset.read_bytes(), picture.read_bytes()) == before
+
+
+def test_matches_that_are_gone_are_marked(tmp_path: Path) -> None:
+    """And it is said what to run."""
+    shutil.copytree(SAMPLES / "store" / "meadow-pack" / "furniture", tmp_path / "store")
+    assert shapesim("index", "store", "--by", "shape", cwd=tmp_path).returncode == 0
+    command = ("swap", GAME / "props" / "chair.fbx", "--by", "shape", "--no-fit", "-k", "1")
+    first = shapesim(*command, "--json", cwd=tmp_path)
+    Path(json.loads(first.stdout)["matches"][0]["path"]).unlink()
+    result = shapesim(*command, cwd=tmp_path)
+    assert result.returncode == 0
+    assert "(no longer there)" in result.stdout
+    assert "run 'shapesim index'" in result.stderr
 
 
 def test_embed_writes_paths_and_unit_vectors(tmp_path: Path) -> None:

@@ -361,6 +361,32 @@ def test_what_arrives_is_told_whatever_its_date(
     assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
 
 
+def test_what_was_read_before_an_interruption_is_kept(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Though there was no batch yet."""
+
+    def lose_patience(done: int, total: int, failed: int) -> None:
+        if done - failed == 2:
+            raise KeyboardInterrupt
+
+    with Gallery(gallery, create=True) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            index_stores(opened, [store], embedder, progress=lose_patience)
+        assert opened.catalogue.count() == 2
+    assert run(store, embedder, gallery).added == 1
+
+
+def test_stores_that_cannot_be_reached_are_named(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Where none can; what to do depends on whether it has moved."""
+    run(store, embedder, gallery)
+    store.rename(store.with_name("moved"))
+    with Gallery(gallery) as opened, pytest.raises(ShapesimError, match="cannot be reached"):
+        index_stores(opened, [], embedder)
+
+
 def test_a_buffer_that_comes_late_is_noticed(
     tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:

@@ -88,7 +88,7 @@ def arrivals(
     """
     if report:
         check_writable(report, PAGES)
-    moment = parse_since(since) or datetime.now(UTC)
+    moment = parse_since(since, "--since") or datetime.now(UTC)
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
     from shapesim.arrivals import find_news
     from shapesim.embedders import EMBEDDERS

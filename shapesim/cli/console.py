@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shapesim.swap import Filters
 
 # Into a file or another program, lines are as long as they must be.
-stdout = Console(width=None if sys.stdout.isatty() else 200)
+stdout = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200)
 stderr = Console(stderr=True)
 
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
@@ -220,7 +220,7 @@ def report_failures(failures: Sequence[AssetError]) -> None:
     report_lines([str(failure) for failure in failures], "red", "failed")
 
 
-def parse_since(text: str | None) -> datetime | None:
+def parse_since(text: str | None, option: str = "--new-since") -> datetime | None:
     """``7d``, ``12h``, ``2w`` or an ISO date, in UTC where it names no zone."""
     if text is None:
         return None
@@ -230,23 +230,31 @@ def parse_since(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is neither a span like 7d nor a date") from None
+        raise typer.BadParameter(
+            f"'{text}' is neither a span like 7d nor a date", param_hint=option
+        ) from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def make_filters(
     new_since: str | None,
     tag: str | None,
-    max_triangles: int | None,
-    formats: Sequence[str] | None,
-    licence: str | None,
-    max_price: float | None,
-    store: Path | None,
-    needs: Sequence[Need] | None,
+    max_triangles: int | None = None,
+    formats: Sequence[str] | None = None,
+    licence: str | None = None,
+    max_price: float | None = None,
+    store: Path | None = None,
+    needs: Sequence[Need] | None = None,
 ) -> Filters:
-    """The filters that options ask for."""
+    """The filters that options ask for.
+
+    Raises:
+        ShapesimError: the store is no folder.
+    """
     from shapesim.swap import Filters
 
+    if store and not store.is_dir():
+        raise ShapesimError(f"--store {store}: no such folder")
     return Filters(
         new_since=parse_since(new_since),
         tag=tag,

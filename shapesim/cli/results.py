@@ -16,6 +16,7 @@ from rich.table import Table
 
 from shapesim.cli.console import progress_bar, report_failures, stderr, stdout
 from shapesim.errors import AssetError
+from shapesim.meshes.packs import is_there
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from shapesim.listings import Listing
     from shapesim.meshes.loading import UpAxis
     from shapesim.reporting import Entry
+    from shapesim.swap import Filters
     from shapesim.types import Asset, Camera, Image, Match, Swap
 
+_WIDE = 100  # columns of a terminal, from which on there is room for more than names
 _CELLS = 12  # columns that a thumbnail takes
 _SHEET_SIZE = 224
 
@@ -37,7 +40,7 @@ def show(
     title: str,
     as_json: bool,
     sheet: Path | None,
-    new_since: str | None,
+    filters: Filters,
     up: UpAxis | None = None,
     picture_of: Callable[[Path], Image] | None = None,
 ) -> None:
@@ -49,7 +52,7 @@ def show(
         title: of each table.
         as_json: whether to print JSON.
         sheet: where to draw them, if anywhere.
-        new_since: as it was given, to be named where nothing was found.
+        filters: of which one may have left nothing.
         up: which axis of queries is up.
         picture_of: (H, W, 3) to draw of a query that is a picture; None where they are meshes.
 
@@ -64,9 +67,12 @@ def show(
         elif matches:
             stdout.print(_table(gallery, f"{title} {escape(str(path))}", matches, several_stores))
     if not any(found.values()):
-        since = f": nothing has arrived since {new_since}" if new_since else ""
-        stderr.print(f"no match{since}")
+        why = filters.why_none(gallery.assets.values())
+        stderr.print(f"no match{why and ': '}{escape(why)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
+    paths = {match.asset.path for matches in found.values() for match in matches}
+    if gone := sum(not is_there(path) for path in paths):
+        stderr.print(f"{gone} of the files are no longer there; run 'shapesim index'")
     if sheet:
         _draw(gallery, found, sheet, up, picture_of)
 
@@ -103,15 +109,17 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
     if fitted:
         table.add_column("covers" if partial else "fit", justify="right")
     table.add_column("asset", overflow="fold")
-    table.add_column("triangles", justify="right")
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("arrived", no_wrap=True)
+    facts = ("triangles", "size", "arrived") if stdout.width >= _WIDE else ()
+    for fact in facts:
+        table.add_column(fact, justify="left" if fact == "arrived" else "right", no_wrap=True)
     for rank, match in enumerate(matches, 1):
         name = escape(str(match.asset.path) if several_stores else match.asset.id)
+        if not is_there(match.asset.path):
+            name += " [red](no longer there)[/red]"
         if match.is_copy:
             name += " [green](same geometry)[/green]"
         if match.variants:
-            name += f" [dim]+{len(match.variants)} variants[/dim]"
+            name += f" [dim]+{len(match.variants)} of equal geometry[/dim]"
         if match.asset.listing.name:
             name = f"{escape(match.asset.listing.name)} [dim]{name}[/dim]"
         if offer := _offer(match.asset.listing):
@@ -129,11 +137,13 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
             f"{match.score:.2f}",
             *([_share(match.swap)] if fitted else []),
             name,
-            f"{match.asset.triangles:,}",
-            _size(match.asset),
-            match.asset.arrived_at[:10],
+            *_facts(match.asset)[: len(facts)],
         )
     return table
+
+
+def _facts(asset: Asset) -> tuple[str, str, str]:
+    return f"{asset.triangles:,}", _size(asset), asset.arrived_at[:10]
 
 
 def _share(swap: Swap | None) -> str:
@@ -164,7 +174,7 @@ def _size(asset: Asset) -> str:
 
 def _thumbnails(gallery: Gallery, matches: Sequence[Match]) -> dict[Path, RenderableType]:
     """Small pictures by path, for terminals that show enough colours."""
-    if not stdout.is_terminal or stdout.color_system != "truecolor":
+    if not stdout.is_terminal or stdout.color_system != "truecolor" or stdout.width < _WIDE:
         return {}
     from PIL import Image
     from rich_pixels import Pixels

@@ -17,7 +17,7 @@ from shapesim.cli.console import (
     TagOption,
     check_writable,
     gallery_folder,
-    parse_since,
+    make_filters,
     progress_bar,
     report_failures,
 )
@@ -77,7 +77,7 @@ def search(
         raise typer.BadParameter("--object and --box are of one picture")
     if number and part:
         raise typer.BadParameter("either --object or --box")
-    since = parse_since(new_since)
+    filters = make_filters(new_since, tag)
     if sheet:
         check_writable(sheet, PICTURES)
     from shapesim.comparing import IN_SCENE
@@ -86,7 +86,7 @@ def search(
     from shapesim.images import load_image
     from shapesim.rendering import on_background
     from shapesim.showing import PAPER
-    from shapesim.swap import Filters, recommend
+    from shapesim.swap import recommend
 
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
@@ -96,7 +96,7 @@ def search(
         else:
             asked, cut = _queries(pictures, embedder), None
         queries = [query for query, _ in asked.values()]
-        results = recommend(opened, embedder, queries, max(k, IN_SCENE.most), Filters(since, tag))
+        results = recommend(opened, embedder, queries, max(k, IN_SCENE.most), filters)
         matches: dict[Path, Sequence[Match]] = {}
         failures: list[AssetError] = []
         with progress_bar("comparing") as bar:
@@ -108,7 +108,7 @@ def search(
         report_failures(failures)
         title = "Looks like part of" if number or part else "Looks like"
         show(
-            opened, matches, title, as_json, sheet, new_since,
+            opened, matches, title, as_json, sheet, filters,
             picture_of=lambda path: (
                 on_background(load_image(path, _DRAWN), PAPER) if cut is None else cut
             ),

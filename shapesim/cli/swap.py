@@ -109,7 +109,7 @@ def swap(
 
       shapesim swap scan.ply --partial
 
-      shapesim swap my_asset.fbx --json | jq .matches[0].path
+      shapesim swap my_asset.fbx --json | jq '.matches[0].path'
     """
     filters = make_filters(new_since, tag, max_triangles, formats, licence, max_price, store, needs)
     if sheet:
@@ -158,7 +158,7 @@ def swap(
             fitted = _fitted(matches, up, options, completer)
             matches = {path: found[:k] for path, found in fitted.items()}
             _doubt(matches)
-        show(opened, matches, "Replacements for", as_json, sheet, new_since, up)
+        show(opened, matches, "Replacements for", as_json, sheet, filters, up)
         if report:
             entries = {path: [Entry(match) for match in found] for path, found in matches.items()}
             write_report("Replacements", entries, report, up)

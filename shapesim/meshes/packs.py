@@ -64,6 +64,16 @@ def located(path: Path) -> Path:
     return folder / path.relative_to(archive.with_name(f"{archive.name}!"))
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file can still be read, or may be: its pack cannot be opened now."""
+    try:
+        return located(path).exists()
+    except UnreachableFileError:
+        return False
+    except AssetError:
+        return True
+
+
 def pack_of(path: Path) -> Path | None:
     """The pack in which a file is, if it is in one."""
     for parent in path.parents:

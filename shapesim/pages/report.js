@@ -95,7 +95,7 @@ class Viewer {
     for (const [row, parts] of [[mine], [theirs], [tinted(theirs, THEIRS, 1), tinted(mine, MINE, 0.4)]].entries()) {
       const { content } = this.scenes[row];
       content.clear();
-      content.add(...parts.filter(Boolean));
+      for (const part of parts) if (part) content.add(part);
       content.scale.setScalar(scale);
       content.position.copy(centre).multiplyScalar(-scale);
     }
@@ -287,6 +287,7 @@ document.body.append(
 for (const control of Object.values(controls)) control.addEventListener("input", filter);
 filter();
 const first = cards.find(({ own }) => own.length);
-if (first) choose(first.own[0].card, first.section, first.own[0].match);
+const shown = first && (first.own.find(({ match }) => match.model !== null) ?? first.own[0]);
+if (first) choose(shown.card, first.section, shown.match);
 else list.append(element("p", { className: "empty" }, "There is nothing to show: no asset has a match."));
 document.body.dataset.state = "ready";
