@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def export(
         What could not be written, and why.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     failures: list[AssetError] = []
     listed: list[dict[str, Any]] = []
     names = stems(swaps)
@@ -82,6 +84,14 @@ def export(
     text = json.dumps({"swaps": listed}, indent=1)
     (folder / _LIST).write_text(text, encoding="utf-8")
     return failures
+
+
+def _clear(folder: Path) -> None:
+    """Removes what an earlier export wrote: an engine would take it for part of this one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        swaps = json.loads((folder / _LIST).read_text(encoding="utf-8"))["swaps"]
+        for name in [entry["file"] for swap in swaps for entry in swap["matches"]]:
+            (folder / Path(name).name).unlink(missing_ok=True)
 
 
 def moved(mesh: Mesh, transform: Matrix4) -> Mesh:

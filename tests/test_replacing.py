@@ -131,7 +131,9 @@ def test_exported_matches_stand_in_the_querys_place(home: Path) -> None:
     again = shapesim(*command, cwd=home)
     assert again.returncode == 1
     assert "is not empty" in again.stderr
-    assert shapesim(*command, "--force", cwd=home).returncode == 0
+    fewer = shapesim(*command, "-k", "1", "--force", cwd=home)
+    assert fewer.returncode == 0
+    assert len(list((home / "out").glob("*.glb"))) == 1
 
 
 _MEASURE = """

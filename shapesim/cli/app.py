@@ -90,5 +90,8 @@ def main() -> None:
     try:
         app()
     except (ShapesimError, OSError, UnicodeError) as error:
-        stderr.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        text = str(error)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            text = f"{error.filename}: {error.strerror}"
+        stderr.print(f"[red]error:[/red] {escape(text)}", soft_wrap=True)
         sys.exit(1)

@@ -206,6 +206,12 @@ def progress_bar(title: str) -> Iterator[Progress]:
         yield progress
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as ``1 asset``, ``2 assets`` and ``3 matches``."""
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number} {noun}{ending}"
+
+
 def report_lines(lines: Sequence[str], style: str, noun: str) -> None:
     """Prints lines to stderr; on a terminal only the first ones, and how many more there are."""
     shown = lines[:_SHOWN] if stderr.is_terminal else lines

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from shapesim.cli.console import (
     UpOption,
     check_space,
     check_writable,
+    counted,
     progress_bar,
     report_failures,
     stderr,
@@ -78,3 +80,4 @@ def embed(
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
+    stderr.print(f"written: {escape(str(out))}, {counted(len(good), 'vector')}")

@@ -14,6 +14,7 @@ from shapesim.cli.console import (
     JsonOption,
     SpaceOption,
     UpOption,
+    counted,
     progress_bar,
     report_failures,
     report_lines,
@@ -117,7 +118,7 @@ def _print(report: IndexReport, folder: Path) -> None:
     }
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     stdout.print(
-        f"[bold]{report.total} assets[/bold] in {escape(str(folder))}"
+        f"[bold]{counted(report.total, 'asset')}[/bold] in {escape(str(folder))}"
         f"  ({parts or 'no mesh and no picture found'})"
     )
     if report.answers:

@@ -12,6 +12,7 @@ from shapesim.cli.console import (
     PICTURES,
     UpOption,
     check_writable,
+    counted,
     progress_bar,
     report_failures,
     stderr,
@@ -118,4 +119,5 @@ def render(
         shown = [path for path in paths if path in firsts]
         captions = [names[path] for path in shown]
         write_picture(contact_sheet([firsts[path] for path in shown], captions), sheet)
-    stdout.print(f"{count} assets rendered to {escape(str(out))}")
+        stderr.print(f"drawn: {escape(str(sheet))}")
+    stdout.print(f"{counted(count, 'asset')} rendered to {escape(str(out))}")

@@ -28,6 +28,7 @@ from shapesim.cli.console import (
     TagOption,
     UpOption,
     check_writable,
+    counted,
     gallery_folder,
     make_filters,
     progress_bar,
@@ -205,4 +206,4 @@ def _export(
     failures = export(matches, units, folder)
     report_failures(failures)
     count = sum(match.swap is not None for found in matches.values() for match in found)
-    stderr.print(f"exported: {count - len(failures)} matches to {escape(str(folder))}")
+    stderr.print(f"exported: {counted(count - len(failures), 'match')} to {escape(str(folder))}")
