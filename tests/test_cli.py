@@ -158,6 +158,20 @@ def test_assets_and_pictures_are_not_written_over(tmp_path: Path) -> None:
     assert (asset.read_bytes(), picture.read_bytes()) == before
 
 
+def test_a_folder_stands_for_what_it_holds(home: Path) -> None:
+    """Its meshes are asked for, each once."""
+    folder = GAME / "props"
+    result = shapesim(
+        "swap", folder, folder / "chair.fbx", "--by", "shape", "--no-fit", "--json", cwd=home
+    )
+    asked = [json.loads(line)["query"] for line in result.stdout.splitlines()]
+    assert asked == [str(folder / name) for name in ("barrel.fbx", "chair.fbx", "crate.obj")]
+    (home / "empty").mkdir()
+    nothing = shapesim("swap", "empty", cwd=home)
+    assert nothing.returncode == 1
+    assert "empty: holds no meshes" in nothing.stderr
+
+
 def test_matches_that_are_gone_are_marked(tmp_path: Path) -> None:
     """And it is said what to run."""
     shutil.copytree(SAMPLES / "store" / "meadow-pack" / "furniture", tmp_path / "store")

@@ -183,6 +183,29 @@ def gallery_folder(given: Path | None) -> Path:
     return folder
 
 
+def expanded(
+    files: Sequence[Path], kind: Literal["meshes", "pictures", "meshes or pictures"]
+) -> list[Path]:
+    """Files as they are given, and in the place of a folder what it holds, each once.
+
+    Raises:
+        ShapesimError: a folder holds nothing of the kind.
+    """
+    from shapesim.meshes import find_assets, find_originals
+    from shapesim.meshes.finding import find_pictures
+
+    find = {
+        "meshes": find_assets, "pictures": find_pictures, "meshes or pictures": find_originals
+    }[kind]  # fmt: skip
+    found: list[Path] = []
+    for file in files:
+        inside = find(file).files if file.is_dir() else [file]
+        if not inside:
+            raise ShapesimError(f"{file}: holds no {kind}")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")

@@ -15,6 +15,7 @@ from shapesim.cli.console import (
     check_space,
     check_writable,
     counted,
+    expanded,
     progress_bar,
     report_failures,
     stderr,
@@ -50,12 +51,13 @@ def embed(
     from shapesim.reading import is_picture, read_items
 
     check_writable(out, (".npz",))
+    files = expanded(files, "meshes or pictures")
     embedder = make_embedder(space)
     if space in ("shape", "both") and any(is_picture(path) for path in files):
         raise typer.BadParameter(f"a picture has no shape, so not '{space}'; use --space look")
     failures: list[AssetError] = []
     with progress_bar("embedding") as bar:
-        bar.update(bar.task_ids[0], total=len(set(files)))
+        bar.update(bar.task_ids[0], total=len(files))
 
         def prepared() -> Iterator[tuple[Path, Any]]:
             for path, result in read_items(files, embedder, up):

@@ -13,6 +13,7 @@ from shapesim.cli.console import (
     UpOption,
     check_writable,
     counted,
+    expanded,
     progress_bar,
     report_failures,
     stderr,
@@ -63,7 +64,6 @@ def render(
 
       shapesim render packs/2026-11 --views 1 --out pictures/ --sheet overview.png
     """
-    from shapesim.meshes import find_assets
     from shapesim.meshes.finding import stems
     from shapesim.rendering import on_background
     from shapesim.showing import (
@@ -80,13 +80,7 @@ def render(
     out.mkdir(parents=True, exist_ok=True)
     if sheet:
         check_writable(sheet, PICTURES)
-    paths = [
-        path
-        for given in files
-        for path in (find_assets(given).files if given.is_dir() else [given])
-    ]
-    if not paths:
-        raise ShapesimError(f"no mesh files below {', '.join(map(str, files))}")
+    paths = expanded(files, "meshes")
     names = stems(paths)
     tasks = [
         RenderTask(path, _FRAMES if turntable else views, size, elevation, up) for path in paths

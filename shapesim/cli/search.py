@@ -16,6 +16,7 @@ from shapesim.cli.console import (
     SheetOption,
     TagOption,
     check_writable,
+    expanded,
     gallery_folder,
     make_filters,
     progress_bar,
@@ -73,6 +74,7 @@ def search(
       shapesim search scene.jpg --box 420,130,180,240
     """
     part = _parse_box(box) if box else None
+    pictures = expanded(pictures, "pictures")
     if (number or part) and len(pictures) > 1:
         raise typer.BadParameter("--object and --box are of one picture")
     if number and part:
@@ -124,7 +126,7 @@ def _queries(
     from shapesim.reading import LARGEST_PICTURE, read_pictures
     from shapesim.swap import Query
 
-    read = dict(read_pictures(list(dict.fromkeys(paths)), embedder))
+    read = dict(read_pictures(paths, embedder))
     good = {path: item for path, item in read.items() if not isinstance(item, AssetError)}
     report_failures([error for error in read.values() if isinstance(error, AssetError)])
     if not good:

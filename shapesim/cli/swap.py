@@ -29,6 +29,7 @@ from shapesim.cli.console import (
     UpOption,
     check_writable,
     counted,
+    expanded,
     gallery_folder,
     make_filters,
     progress_bar,
@@ -50,7 +51,10 @@ _COVERED = 0.75  # of a part, by its own whole: more of nine in ten (benchmarks/
 
 
 def swap(
-    assets: Annotated[list[Path], typer.Argument(metavar="ASSET", help="Mesh files to replace.")],
+    assets: Annotated[
+        list[Path],
+        typer.Argument(metavar="ASSET", help="Mesh files to replace, or folders of them."),
+    ],
     k: Annotated[int, typer.Option("-k", min=1, help="Matches for each asset.")] = 10,
     by: SpaceOption = "both",
     new_since: NewSinceOption = None,
@@ -126,6 +130,7 @@ def swap(
     from shapesim.reporting import Entry
     from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, recommend
 
+    assets = expanded(assets, "meshes")
     if export:
         check_export(export, force)
     if partial and by not in ("shape", "both"):
@@ -136,7 +141,7 @@ def swap(
         read: dict[Path, ReadAsset | AssetError] = {}
 
         def prepared() -> Iterator[tuple[Path, Any]]:
-            for path, result in read_assets(list(dict.fromkeys(assets)), embedder, up):
+            for path, result in read_assets(assets, embedder, up):
                 read[path] = result
                 if isinstance(result, ReadAsset):
                     read[path] = replace(result, prepared=None)  # it is large

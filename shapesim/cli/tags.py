@@ -18,6 +18,7 @@ from shapesim.cli.console import (
     JsonOption,
     UpOption,
     check_writable,
+    expanded,
     gallery_folder,
     progress_bar,
     report_failures,
@@ -198,12 +199,9 @@ def tag(
       shapesim tag photos/*.jpg --tagger mine.tagger --json
     """
     from shapesim import featuring
-    from shapesim.meshes import find_assets
 
     loaded = _load(tagger)
-    paths = [path for f in files for path in (find_assets(f).files if f.is_dir() else [f])]
-    if not paths:
-        raise ShapesimError(f"no mesh files below {', '.join(map(str, files))}")
+    paths = expanded(files, "meshes or pictures")
     with progress_bar("tagging") as bar:
         seen = featuring.see(paths, up, _shown(bar), loaded.trunk)
     report_failures(seen.failures)

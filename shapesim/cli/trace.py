@@ -19,13 +19,14 @@ from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
     check_writable,
+    expanded,
     gallery_folder,
     progress_bar,
     report_failures,
     stderr,
     stdout,
 )
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
     from shapesim.tracing import Trace
@@ -74,7 +75,7 @@ def trace(
     from shapesim.gallery import Gallery
     from shapesim.tracing import Tracer, trace_files
 
-    pictures = _pictures(files)
+    pictures = expanded(files, "pictures")
     traces: list[Trace] = []
     failures: list[AssetError] = []
     with ExitStack() as stack:
@@ -103,21 +104,6 @@ def trace(
 
         write_picture(trace_sheet(traces), sheet)
         stderr.print(f"drawn: {escape(str(sheet))}")
-
-
-def _pictures(files: Sequence[Path]) -> list[Path]:
-    from shapesim.meshes.finding import find_pictures
-
-    found: list[Path] = []
-    for file in files:
-        if file.is_dir():
-            inside = find_pictures(file).files
-            if not inside:
-                raise ShapesimError(f"{file}: holds no picture")
-            found += inside
-        else:
-            found.append(file)
-    return list(dict.fromkeys(found))
 
 
 def _table(traces: Sequence[Trace]) -> Table:
