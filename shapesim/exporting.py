@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def export(
         What could not be written, and why.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _clear(folder)
+    before = _written(folder)
     failures: list[AssetError] = []
     listed: list[dict[str, Any]] = []
     names = stems(swaps)
@@ -83,15 +82,21 @@ def export(
         )
     text = json.dumps({"swaps": listed}, indent=1)
     (folder / _LIST).write_text(text, encoding="utf-8")
+    # What an earlier export wrote, an engine would take for part of this one.
+    assets = {match.asset.path.resolve() for matches in swaps.values() for match in matches}
+    for path in before - _written(folder) - assets - {query.resolve() for query in swaps}:
+        path.unlink(missing_ok=True)
     return failures
 
 
-def _clear(folder: Path) -> None:
-    """Removes what an earlier export wrote: an engine would take it for part of this one."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+def _written(folder: Path) -> set[Path]:
+    """The files of the export that is in a folder, if there is one."""
+    try:
         swaps = json.loads((folder / _LIST).read_text(encoding="utf-8"))["swaps"]
-        for name in [entry["file"] for swap in swaps for entry in swap["matches"]]:
-            (folder / Path(name).name).unlink(missing_ok=True)
+        names = [entry["file"] for swap in swaps for entry in swap["matches"]]
+        return {(folder / Path(name).name).resolve() for name in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def moved(mesh: Mesh, transform: Matrix4) -> Mesh:

@@ -186,9 +186,11 @@ def _update(
     known = gallery.catalogue.files()
     pending: dict[Path, _Pending] = {}
     removed: dict[Path, FileState] = {}
+    # A store within another first: its files are its own.
+    order = sorted((store.resolve() for store in stores), key=lambda store: -len(store.parts))
+    seen: set[Path] = set()
     surveys = [
-        _survey(gallery, store.resolve(), embedder, known, pending, removed, report)
-        for store in stores
+        _survey(gallery, store, embedder, known, seen, pending, removed, report) for store in order
     ]
     # A file that moved within its store arrived when it first came.
     arrivals = {state.sha256: state.arrived_at for state in removed.values()}
@@ -205,18 +207,33 @@ def _update(
             if isinstance(result, ReadAsset) and _arrives(pending[task.path], result, arrivals):
                 report.arrived.add(task.path)
             if len(batch) == _BATCH or time.monotonic() > written + _SECONDS:
-                _write(gallery, batch, arrivals, report)
-                batch, written = [], time.monotonic()
+                full, batch, written = batch, [], time.monotonic()
+                _write(gallery, full, arrivals, report)
             progress(count + 1, len(tasks), len(report.failures))
     finally:  # what was read is kept, also when the user has had enough
         _write(gallery, batch, arrivals, report)
     gallery.catalogue.remove(state.id for state in removed.values())
-    for id, listings in surveys:
-        if listings is not None:
-            gallery.catalogue.set_listings(id, listings)
+    _list(gallery, dict(zip(order, surveys, strict=True)))
     report.removed = len(removed)
     report.failures.sort(key=lambda failure: failure.path)
     return report
+
+
+def _list(gallery: Gallery, surveys: Mapping[Path, tuple[int, dict[str, Listing] | None]]) -> None:
+    """Writes what stores say of their assets, and of those of stores within them."""
+    said: dict[int, dict[str, Listing]] = {}
+    for store, (id, listings) in surveys.items():  # the innermost come first
+        if listings is None:
+            continue
+        said[id] = {}
+        for name, listing in listings.items():
+            path = store / name
+            inside = [one for one in surveys if path.is_relative_to(one) and one != store]
+            owner = next((one for one in inside if surveys[one][0] in said), store)
+            own = path.relative_to(owner).as_posix()
+            said[surveys[owner][0]].setdefault(own, listing)
+    for id, listings in said.items():
+        gallery.catalogue.set_listings(id, listings)
 
 
 def _survey(
@@ -224,6 +241,7 @@ def _survey(
     store: Path,
     embedder: Embedder,
     known: dict[Path, FileState],
+    seen: set[Path],
     pending: dict[Path, _Pending],
     removed: dict[Path, FileState],
     report: IndexReport,
@@ -236,13 +254,7 @@ def _survey(
     id, axis = gallery.catalogue.add_store(store)
     held = [path for path, state in known.items() if state.store == id]
     had_meshes = any(not is_picture(path) for path in held)
-    found = find_originals(store)
-    if held and not had_meshes and found.files and not is_picture(found.files[0]):
-        report.warnings.append(
-            f"{store}: holds pictures, and now a mesh as well, {found.files[0].name}; move it to a"
-            f" store of its own, or run 'shapesim forget {store}' to have meshes only"
-        )
-        found = find_pictures(store)
+    found = _find(store, bool(held) and not had_meshes, report)
     if found.files and is_picture(found.files[0]) and embedder.space != "copy":
         embedder = EMBEDDERS["copy"]()  # by which pictures are traced, whatever is done to meshes
     report.repeats += len(found.repeats)
@@ -264,7 +276,11 @@ def _survey(
         return id, None
     inner = _stores_within(gallery, store, known)
     redated: list[tuple[int, str]] = []
+    given: list[tuple[int, int, str]] = []
     for path in found.files:
+        if path in seen:
+            continue
+        seen.add(path)
         name = path.relative_to(store).as_posix()
         before = known.get(path)
         try:
@@ -280,23 +296,38 @@ def _survey(
         if before and date and date != before.arrived_at:
             redated.append((before.id, date))
         owner = next((one for one in inner if path.is_relative_to(one.root)), own)
+        place = path.relative_to(owner.root).as_posix()
+        if before and before.store != owner.id:
+            given.append((before.id, owner.id, place))
         if before and _is_current(before, size, mtime, embedder, _reader(owner.axis)):
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
             else:
                 report.unchanged += 1
-        elif path not in pending:
+        else:
             pending[path] = _Pending(
-                owner.id, path.relative_to(owner.root).as_posix(), size, mtime, date or now,
-                bool(date), before, owner.axis, embedder,
-            )  # fmt: skip
+                owner.id, place, size, mtime, date or now, bool(date), before, owner.axis, embedder
+            )
     gallery.catalogue.set_arrivals(redated)
-    removed.update(_gone(store, id, found, known))
+    gallery.catalogue.give(given)
+    removed.update(_gone(gallery, store, id, found, known))
     return id, listings
 
 
+def _find(store: Path, of_pictures: bool, report: IndexReport) -> FoundAssets:
+    """The originals in a store; of one that was known to hold pictures, these."""
+    found = find_originals(store)
+    if not (of_pictures and found.files) or is_picture(found.files[0]):
+        return found
+    report.warnings.append(
+        f"{store}: holds pictures, and now a mesh as well, {found.files[0].name}; move it to a"
+        f" store of its own, or run 'shapesim forget {store}' to have meshes only"
+    )
+    return find_pictures(store)
+
+
 def _gone(
-    store: Path, id: int, found: FoundAssets, known: dict[Path, FileState]
+    gallery: Gallery, store: Path, id: int, found: FoundAssets, known: dict[Path, FileState]
 ) -> Iterator[tuple[Path, FileState]]:
     """What is known of a store and was not found in it."""
     # Files below a folder that could not be listed may still be there.
@@ -306,8 +337,10 @@ def _gone(
         for place in (path, path.with_name(f"{path.name}!"))  # what a pack holds
     }
     present = set(found.files)
+    # Stores that cannot be reached keep what they have.
+    away = {id for id, root in gallery.catalogue.stores().items() if not root.is_dir()}
     for path, state in known.items():
-        if path in present or not path.is_relative_to(store):
+        if path in present or not path.is_relative_to(store) or state.store in away:
             continue
         # A file of another store inside this one may be hidden from this one's walk.
         is_gone = state.store == id or not is_there(path)

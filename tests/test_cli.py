@@ -123,7 +123,7 @@ def test_nothing_new_says_so(home: Path) -> None:
         (("--licence", "no such"), "no match: licences are"),
         (("--format", "xyz"), "no match: there are only"),
         (("--max-triangles", "1"), "no match: the simplest has"),
-        (("--store", "nowhere"), "nowhere: no such folder"),
+        (("--store", "nowhere"), "nowhere"),
     ],
 )
 def test_filters_that_leave_nothing_say_what_there_is(
@@ -150,6 +150,7 @@ def test_assets_and_pictures_are_not_written_over(tmp_path: Path) -> None:
         ("embed", asset, "--out", asset),
         ("complete", asset, "--out", asset),
         ("render", asset, "--out", asset),
+        ("render", asset, "--out", tmp_path, "--views", "1"),
         ("tags", "train", tmp_path, "--out", asset),
     ):
         result = shapesim(*words, cwd=tmp_path)

@@ -136,12 +136,41 @@ def test_textures_are_moved_as_materials_say(tmp_path: Path) -> None:
     mesh = loaded(tree, tmp_path)
     u, v = UVS.T
     expected = [
-        np.stack([0.25 - 3 * v, 0.5 + 2 * u], axis=1), UVS + (0.5, 0), UVS + 4, UVS + (0.5, 0),
+        np.stack([0.25 + 3 * v, 0.5 - 2 * u], axis=1), UVS + (0.5, 0), UVS + 4, UVS + (0.5, 0),
     ]  # fmt: skip
     assert mesh.uvs is not None
     given = [mesh.uvs[face] for face in mesh.faces]
     for one, other in zip(given, expected, strict=True):
         np.testing.assert_allclose(one, other * (1, -1) + (0, 1), atol=1e-4)  # v runs upwards
+
+
+def test_a_texture_is_turned_as_the_specification_shows(tmp_path: Path) -> None:
+    """Its example: half as large, by a quarter turn, the picture's lower left quadrant is seen."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"), (UVS, FLOAT, "VEC2"))
+    move = {"offset": [0, 1], "rotation": np.pi / 2, "scale": [0.5, 0.5]}
+    texture = {"index": 0, "extensions": {"KHR_texture_transform": move}}
+    tree |= {
+        "images": [{"uri": "none.png"}],
+        "textures": [{"source": 0}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": texture}}],
+    }
+    tree["meshes"][0]["primitives"][0] |= {
+        "attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0
+    }  # fmt: skip
+    u, v = (loaded(tree, tmp_path).uvs * (1, -1) + (0, 1)).T
+    assert u.min() > -1e-6 and u.max() < 0.5 + 1e-6
+    assert v.min() > 0.5 - 1e-6 and v.max() < 1 + 1e-6
+
+
+def test_buffers_beside_are_companions(tmp_path: Path) -> None:
+    """So that the mesh is read anew when they change."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    tree["extensionsUsed"] = ["KHR_mesh_quantization"]
+    (tmp_path / "a b.bin").write_bytes(
+        base64.b64decode(tree["buffers"][0]["uri"].partition(",")[2])
+    )
+    tree["buffers"][0]["uri"] = "a%20b.bin"
+    assert loaded(tree, tmp_path).companions.files == ("a b.bin",)
 
 
 def test_buffers_that_are_cut_off_are_named(tmp_path: Path) -> None:

@@ -447,6 +447,28 @@ def test_a_store_within_another_keeps_its_files_and_its_axis(
     assert extents == {"a.obj": 4, "b.obj": 5}
 
 
+def test_stores_within_stores_share_their_catalogue_and_stay_when_away(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """What the outer store lists counts where the inner one says nothing."""
+    inner = tmp_path / "store" / "in"
+    inner.mkdir(parents=True)
+    for number, path in enumerate((tmp_path / "store" / "a.obj", inner / "b.obj"), 1):
+        trimesh.creation.box((1, number, 1)).export(path)
+    (tmp_path / "store" / "catalog.csv").write_text("path,price\na.obj,3\nin/b.obj,5\n")
+    with Gallery(gallery, create=True) as opened:
+        assert index_stores(opened, [tmp_path / "store"], embedder).added == 2
+        assert counts(index_stores(opened, [inner], embedder)) == (0, 0, 1, 0, 0)
+        assert counts(index_stores(opened, [], embedder)) == (0, 0, 2, 0, 0)
+        prices = {a.path.name: a.listing.price for a in opened.assets.values()}
+        assert prices == {"a.obj": 3, "b.obj": 5}
+        inner.rename(tmp_path / "away")
+        report = index_stores(opened, [], embedder)
+        assert (report.removed, report.total) == (0, 2)
+        (tmp_path / "away").rename(inner)
+        assert forget_stores(opened, [tmp_path / "store"]) == 1
+
+
 def test_a_mesh_among_pictures_does_not_cost_them(
     tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:

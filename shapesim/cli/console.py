@@ -275,15 +275,9 @@ def make_filters(
     store: Path | None = None,
     needs: Sequence[Need] | None = None,
 ) -> Filters:
-    """The filters that options ask for.
-
-    Raises:
-        ShapesimError: the store is no folder.
-    """
+    """The filters that options ask for."""
     from shapesim.swap import Filters
 
-    if store and not store.is_dir():
-        raise ShapesimError(f"--store {store}: no such folder")
     return Filters(
         new_since=parse_since(new_since),
         tag=tag,

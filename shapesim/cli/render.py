@@ -70,6 +70,7 @@ def render(
         PAPER,
         RenderTask,
         contact_sheet,
+        is_drawn,
         render_files,
         write_picture,
         write_turntable,
@@ -82,6 +83,17 @@ def render(
         check_writable(sheet, PICTURES)
     paths = expanded(files, "meshes")
     names = stems(paths)
+    digits = len(str(views - 1))
+    endings = [f"-{number:0{digits}}.png" for number in range(views)] if views > 1 else [".png"]
+    targets = {
+        path: [out / f"{name}{end}" for end in ([f".{turntable}"] if turntable else endings)]
+        for path, name in names.items()
+    }
+    for target in [one for group in targets.values() for one in group]:
+        if target.exists() and not is_drawn(target):
+            raise ShapesimError(
+                f"{target}: is another picture, such as a texture; name another --out"
+            )
     tasks = [
         RenderTask(path, _FRAMES if turntable else views, size, elevation, up) for path in paths
     ]
@@ -99,12 +111,11 @@ def render(
             if sheet:
                 firsts[task.path] = on_background(result[0], PAPER)
             if turntable:
-                write_turntable(result, out / f"{names[task.path]}.{turntable}")
+                write_turntable(result, targets[task.path][0])
                 continue
             pictures = result if background == "transparent" else on_background(result)
-            for number, picture in enumerate(pictures):
-                suffix = f"-{number:0{len(str(views - 1))}}" if views > 1 else ""
-                write_picture(picture, out / f"{names[task.path]}{suffix}.png")
+            for picture, target in zip(pictures, targets[task.path], strict=True):
+                write_picture(picture, target)
     report_failures(failures)
     if not count:
         stderr.print("none of the files could be rendered")

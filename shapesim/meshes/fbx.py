@@ -128,7 +128,7 @@ def _material(
     # Some exporters leave the name empty; one such as "*0" is a number of Assimp's.
     if textures and textures[0].strip("./\\") and textures[0][0] != "*":
         name = str(textures[0])
-        texture = pictures.get(_file_name(name))
+        texture = pictures.get(name) or pictures.get(_file_name(name))
         if texture is None:
             texture = find_texture(path, name)
             if texture is None:
@@ -143,7 +143,7 @@ def _material(
 
 
 def pictures_within(data: bytes) -> dict[str, PilImage]:
-    """Pictures that an FBX file holds, by their names in lower case, without folders.
+    """Pictures that an FBX file holds, by their paths, and by their names in lower case.
 
     Args:
         data: the file.
@@ -156,16 +156,17 @@ def pictures_within(data: bytes) -> dict[str, PilImage]:
                 start = end + head + len(_CONTENT) + 4
                 size = int(struct.unpack_from("<I", data, start - 4)[0])
                 name = data[found.end() : end].decode(errors="replace")
-                contents[_file_name(name)] = data[start : start + size]
+                contents[name] = data[start : start + size]
     for name, quoted in _NAMED_ASCII.findall(data):
         with suppress(binascii.Error):
-            contents[_file_name(name.decode(errors="replace"))] = base64.b64decode(
+            contents[name.decode(errors="replace")] = base64.b64decode(
                 b"".join(quoted.split(b'"')[1::2])
             )
-    pictures = {}
+    pictures: dict[str, PilImage] = {}
     for name, content in contents.items():
         with suppress(AssetError):  # what is no picture is as good as not there
             pictures[name] = open_picture(content, name)
+            pictures[_file_name(name)] = pictures[name]
     return pictures
 
 

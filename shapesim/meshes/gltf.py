@@ -39,8 +39,15 @@ def load_gltf(path: Path) -> Loaded:
     _check_files(path, tree)
     resolver = PackResolver(path)
     plain = is_plain(tree)
+
     if not plain:
-        rest, kind = spelled_out(path, tree, lambda buffer: _buffer(path, buffer, rest)), "glb"
+        chunk = rest
+
+        def content(buffer: dict[str, Any]) -> bytes:
+            uri = str(buffer.get("uri") or "data:")
+            return _buffer(path, buffer, chunk) if uri.startswith("data:") else resolver.get(uri)
+
+        rest, kind = spelled_out(path, tree, content), "glb"
     if tree.get("skins"):
         _place_skins(path, tree, rest)
     if tree.get("skins") or not plain:

@@ -2,7 +2,8 @@
 
 That is integers in the place of floats (``KHR_mesh_quantization``), sparse accessors, views that
 meshoptimizer compressed (``EXT_meshopt_compression``), and how a material moves its texture
-(``KHR_texture_transform``) or which set of texture coordinates it takes.
+(``KHR_texture_transform``) or which set of texture coordinates it takes. Texture coordinates that
+Draco compressed stay as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, UnreachableFileError
 
 Tree = dict[str, Any]
 
@@ -160,7 +161,7 @@ def _content(path: Path, view: Tree, content: Callable[[int], bytes]) -> bytes:
         import meshopt
     except ImportError as error:
         reason = f"uses {_MESHOPT}; install what reads it: pip install 'shapesim[meshopt]'"
-        raise AssetError(path, reason) from error
+        raise UnreachableFileError(path, reason) from error  # once it is there, the file is read
     stride = packed["byteStride"]
     view["byteStride"] = stride
     rows: NDArray[Any] = meshopt.decode_gltf_buffer(
@@ -194,10 +195,14 @@ def _floats(accessor: Tree, values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _moved(uvs: NDArray[Any], texture: Tree) -> NDArray[np.float32]:
-    """Scaled, then turned, then shifted."""
+    """Scaled, then turned, then shifted.
+
+    The specification's listing turns the other way round than its text and its example, which
+    renderers follow.
+    """
     given = texture.get("extensions", {}).get(_MOVED, {})
     angle = given.get("rotation", 0.0)
     cosine, sine = np.cos(angle), np.sin(angle)
     scaled = uvs.astype(np.float64) * given.get("scale", (1, 1))
-    turned = scaled @ [[cosine, sine], [-sine, cosine]]
+    turned = scaled @ [[cosine, -sine], [sine, cosine]]
     return np.asarray(turned + given.get("offset", (0, 0)), np.float32)

@@ -65,12 +65,10 @@ def located(path: Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file can still be read, or may be: its pack cannot be opened now."""
+    """Whether a file, or the pack in which it is, is still there, or may be."""
     try:
-        return located(path).exists()
-    except UnreachableFileError:
-        return False
-    except AssetError:
+        return (pack_of(path) or path).exists()
+    except OSError:  # such as a share that does not answer
         return True
 
 
