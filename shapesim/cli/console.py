@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shapesim.swap import Filters
 
 # Into a file or another program, lines are as long as they must be.
-stdout = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200)
+stdout = Console(width=None if sys.stdout.isatty() else 200)
 stderr = Console(stderr=True)
 
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted

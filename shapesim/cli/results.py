@@ -16,7 +16,6 @@ from rich.table import Table
 
 from shapesim.cli.console import progress_bar, report_failures, stderr, stdout
 from shapesim.errors import AssetError
-from shapesim.meshes.packs import is_there
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +58,8 @@ def show(
     Raises:
         typer.Exit: there is no match at all.
     """
+    from shapesim.meshes.packs import is_there
+
     several_stores = len(gallery.catalogue.stores()) > 1  # an id alone would not tell which
     for path, matches in found.items():
         if as_json:
@@ -98,6 +99,8 @@ def report(
 
 
 def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_stores: bool) -> Table:
+    from shapesim.meshes.packs import is_there
+
     pictures = _thumbnails(gallery, matches)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right")
