@@ -213,13 +213,15 @@ def _update(
     finally:  # what was read is kept, also when the user has had enough
         _write(gallery, batch, arrivals, report)
     gallery.catalogue.remove(state.id for state in removed.values())
-    _list(gallery, dict(zip(order, surveys, strict=True)))
+    _write_listings(gallery, dict(zip(order, surveys, strict=True)))
     report.removed = len(removed)
     report.failures.sort(key=lambda failure: failure.path)
     return report
 
 
-def _list(gallery: Gallery, surveys: Mapping[Path, tuple[int, dict[str, Listing] | None]]) -> None:
+def _write_listings(
+    gallery: Gallery, surveys: Mapping[Path, tuple[int, dict[str, Listing] | None]]
+) -> None:
     """Writes what stores say of their assets, and of those of stores within them."""
     said: dict[int, dict[str, Listing]] = {}
     for store, (id, listings) in surveys.items():  # the innermost come first
@@ -276,7 +278,7 @@ def _survey(
         return id, None
     inner = _stores_within(gallery, store, known)
     redated: list[tuple[int, str]] = []
-    given: list[tuple[int, int, str]] = []
+    reassigned: list[tuple[int, int, str]] = []
     for path in found.files:
         if path in seen:
             continue
@@ -298,7 +300,7 @@ def _survey(
         owner = next((one for one in inner if path.is_relative_to(one.root)), own)
         place = path.relative_to(owner.root).as_posix()
         if before and before.store != owner.id:
-            given.append((before.id, owner.id, place))
+            reassigned.append((before.id, owner.id, place))
         if before and _is_current(before, size, mtime, embedder, _reader(owner.axis)):
             if before.reason:
                 report.failures.append(AssetError(path, before.reason))
@@ -309,7 +311,7 @@ def _survey(
                 owner.id, place, size, mtime, date or now, bool(date), before, owner.axis, embedder
             )
     gallery.catalogue.set_arrivals(redated)
-    gallery.catalogue.give(given)
+    gallery.catalogue.reassign(reassigned)
     removed.update(_gone(gallery, store, id, found, known))
     return id, listings
 

@@ -136,6 +136,7 @@ def test_a_store_and_its_gallery_move_together(
     run(store, embedder, tmp_path / ".shapesim")
     shutil.copytree(tmp_path, tmp_path.parent / "elsewhere")
     with Gallery(tmp_path.parent / "elsewhere" / ".shapesim") as opened:
+        assert len(opened.assets) == 3
         assert all(asset.path.is_file() for asset in opened.assets.values())
         assert all("elsewhere" in str(asset.path) for asset in opened.assets.values())
 

@@ -327,7 +327,7 @@ class Catalogue:
         with self._transaction() as db:
             db.executemany("UPDATE files SET arrived_at = ?2 WHERE id = ?1", list(arrivals))
 
-    def give(self, files: Iterable[tuple[int, int, str]]) -> None:
+    def reassign(self, files: Iterable[tuple[int, int, str]]) -> None:
         """Hands files, by id, to another store, by its id, where each has another path."""
         with self._transaction() as db:
             db.executemany("UPDATE files SET store = ?2, path = ?3 WHERE id = ?1", list(files))

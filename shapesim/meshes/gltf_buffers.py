@@ -50,13 +50,12 @@ def spelled_out(path: Path, tree: Tree, read: Callable[[Tree], bytes]) -> bytes:
         The binary chunk of a GLB file, with its head.
 
     Raises:
-        AssetError: views point beyond their buffers, or cannot be decompressed.
+        AssetError: the tree is damaged, or a view ends beyond its buffer or cannot be unpacked.
     """
     try:
         return _Rewriting(path, tree, read).chunk()
     except (ValueError, IndexError, KeyError, TypeError, RuntimeError, struct.error) as error:
-        reason = f"its buffers are damaged ({error}); export it anew"
-        raise AssetError(path, reason) from error
+        raise AssetError(path, f"is damaged ({error}); export it anew") from error
 
 
 class _Rewriting:
