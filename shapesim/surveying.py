@@ -1,0 +1,281 @@
+"""Compares what is in stores with what a gallery knows of them; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from shapesim.embedders import EMBEDDERS, Embedder
+from shapesim.errors import AssetError, UnreachableFileError
+from shapesim.gallery.catalogue import FileState
+from shapesim.listings import Listing, read_listings
+from shapesim.meshes import find_originals
+from shapesim.meshes.finding import FoundAssets, find_pictures
+from shapesim.meshes.loading import UpAxis
+from shapesim.meshes.packs import is_there
+from shapesim.reading import READER, ReadTask, is_picture, stamp
+from shapesim.types import NO_COMPANIONS, Companions
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder that a gallery knows.
+
+    Attributes:
+        root: the folder.
+        id: of the store in the gallery.
+        up: the up axis of all its files; None for what each says.
+    """
+
+    root: Path
+    id: int
+    up: UpAxis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A file to read: it is new, or may have changed.
+
+    Attributes:
+        store: whose it is.
+        name: its path in the store.
+        size: in bytes, of all that belongs to it.
+        mtime: in nanoseconds, the latest.
+        arrived_at: when it came.
+        is_dated: whether that is known, and not merely the time of the survey.
+        before: what is known of it; None of a new one.
+        embedder: makes its vectors.
+    """
+
+    store: Store
+    name: str
+    size: int
+    mtime: int
+    arrived_at: str
+    is_dated: bool
+    before: FileState | None
+    embedder: Embedder
+
+    @property
+    def reader(self) -> str:
+        """What reads the file, and how."""
+        return _reader(self.store)
+
+    @property
+    def companions(self) -> Companions:
+        """What the file was known to need when its size and time were taken."""
+        return self.before.companions if self.before else NO_COMPANIONS
+
+    def task(self, path: Path) -> ReadTask:
+        """To read it, unless its digest tells that nothing has changed."""
+        before, trusted = self.before, ""
+        if before and _has_all(before, self.embedder) and before.reader == self.reader:
+            trusted = before.sha256
+        return ReadTask(path, self.embedder, self.store.up, self.companions, trusted)
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is new, changed or gone in stores.
+
+    Attributes:
+        pending: files to read, by where they are.
+        unchanged: assets that are as they were.
+        removed: files that are gone.
+        redated: ids of files, and when these came, as a catalogue of their store says.
+        reassigned: ids of files, the store whose they are now, and their path in it.
+        listings: what stores say of their assets, by the id of the store and the path in it.
+        failures: files that cannot be used, as far as that is known.
+        warnings: what is odd.
+        repeats: paths that lead to a file already found.
+    """
+
+    pending: dict[Path, Pending] = field(default_factory=dict)
+    unchanged: int = 0
+    removed: dict[Path, FileState] = field(default_factory=dict)
+    redated: list[tuple[int, str]] = field(default_factory=list)
+    reassigned: list[tuple[int, int, str]] = field(default_factory=list)
+    listings: dict[int, dict[str, Listing]] = field(default_factory=dict)
+    failures: list[AssetError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    repeats: int = 0
+
+
+def survey_stores(
+    chosen: Sequence[Path],
+    stores: Sequence[Store],
+    known: Mapping[Path, FileState],
+    embedder: Embedder,
+) -> Survey:
+    """Looks through stores.
+
+    Args:
+        chosen: roots of those to look through.
+        stores: all that the gallery knows.
+        known: all its files, by where they are.
+        embedder: makes the vectors of meshes; those of pictures are for tracing.
+    """
+    # A store within another first: its files are its own.
+    order = [store for store in _deepest_first(stores) if store.root in set(chosen)]
+    surveyor = _Surveyor(stores, known, embedder)
+    listed = {store: surveyor.look(store) for store in order}
+    survey = surveyor.survey
+    survey.listings = _by_owner(listed)
+    return survey
+
+
+def _deepest_first(stores: Sequence[Store]) -> list[Store]:
+    return sorted(stores, key=lambda store: -len(store.root.parts))
+
+
+class _Surveyor:
+    """Sorts the files of one store after the other."""
+
+    def __init__(
+        self, stores: Sequence[Store], known: Mapping[Path, FileState], embedder: Embedder
+    ) -> None:
+        self._stores, self._known, self._embedder = stores, known, embedder
+        self._seen: set[Path] = set()
+        self._now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.survey = Survey()
+
+    def look(self, store: Store) -> dict[str, Listing] | None:
+        """What a store says of its assets, by path; None if it cannot be asked now."""
+        survey, root = self.survey, store.root
+        held = [path for path, state in self._known.items() if state.store == store.id]
+        had_meshes = any(not is_picture(path) for path in held)
+        found = self._find(root, bool(held) and not had_meshes)
+        survey.repeats += len(found.repeats)
+        survey.warnings += [f"{path}: {reason}" for path, reason in found.unreadable]
+        listings, problems = read_listings(root)
+        survey.warnings += problems
+        names = {path.relative_to(root).as_posix() for path in found.files}
+        survey.warnings += [
+            f"{root}: its catalogue lists {path}, which is not there"
+            for path in listings
+            if path not in names
+        ]
+        if held and (not found.files or (had_meshes and is_picture(found.files[0]))):
+            # More likely a drive or a pack that cannot be read now than a store that was emptied.
+            survey.warnings.append(
+                f"{root}: holds no asset now; its assets stay until 'shapesim forget {root}'"
+            )
+            return None
+        inner = self._stores_within(store)
+        for path in found.files:
+            if path not in self._seen:
+                self._seen.add(path)
+                owner = next((one for one in inner if path.is_relative_to(one.root)), store)
+                self._sort(path, owner, listings.get(path.relative_to(root).as_posix()))
+        survey.removed.update(self._gone(store, found))
+        return listings
+
+    @cached_property
+    def _for_pictures(self) -> Embedder:
+        """Pictures are traced, whatever is done to meshes."""
+        return self._embedder if self._embedder.space == "copy" else EMBEDDERS["copy"]()
+
+    def _find(self, root: Path, of_pictures: bool) -> FoundAssets:
+        """The originals in a store; of one that was known to hold pictures, these."""
+        found = find_originals(root)
+        if not (of_pictures and found.files) or is_picture(found.files[0]):
+            return found
+        self.survey.warnings.append(
+            f"{root}: holds pictures, and now a mesh as well, {found.files[0].name}; move it to a"
+            f" store of its own, or run 'shapesim forget {root}' to have meshes only"
+        )
+        return find_pictures(root)
+
+    def _stores_within(self, store: Store) -> list[Store]:
+        """Other stores of meshes below a store, whose files are theirs, the deepest first."""
+        of_pictures = {state.store for path, state in self._known.items() if is_picture(path)}
+        inner = [
+            one
+            for one in self._stores
+            if store.root in one.root.parents and one.id not in of_pictures
+        ]
+        return _deepest_first(inner)
+
+    def _sort(self, path: Path, owner: Store, listing: Listing | None) -> None:
+        """Whether a file has to be read."""
+        survey, before = self.survey, self._known.get(path)
+        try:
+            size, mtime = stamp(path, before.companions if before else NO_COMPANIONS)
+        except OSError as error:
+            survey.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
+            return
+        # What was damaged and has changed since, such as half a copy, arrives only now.
+        mended = before and before.reason and (before.size, before.mtime) != (size, mtime)
+        first = before.arrived_at if before and not mended else ""
+        date = (listing and listing.arrived_at) or first
+        if before and date and date != before.arrived_at:
+            survey.redated.append((before.id, date))
+        name = path.relative_to(owner.root).as_posix()
+        if before and before.store != owner.id:
+            survey.reassigned.append((before.id, owner.id, name))
+        embedder = self._for_pictures if is_picture(path) else self._embedder
+        entry = Pending(
+            owner, name, size, mtime, date or self._now, bool(date), before, embedder
+        )  # fmt: skip
+        if not before or not _is_current(before, entry):
+            survey.pending[path] = entry
+        elif before.reason:
+            survey.failures.append(AssetError(path, before.reason))
+        else:
+            survey.unchanged += 1
+
+    def _gone(self, store: Store, found: FoundAssets) -> Iterator[tuple[Path, FileState]]:
+        """What is known of a store and was not found in it."""
+        # Files below a folder that could not be listed may still be there.
+        blind = {
+            place
+            for path, _ in found.unreadable
+            for place in (path, path.with_name(f"{path.name}!"))  # what a pack holds
+        }
+        present = set(found.files)
+        # Stores that cannot be reached keep what they have.
+        away = {one.id for one in self._stores if not one.root.is_dir()}
+        for path, state in self._known.items():
+            if path in present or not path.is_relative_to(store.root) or state.store in away:
+                continue
+            # A file of another store inside this one may be hidden from this one's walk.
+            is_gone = state.store == store.id or not is_there(path)
+            if is_gone and blind.isdisjoint((path, *path.parents)):
+                yield path, state
+
+
+def _by_owner(
+    listed: Mapping[Store, dict[str, Listing] | None],
+) -> dict[int, dict[str, Listing]]:
+    """What stores, the innermost first, say of their assets, and of those of stores within them."""
+    said: dict[int, dict[str, Listing]] = {}
+    for store, listings in listed.items():
+        if listings is None:
+            continue
+        said[store.id] = {}
+        inside = [one for one in listed if one != store and store.root in one.root.parents]
+        for name, listing in listings.items():
+            path = store.root / name
+            owners = (one for one in inside if path.is_relative_to(one.root) and one.id in said)
+            owner = next(owners, store)
+            said[owner.id].setdefault(path.relative_to(owner.root).as_posix(), listing)
+    return said
+
+
+def _reader(store: Store) -> str:
+    """What reads a store's files: what another reader found is not trusted."""
+    return f"reader {READER} {store.up or 'auto'}"
+
+
+def _is_current(before: FileState, entry: Pending) -> bool:
+    """Whether what is known of a file is all that would be learnt by reading it."""
+    if (before.size, before.mtime, before.reader) != (entry.size, entry.mtime, entry.reader):
+        return False
+    return before.reason is not None or _has_all(before, entry.embedder)
+
+
+def _has_all(state: FileState, embedder: Embedder) -> bool:
+    return {part.fingerprint for part, _ in embedder.parts} <= state.fingerprints
