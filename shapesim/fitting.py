@@ -12,27 +12,21 @@ asset has besides is what the part lacks.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from shapesim.geometry import minimum_circle
 from shapesim.kernels import registration
-from shapesim.kernels.registration import Frame, Grid
+from shapesim.kernels.registration import Frame
+from shapesim.surfaces import FAR, POINTS, Surface
 from shapesim.types import Fit, Matrix4, Mesh
 from shapesim.voxels import occupancy
 
-_POINTS = 2400  # of a surface
-_SOME = 400  # of them, to refine by
-_FEW = 100  # of them, to try by
+_SOME = 400  # points of a surface, to refine by
+_FEW = 100  # to try by
 _YAWS = 72
 _STARTS = 4  # yaws that are refined
-_FIELD = 32  # cells of a distance field's side
-_FAR = 0.15  # of the size: farther is all the same
 _STEPS = (6, 8)  # of the refinement, of every start and of the best
 _IOU_CELLS = 32
 _STILL = 2e-5  # radians, factor less 1, and share of the size: a step that changes nothing
@@ -47,94 +41,6 @@ _LEAST_KEPT = 4  # corners
 _UNLIKELY = 0.45  # surfaces of copies are less apart: of 120, none more than 0.32
 _SPINS = 24  # yaws in which corners of round shapes are compared
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
-
-
-class Surface:
-    """A mesh, prepared to be fitted.
-
-    Args:
-        mesh: y up.
-    """
-
-    def __init__(self, mesh: Mesh) -> None:
-        self.mesh = mesh
-        corners = mesh.corners
-        self.low, self.high = corners.min(axis=0), corners.max(axis=0)
-        (x, z), self.radius = minimum_circle(corners[:, [0, 2]])
-        self.height = float(self.high[1] - self.low[1])
-        self.axis = np.array([x, self.low[1], z])
-        self.size = max(2 * self.radius, self.height)
-        self.points, self.normals = _sampled(mesh, _POINTS)
-        self.middle = self.points.mean(axis=0)
-        sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]
-        areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
-        self.spacing = float(np.sqrt(areas.sum() / _POINTS))
-        self.spread = float(np.sqrt(((self.points - self.middle) ** 2).sum(axis=1).mean()))
-
-    @cached_property
-    def corners(self) -> NDArray[np.float64]:
-        """(C, 3) where its triangles have corners, each place once."""
-        places: NDArray[np.float64] = np.unique(self.mesh.corners, axis=0)
-        return places
-
-    @cached_property
-    def _corner_tree(self) -> cKDTree:
-        return cKDTree(self.corners)
-
-    def nearest_corners(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The nearest corner to each of (N, 3) points."""
-        _, rows = self._corner_tree.query(points)
-        nearest: NDArray[np.float64] = self.corners[rows]
-        return nearest
-
-    @cached_property
-    def grid(self) -> Grid:
-        """The points, to find nearest ones among them."""
-        cells = np.ravel_multi_index(tuple(self._cells(self.points)), (_FIELD,) * 3)
-        order = np.argsort(cells, kind="stable")
-        return Grid(
-            points=self.points[order],
-            normals=self.normals[order],
-            firsts=np.append(0, np.bincount(cells, minlength=_FIELD**3).cumsum()),
-            owners=self._around[1],
-            low=self._low,
-            side=self._side,
-        )
-
-    @cached_property
-    def field(self) -> NDArray[np.float32]:
-        """(F, F, F) distances to the surface as share of the size, at most ``_FAR``."""
-        return np.minimum(self._around[0] * self._side / self.size, _FAR).astype(np.float32)
-
-    @cached_property
-    def _around(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(F, F, F) how many cells it is to one that holds points, and which one that is."""
-        empty = np.ones((_FIELD,) * 3, bool)
-        empty[tuple(self._cells(self.points))] = False
-        far, owners = ndimage.distance_transform_edt(empty, return_indices=True)
-        return far, np.ravel_multi_index(tuple(owners), empty.shape)
-
-    @property
-    def _side(self) -> float:
-        """Of the field's cells."""
-        return self.size * (1 + 2 * _FAR) / _FIELD
-
-    @property
-    def _low(self) -> NDArray[np.float64]:
-        """Corner of the field."""
-        low: NDArray[np.float64] = self.axis + [0, self.height / 2, 0] - self._side * _FIELD / 2
-        return low
-
-    def _cells(self, points: NDArray[np.float64]) -> NDArray[np.int64]:
-        """(3, N) cells of the field; those out of it are at its border, far from the surface."""
-        inside = (points - self._low) / self._side
-        cells: NDArray[np.int64] = inside.astype(np.int64).clip(0, _FIELD - 1).T
-        return cells
-
-    def distances(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
-        """(..., N) coarse distances of points (..., N, 3) to the surface, at most ``_FAR``."""
-        found: NDArray[np.float32] = self.field[tuple(self._cells(points.reshape(-1, 3)))]
-        return found.reshape(points.shape[:-1])
 
 
 def fit(
@@ -202,7 +108,7 @@ def separations(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[n
         asset: is moved.
         transform: (4, 4) from the asset's coordinates to the query's.
     """
-    distances: NDArray[np.float64] = _separations(query, asset, transform[None], _POINTS)[0]
+    distances: NDArray[np.float64] = _separations(query, asset, transform[None], POINTS)[0]
     return distances
 
 
@@ -231,23 +137,6 @@ def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Ma
 
 def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return points.min(axis=-2), points.max(axis=-2)
-
-
-def _sampled(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N, 3) points spread evenly over the surface, always the same, and its unit normals there."""
-    triangles = mesh.triangles
-    sides = triangles[:, 1:] - triangles[:, :1]
-    normals = np.cross(sides[:, 0], sides[:, 1])
-    areas = np.linalg.norm(normals, axis=1)
-    total = np.cumsum(areas)
-    # One point for each equal share of the area: more even than drawing them.
-    rows = np.searchsorted(total, (np.arange(count) + 0.5) / count * total[-1])
-    rows = rows.clip(0, len(areas) - 1)
-    u, v = np.random.default_rng(0).random((2, count, 1))
-    over = u + v > 1
-    u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
-    points: NDArray[np.float64] = triangles[rows, 0] + u * sides[rows, 0] + v * sides[rows, 1]
-    return points, normals[rows] / areas[rows, None]
 
 
 def _poses(mirror: bool, any_up: bool) -> list[Matrix4]:
@@ -352,7 +241,7 @@ def _costs(query: Surface, asset: Surface, transforms: NDArray[np.float64]) -> N
     """(T,) how far apart the surfaces are, and the sides of the boxes as shares of the size."""
     low, high = _bounds(_placed(asset.mesh.corners, transforms))
     gaps = np.abs(np.concatenate([low - query.low, high - query.high], axis=-1)) / query.size
-    costs: NDArray[np.float64] = gaps.clip(max=_FAR).mean(axis=-1)
+    costs: NDArray[np.float64] = gaps.clip(max=FAR).mean(axis=-1)
     return costs + _apart(_separations(query, asset, transforms, _SOME))
 
 
@@ -379,7 +268,7 @@ def _starts(query: Surface, asset: Surface, whole: Surface | None) -> NDArray[np
     turns = np.stack(
         [cos, none, sin, none, none + 1, none, -sin, none, cos], axis=1
     ).reshape(-1, 3, 3)  # fmt: skip
-    few = slice(None, None, _POINTS // _FEW)
+    few = slice(None, None, POINTS // _FEW)
     ways = [
         (target.spread / asset.spread, asset.middle, target.middle),
         (target.size / asset.size, asset.axis, target.axis),
@@ -424,7 +313,7 @@ def _beside(query: Surface, asset: Surface, turns: NDArray[np.float64]) -> list[
         (Y, 4, 4) for each way in which sides agree.
     """
     scale = max(query.height, 1e-3 * query.size) / max(asset.height, 1e-3 * asset.size)
-    turned = asset.points[:: _POINTS // _SOME] @ (scale * turns).swapaxes(1, 2)
+    turned = asset.points[:: POINTS // _SOME] @ (scale * turns).swapaxes(1, 2)
     low, high = turned.min(axis=1), turned.max(axis=1)
     shifts = (query.low - low, query.high - high, (query.low + query.high - low - high) / 2)
     placed = []
@@ -442,7 +331,7 @@ def _separations(
     query: Surface, asset: Surface, transforms: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:
     """(T, 2 count) distances of so many points of each to the other surface."""
-    every = slice(None, None, _POINTS // count)
+    every = slice(None, None, POINTS // count)
     here, there = query.points[every], asset.points[every]
     frame, spacing = Frame(query.axis, query.size), query.spacing / query.size
     backs = np.linalg.inv(transforms)
@@ -476,7 +365,7 @@ def _refined(
 
     Of a part of something, only its own points count.
     """
-    every = slice(None, None, _POINTS // count)
+    every = slice(None, None, POINTS // count)
     here, there = query.points[every], asset.points[every][: 0 if part else None]
     spacings = np.full(len(starts), query.spacing / query.size)
     if part:

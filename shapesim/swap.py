@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from shapesim.completing import Completer
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.fitting import Surface, fit
+from shapesim.fitting import fit
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
+from shapesim.surfaces import Surface
 from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Swap, Traits
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from shapesim.exporting import moved
-from shapesim.fitting import Surface, fit, overlap
+from shapesim.fitting import fit, overlap
 from shapesim.kernels import registration
+from shapesim.surfaces import Surface
 from shapesim.types import Material, Matrix4, Mesh
 
 

@@ -1,0 +1,125 @@
+"""A mesh as fitting sees it: points spread over its surface, and how far all else is from them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from shapesim.geometry import minimum_circle
+from shapesim.kernels.registration import Grid
+from shapesim.types import Mesh
+
+POINTS = 2400
+"""Of a surface."""
+FAR = 0.15
+"""Of the size: farther is all the same."""
+_FIELD = 32  # cells of a distance field's side
+
+
+class Surface:
+    """A mesh, prepared to be fitted.
+
+    Args:
+        mesh: y up.
+    """
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        corners = mesh.corners
+        self.low, self.high = corners.min(axis=0), corners.max(axis=0)
+        (x, z), self.radius = minimum_circle(corners[:, [0, 2]])
+        self.height = float(self.high[1] - self.low[1])
+        self.axis = np.array([x, self.low[1], z])
+        self.size = max(2 * self.radius, self.height)
+        self.points, self.normals = _sampled(mesh, POINTS)
+        self.middle = self.points.mean(axis=0)
+        sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]
+        areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+        self.spacing = float(np.sqrt(areas.sum() / POINTS))
+        self.spread = float(np.sqrt(((self.points - self.middle) ** 2).sum(axis=1).mean()))
+
+    @cached_property
+    def corners(self) -> NDArray[np.float64]:
+        """(C, 3) where its triangles have corners, each place once."""
+        places: NDArray[np.float64] = np.unique(self.mesh.corners, axis=0)
+        return places
+
+    @cached_property
+    def _corner_tree(self) -> cKDTree:
+        return cKDTree(self.corners)
+
+    def nearest_corners(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The nearest corner to each of (N, 3) points."""
+        _, rows = self._corner_tree.query(points)
+        nearest: NDArray[np.float64] = self.corners[rows]
+        return nearest
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The points, to find nearest ones among them."""
+        cells = np.ravel_multi_index(tuple(self._cells(self.points)), (_FIELD,) * 3)
+        order = np.argsort(cells, kind="stable")
+        return Grid(
+            points=self.points[order],
+            normals=self.normals[order],
+            firsts=np.append(0, np.bincount(cells, minlength=_FIELD**3).cumsum()),
+            owners=self._around[1],
+            low=self._low,
+            side=self._side,
+        )
+
+    @cached_property
+    def field(self) -> NDArray[np.float32]:
+        """(F, F, F) distances to the surface as share of the size, at most ``FAR``."""
+        return np.minimum(self._around[0] * self._side / self.size, FAR).astype(np.float32)
+
+    @cached_property
+    def _around(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(F, F, F) how many cells it is to one that holds points, and which one that is."""
+        empty = np.ones((_FIELD,) * 3, bool)
+        empty[tuple(self._cells(self.points))] = False
+        far, owners = ndimage.distance_transform_edt(empty, return_indices=True)
+        return far, np.ravel_multi_index(tuple(owners), empty.shape)
+
+    @property
+    def _side(self) -> float:
+        """Of the field's cells."""
+        return self.size * (1 + 2 * FAR) / _FIELD
+
+    @property
+    def _low(self) -> NDArray[np.float64]:
+        """Corner of the field."""
+        low: NDArray[np.float64] = self.axis + [0, self.height / 2, 0] - self._side * _FIELD / 2
+        return low
+
+    def _cells(self, points: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(3, N) cells of the field; those out of it are at its border, far from the surface."""
+        inside = (points - self._low) / self._side
+        cells: NDArray[np.int64] = inside.astype(np.int64).clip(0, _FIELD - 1).T
+        return cells
+
+    def distances(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(..., N) coarse distances of points (..., N, 3) to the surface, at most ``FAR``."""
+        found: NDArray[np.float32] = self.field[tuple(self._cells(points.reshape(-1, 3)))]
+        return found.reshape(points.shape[:-1])
+
+
+def _sampled(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N, 3) points spread evenly over the surface, always the same, and its unit normals there."""
+    triangles = mesh.triangles
+    sides = triangles[:, 1:] - triangles[:, :1]
+    normals = np.cross(sides[:, 0], sides[:, 1])
+    areas = np.linalg.norm(normals, axis=1)
+    total = np.cumsum(areas)
+    # One point for each equal share of the area: more even than drawing them.
+    rows = np.searchsorted(total, (np.arange(count) + 0.5) / count * total[-1])
+    rows = rows.clip(0, len(areas) - 1)
+    u, v = np.random.default_rng(0).random((2, count, 1))
+    over = u + v > 1
+    u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
+    points: NDArray[np.float64] = triangles[rows, 0] + u * sides[rows, 0] + v * sides[rows, 1]
+    return points, normals[rows] / areas[rows, None]
