@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from voxel_models import create_model
 from voxel_models.bench import embed, mean_average_precision, modelnet10
 from voxel_models.data import seen_from_one_side
-from voxel_models.losses import TERMS, losses
+from voxel_models.losses import TERMS, losses, parts
 from voxel_models.modelnet import RESOLUTION, read_modelnet10
 
 
@@ -118,6 +118,41 @@ def test_a_pupil_that_equals_its_teacher_has_nothing_to_learn() -> None:
     few[:3] = 0
     part = losses(vectors.repeat(2, 1), labels, centres, few, torch.nn.Identity())
     assert part[3:].abs().max() < 1e-5
+
+
+def test_each_part_of_an_embedding_learns_from_its_own_terms() -> None:
+    """Classes from the part for kinds, everything else from the other; turns from both."""
+    torch.manual_seed(0)
+    vectors = torch.nn.functional.normalize(torch.randn(12, 8), dim=1).requires_grad_()
+    labels = torch.tensor([0, 0, 1, 1, -1, -1])
+    teacher = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
+    for_all, for_kinds = parts(vectors, 3)
+    assert torch.allclose(for_all, torch.nn.functional.normalize(vectors[:, :5], dim=1))
+    assert torch.allclose(for_kinds, torch.nn.functional.normalize(vectors[:, 5:], dim=1))
+    terms = losses(vectors, labels, torch.randn(2, 3), teacher, torch.nn.Linear(5, 4))
+    touched = {}
+    for name, term in zip(TERMS, terms, strict=True):
+        (slope,) = torch.autograd.grad(term, vectors, retain_graph=True)
+        touched[name] = (bool(slope[:, :5].any()), bool(slope[:, 5:].any()))
+    assert touched == {
+        "class": (False, True),
+        "view": (True, False),
+        "turn": (True, True),
+        "teacher": (True, False),
+        "neighbours": (True, False),
+    }
+
+
+def test_a_score_is_the_mean_of_the_cosines_of_both_parts() -> None:
+    """Of what the network embeds, which has unit length."""
+    torch.manual_seed(0)
+    model = create_model("resnet3d", classes=2).eval()
+    with torch.no_grad():
+        rows = model((torch.rand(5, 32, 32, 32) > 0.7).float())
+    for_all, for_kinds = parts(rows, rows.shape[1] // 2)
+    mean = (for_all @ for_all.T + for_kinds @ for_kinds.T) / 2
+    assert torch.allclose(rows @ rows.T, mean, atol=1e-5)
+    assert torch.allclose(rows.norm(dim=1), torch.ones(5), atol=1e-5)
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:

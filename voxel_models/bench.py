@@ -22,9 +22,10 @@ from torch.nn import functional as F
 
 from voxel_models.data import Variation, seen_from_one_side, surface_from_one_side
 from voxel_models.inference import fold_norms, half_precision, predict_wholes
+from voxel_models.losses import parts
 from voxel_models.modelnet import CLASSES, YAWS, Split, as_grid_data, poses, read_modelnet10
 from voxel_models.registry import WeightsError, create_model, pick_device
-from voxel_models.train import Recipe, save_trained, train
+from voxel_models.train import Recipe, check_out, save_trained, train
 
 _GRIDS = 16  # at a time
 _WEIGHTS = {False: "posed3d.modelnet10", True: "posed3d.modelnet10-view"}
@@ -90,8 +91,8 @@ def modelnet10(model: nn.Module, split: Split, one_view: bool) -> dict[str, floa
         grids = np.stack(
             [seen_from_one_side(grid, int(side)) for grid, side in zip(grids, sides, strict=True)]
         )
-    vectors = embed(model, grids)
     centres = F.normalize(model.centres.detach().cpu(), dim=1)  # type: ignore[operator]
+    vectors = parts(embed(model, grids), centres.shape[1])[1]
     centres = centres.view(len(CLASSES), YAWS, -1)[:, torch.arange(len(vectors)) % YAWS]
     votes = torch.einsum("vnd,cvd->nc", vectors, centres)
     found = votes.argmax(dim=1).numpy()
@@ -183,6 +184,8 @@ def main() -> None:
     command.add_argument("--train", type=Path, metavar="FILE", help="train anew, write and use it")
     command.add_argument("--architecture", default="posed3d", help="of what is trained")
     options = parser.parse_args()
+    if options.benchmark == "modelnet10" and options.train:
+        check_out(parser, options.train)
     try:
         if options.benchmark == "throughput":
             name = options.weights or "resnet3d.game"
@@ -200,7 +203,7 @@ def main() -> None:
                 name = str(options.train)
             model = load_for_speed(name)
             figures = modelnet10(model, split, options.one_view)
-    except (ValueError, WeightsError) as error:
+    except (ValueError, WeightsError, FloatingPointError, OSError) as error:
         parser.exit(1, f"{error}\n")
     figures["parameters"] = sum(p.numel() for p in model.parameters())
     if options.json:

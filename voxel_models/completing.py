@@ -23,7 +23,7 @@ from voxel_models.frames import PART, frame_of, reframed
 from voxel_models.inference import half_precision
 from voxel_models.loop import optimise
 from voxel_models.registry import WeightsError, create_model, pick_device
-from voxel_models.train import save_weights
+from voxel_models.train import check_out, save_weights
 
 Pair = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 """(B, R, R, R) parts, and the wholes in the same frame."""
@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--seed", type=int, default=defaults.seed)
     options = parser.parse_args()
+    check_out(parser, options.out)
     recipe = Recipe(steps=options.steps, seed=options.seed)
     checkpoint = options.out.with_suffix(".checkpoint")
     try:

@@ -9,6 +9,9 @@
 - teacher: a linear map of the embedding predicts a teacher's vector of the asset, and neighbours
   in the batch are the teacher's neighbours (Park et al., "Relational Knowledge Distillation",
   CVPR 2019).
+
+An embedding may keep a part for kinds, which the class term shapes alone; all else shapes the
+other. What gathers the kinds that it knows tells all others apart less, and so need not harm them.
 """
 
 from __future__ import annotations
@@ -27,6 +30,20 @@ CLASS_TEMPERATURE = 0.15
 _TEMPERATURE = 0.1
 
 
+def parts(embeddings: Tensor, kinds: int) -> tuple[Tensor, Tensor]:
+    """What tells assets apart, and what tells kinds apart, of embeddings.
+
+    Args:
+        embeddings: (..., D).
+        kinds: K, how many numbers at the end are for kinds; if all are, they are for both.
+
+    Returns:
+        (..., D - K) or (..., D), and (..., K), unit rows.
+    """
+    for_all = embeddings[..., :-kinds] if kinds < embeddings.shape[-1] else embeddings
+    return F.normalize(for_all, dim=-1), F.normalize(embeddings[..., -kinds:], dim=-1)
+
+
 def losses(
     embeddings: Tensor,
     labels: Tensor,
@@ -40,22 +57,26 @@ def losses(
     Args:
         embeddings: (2 B, D) unit rows, first one view of each asset, then another.
         labels: (B,) classes, or ``UNLABELLED``.
-        centres: (C, D) one for each class.
+        centres: (C, K) one for each class; for K see ``parts``.
         teacher: (B, T) unit rows of the teacher, zeros where it has none.
-        head: D to T numbers.
+        head: from the numbers that are not for kinds alone to T.
         temperature: of the softmax over classes.
 
     Returns:
         (5,) in the order of ``TERMS``.
     """
-    first, second = embeddings.chunk(2)
+    for_all, for_kinds = parts(embeddings, centres.shape[1])
     zero = embeddings.new_zeros(())
     known = labels != UNLABELLED
     by_class = zero
+    first, second = for_all.chunk(2)
+    by_turn = _apart(first, second)
     if known.any():
-        chosen = torch.cat([first[known], second[known]])
-        logits = chosen @ F.normalize(centres, dim=1).T / temperature
-        by_class = F.cross_entropy(logits, labels[known].repeat(2), label_smoothing=0.05)
+        one, other = for_kinds.chunk(2)
+        logits = torch.cat([one[known], other[known]]) @ F.normalize(centres, dim=1).T
+        wanted = labels[known].repeat(2)
+        by_class = F.cross_entropy(logits / temperature, wanted, label_smoothing=0.05)
+        by_turn = (by_turn + _apart(one, other)) / 2
 
     similar = first @ second.T / _TEMPERATURE
     same_class = (labels[:, None] == labels) & known[:, None]
@@ -63,7 +84,6 @@ def losses(
     similar = similar.masked_fill(same_class, -torch.inf)
     own = torch.arange(len(labels), device=labels.device)
     by_view = (F.cross_entropy(similar, own) + F.cross_entropy(similar.T, own)) / 2
-    by_turn = (1 - (first * second).sum(dim=1)).mean()
 
     by_teacher = by_neighbours = zero
     taught = zero > 0 if teacher is None else teacher.any(dim=1)
@@ -71,13 +91,18 @@ def losses(
         teacher = teacher[taught]
         first, second = first[taught], second[taught]
         predicted = F.normalize(head(torch.cat([first, second])), dim=1)
-        by_teacher = (1 - (predicted * teacher.repeat(2, 1)).sum(dim=1)).mean()
+        by_teacher = _apart(predicted, teacher.repeat(2, 1))
         near = _neighbours(teacher).exp()
         for view in (first, second):
             by_neighbours = by_neighbours + F.kl_div(
                 _neighbours(view), near, reduction="batchmean"
             ) / 2  # fmt: skip
     return torch.stack([by_class, by_view, by_turn, by_teacher, by_neighbours])
+
+
+def _apart(rows: Tensor, others: Tensor) -> Tensor:
+    """() mean cosine distance of (B, D) unit rows to their like."""
+    return (1 - (rows * others).sum(dim=1)).mean()
 
 
 def _neighbours(vectors: Tensor) -> Tensor:

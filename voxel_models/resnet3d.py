@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from voxel_models.losses import parts
+
 
 class ResidualBlock(nn.Module):
     """Two 3³ convolutions beside a shortcut.
@@ -39,11 +41,13 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet3d(nn.Module):
-    """Occupancy to a unit embedding.
+    """Occupancy to a unit embedding of two parts, of which the second one is for kinds alone.
+
+    A dot product of two embeddings is the mean of the cosines of their parts.
 
     Args:
         resolution: R, a multiple of 8.
-        dim: D, length of the embedding.
+        dim: D, length of the embedding, even: a half for each part.
         classes: C, number of classes of which ``centres`` holds a vector each.
         widths: channels at a half, a quarter and an eighth of the resolution.
     """
@@ -51,7 +55,7 @@ class ResNet3d(nn.Module):
     def __init__(
         self,
         resolution: int = 32,
-        dim: int = 192,
+        dim: int = 256,
         classes: int = 0,
         widths: tuple[int, int, int] = (16, 48, 128),
     ) -> None:
@@ -69,7 +73,7 @@ class ResNet3d(nn.Module):
         levels = resolution // 8
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(2 * eighth * levels, dim)
-        self.centres = nn.Parameter(torch.randn(classes, dim))
+        self.centres = nn.Parameter(torch.randn(classes, dim // 2))
 
     def forward(self, occupancy: Tensor) -> Tensor:
         """Embeds grids.
@@ -87,7 +91,9 @@ class ResNet3d(nn.Module):
         x = self.stages(x)
         # Where along x and z a feature stands changes with the yaw; at which height does not.
         pooled = torch.cat([x.mean(dim=(2, 4)), x.amax(dim=(2, 4))], dim=1).flatten(1)
-        return F.normalize(self.head(self.dropout(pooled)), dim=1)
+        rows = parts(self.head(self.dropout(pooled)), self.dim // 2)
+        embeddings: Tensor = torch.cat(rows, dim=1) * 0.5**0.5
+        return embeddings
 
 
 def _eroded(filled: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from voxel_models.data import (
 )
 from voxel_models.inference import half_precision
 from voxel_models.loop import optimise
-from voxel_models.losses import CLASS_TEMPERATURE, TERMS, losses
+from voxel_models.losses import CLASS_TEMPERATURE, TERMS, losses, parts
 from voxel_models.registry import WeightsError, create_model, pick_device
 
 # bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
@@ -95,8 +95,8 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
         _begin_with(model, start_from)
     model.to(device)
     teacher = None if data.teacher is None else torch.from_numpy(data.teacher)
-    head = nn.Linear(int(model.dim), 1 if teacher is None else teacher.shape[1])  # type: ignore
-    head.to(device)
+    width = parts(torch.zeros(1, int(model.dim)), model.centres.shape[1])[0].shape[1]  # type: ignore
+    head = nn.Linear(width, 1 if teacher is None else teacher.shape[1]).to(device)
     sampling = sampling_weights(data.labels, data.sources)
     chosen = {"class": recipe.by_class, "view": recipe.view, "turn": recipe.turn}
     weights = torch.tensor(list((TERMS | chosen).values()), device=device)
@@ -177,6 +177,12 @@ def save_trained(
     path.with_suffix(".checkpoint").unlink(missing_ok=True)
 
 
+def check_out(parser: argparse.ArgumentParser, out: Path) -> None:
+    """Whether weights can be written there, asked before long work instead of after it."""
+    if out.suffix != ".safetensors" or not out.parent.is_dir():
+        parser.error(f"{out}: name a .safetensors file in a folder that is there")
+
+
 def main() -> None:
     """The command line."""
     defaults = Recipe()
@@ -205,8 +211,7 @@ def main() -> None:
         "--turn", type=float, default=defaults.turn, help="how much agreement of views counts"
     )
     options = parser.parse_args()
-    if options.out.suffix != ".safetensors" or not options.out.parent.is_dir():
-        parser.error(f"--out: {options.out}: name a .safetensors file in a folder that is there")
+    check_out(parser, options.out)
     try:
         data = read_grids(options.grids, options.exclude)
     except (OSError, ValueError, KeyError) as error:
@@ -224,7 +229,7 @@ def main() -> None:
     print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
     try:
         model = train(data, recipe, options.out.with_suffix(".checkpoint"), options.start_from)
-    except (WeightsError, FloatingPointError, OSError) as error:
+    except (WeightsError, FloatingPointError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
     save_trained(
         model,
