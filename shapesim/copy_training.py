@@ -26,6 +26,7 @@ from trimesh.graph import connected_component_labels
 
 from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
+from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.gallery import Gallery
@@ -323,7 +324,7 @@ def train(
         seed: of everything random.
         earlier: weights, of which only the confidence is learnt anew.
     """
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file
 
     originals, held_out, siblings = folders = [
         folder / name for name in ("originals", "held-out", "siblings")
@@ -346,9 +347,9 @@ def train(
         tensors = learn_projection(features, epochs, seed)
         tensors["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
     tensors["calibration"] = np.zeros(2 + len(NOTHING), np.float32)
-    save_file(tensors, out)
+    write_weights(tensors, out)
     tensors["calibration"] = calibrate(folder, out, seed)
-    save_file(tensors, out)
+    write_weights(tensors, out)
 
 
 def calibrate(folder: Path, weights: Path, seed: int) -> NDArray[np.float32]:
@@ -388,10 +389,14 @@ def main() -> None:
     given = parser.parse_args()
     began = time.perf_counter()
     files = [path for root in given.meshes for path in find_assets(root).files[:: given.every]]
-    if len(files) < _HELD_OUT:
-        raise ShapesimError("too few meshes to train on")
-    with tempfile.TemporaryDirectory() as folder:
-        train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier)
+    try:
+        check_weights_file(given.out)
+        if len(files) < _HELD_OUT:
+            raise ShapesimError("too few meshes to train on")
+        with tempfile.TemporaryDirectory() as folder:
+            train(files, Path(folder), given.out, given.epochs, given.seed, given.earlier)
+    except (ShapesimError, OSError) as error:
+        parser.exit(1, f"{error}\n")
     print(f"{given.out}: {len(files)} meshes, {time.perf_counter() - began:.0f} s")
 
 

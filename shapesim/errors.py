@@ -16,7 +16,13 @@ Each message is one line that says what is wrong and what to do next.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+
+# Of names that a file gives, such as of a texture: they are the file's own fault.
+_OF_NAMES = {
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP,
+}  # fmt: skip
 
 
 class ShapesimError(Exception):
@@ -51,6 +57,13 @@ class UnreachableFileError(AssetError):
 
     It says nothing of the file, so what is known of it stays and it is tried again next time.
     """
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error is the system's, such as of a share that does not answer, and may pass."""
+    # A time-out of our own has words for a number.
+    number = error.errno if isinstance(error, OSError) else None
+    return isinstance(number, int) and number not in _OF_NAMES
 
 
 class GalleryError(ShapesimError):

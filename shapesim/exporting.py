@@ -18,6 +18,7 @@ from shapesim.meshes.saving import save_mesh
 from shapesim.types import Match, Matrix4, Mesh
 
 _LIST = "swap.json"
+_LONGEST = 80  # letters of an asset's name: systems allow some 255 bytes for the whole
 
 
 def check_export(folder: Path, force: bool) -> None:
@@ -67,10 +68,10 @@ def export(
                 failures.append(error)
                 continue
             fitted = moved(mesh, np.diag([unit or 1.0] * 3 + [1.0]) @ match.swap.fit.transform)
-            name = f"{names[query]}-{rank:02d}-{path.stem}.glb"
+            name = f"{names[query]}-{rank:02d}-{path.stem[:_LONGEST]}.glb"
             try:
                 save_mesh(fitted, folder / name)
-            except (AssetError, ValueError) as error:  # a texture that cannot be read or written
+            except (AssetError, OSError, ValueError) as error:  # such as of a texture
                 reason = error.reason if isinstance(error, AssetError) else str(error)
                 failures.append(AssetError(path, f"cannot be exported ({reason})"))
                 continue

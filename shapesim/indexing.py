@@ -122,11 +122,12 @@ def forget_stores(gallery: Gallery, stores: Sequence[Path]) -> int:
     """
     with gallery.writing():
         ids = {root: id for id, root in gallery.catalogue.stores().items()}
-        for store in stores:
-            if store.resolve() not in ids:
+        roots = {store: gallery.catalogue.root_of(store) for store in stores}
+        for store, root in roots.items():
+            if root not in ids:
                 known = ", ".join(map(str, ids)) or "none"
                 raise ShapesimError(f"{store}: no store of this gallery; its stores are {known}")
-        chosen = {ids[store.resolve()] for store in stores}
+        chosen = {ids[root] for root in roots.values()}
         held = [path for path, state in gallery.catalogue.files().items() if state.store in chosen]
         count = gallery.catalogue.remove_stores(chosen)
     for archive in {pack for path in held if (pack := pack_of(path))}:
@@ -158,10 +159,11 @@ def _update(
     for root in stores:
         catalogue.add_store(root, up)
     known = [Store(root, *catalogue.add_store(root)) for root in catalogue.stores().values()]
-    chosen = [root.resolve() for root in stores]
+    chosen = [catalogue.root_of(root) for root in stores]
     survey = survey_stores(chosen, known, catalogue.files(), embedder)
     catalogue.set_arrivals(survey.redated)
     catalogue.reassign(survey.reassigned)
+    catalogue.set_unreachable(survey.unreachable)
     report = IndexReport(
         unchanged=survey.unchanged,
         removed=len(survey.removed),
@@ -223,8 +225,10 @@ def _write(
     embedded = time.perf_counter()
     records: list[tuple[FileRecord, list[VectorRecord]]] = []
     touched: list[tuple[int, int, int]] = []
+    unreachable: list[int] = []
     for entry, result in batch:
         if isinstance(result, UnreachableFileError):
+            unreachable += [entry.before.id] if entry.before else []
             continue
         if isinstance(result, AssetError):
             records.append((_record(entry, error=result), []))
@@ -235,6 +239,7 @@ def _write(
             touched.append((entry.before.id, entry.size, entry.mtime))
     gallery.catalogue.write(records)
     gallery.catalogue.touch(touched)
+    gallery.catalogue.set_unreachable(unreachable)
     for step, seconds in {
         "load": sum(asset.seconds[0] for asset in read),
         "prepare": sum(asset.seconds[1] for asset in read),

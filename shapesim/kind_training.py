@@ -23,7 +23,12 @@ from numpy.typing import NDArray
 
 from shapesim.assembling import Source, sources
 from shapesim.embedders import lite0
-from shapesim.embedders.base import read_weights, weights_file
+from shapesim.embedders.base import (
+    check_weights_file,
+    read_weights,
+    weights_file,
+    write_weights,
+)
 from shapesim.embedders.look import KIND_VIEWS, views_of
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import signature
@@ -190,7 +195,7 @@ def learn_kinds(
 
 def main() -> None:
     """The command line."""
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -204,6 +209,7 @@ def main() -> None:
     given = parser.parse_args()
     file = weights_file(given.start_from)
     try:
+        check_weights_file(given.out)
         weights = read_weights(file, {"ranges", "mean", "deviation", "foreground.0.weight"}, "look")
         with tempfile.TemporaryDirectory() as work:
             every = sources(given.data, given.furniture, Path(work))
@@ -216,10 +222,7 @@ def main() -> None:
         name: value.astype(np.float16 if value.size > 100_000 else np.float32)
         for name, value in made.items()
     }
-    temporary = given.out.with_suffix(".partial")
-    save_file(tensors, temporary)
-    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
-    temporary.replace(given.out)
+    write_weights(tensors, given.out)
     print(f"wrote {given.out}")
 
 

@@ -28,6 +28,7 @@ from PIL import Image
 
 from shapesim.augmentation import new_picture
 from shapesim.embedders import lite0
+from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
@@ -209,8 +210,6 @@ def learn_projection(
 
 def train(assets: Sequence[AssetPictures], out: Path, epochs: int, seed: int) -> None:
     """Learns all parts and writes them, the large ones in half precision."""
-    from safetensors.numpy import save_file
-
     rng = np.random.default_rng(seed)
     some = [assets[n].views[0] for n in rng.permutation(len(assets))[:256]]
     ranges = lite0.measure_ranges(lite0.imagenet_weights(), _batches(some, _view, 16))
@@ -234,7 +233,7 @@ def train(assets: Sequence[AssetPictures], out: Path, epochs: int, seed: int) ->
         for name, value in tensors.items()
     }
     stored["ranges"] = np.frombuffer(json.dumps(ranges).encode(), np.uint8)
-    save_file(stored, out)
+    write_weights(stored, out)
 
 
 def main() -> None:
@@ -247,6 +246,10 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th file")
     given = parser.parse_args()
     began = time.perf_counter()
+    try:
+        check_weights_file(given.out)
+    except ShapesimError as error:
+        parser.exit(1, f"{error}\n")
     files = [path for root in given.meshes for path in find_assets(root).files[:: given.every]]
     assets = []
     tasks = [(given.seed + number, path, _SHOTS) for number, path in enumerate(files)]
@@ -258,7 +261,7 @@ def main() -> None:
         if len(assets) % 100 == 0:
             print(f"rendered {len(assets)} of {len(tasks)} ({task[1].name})", flush=True)
     if not assets:
-        raise ShapesimError("none of the files could be rendered")
+        parser.exit(1, "none of the files could be rendered\n")
     assets.sort(key=lambda asset: asset.path)  # not the order of completion
     train(assets, given.out, given.epochs, given.seed)
     print(f"{len(assets)} assets, {time.perf_counter() - began:.0f} s: {given.out}")

@@ -28,6 +28,7 @@ from torch.nn import functional
 from shapesim.composing import compose
 from shapesim.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
+from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects import CELL, SIDE, closer, roi_pooled
@@ -342,13 +343,17 @@ def main() -> None:
     given = parser.parse_args()
     began = time.perf_counter()
     files = [path for root in given.meshes for path in find_assets(root).files]
-    with tempfile.TemporaryDirectory() as made:
-        folder = given.composed or Path(made)
-        folder.mkdir(parents=True, exist_ok=True)
-        if not any(folder.glob("*.npz")):
-            write_all(files, folder, given.scenes, given.seed)
-        scenes = sorted(folder.glob("*.npz"))[: given.scenes]
-        train(scenes, given.out, given.epochs, given.seed, given.start_from)
+    try:
+        check_weights_file(given.out)
+        with tempfile.TemporaryDirectory() as made:
+            folder = given.composed or Path(made)
+            folder.mkdir(parents=True, exist_ok=True)
+            if not any(folder.glob("*.npz")):
+                write_all(files, folder, given.scenes, given.seed)
+            scenes = sorted(folder.glob("*.npz"))[: given.scenes]
+            train(scenes, given.out, given.epochs, given.seed, given.start_from)
+    except (ShapesimError, OSError) as error:
+        parser.exit(1, f"{error}\n")
     print(f"{len(scenes)} scenes, {time.perf_counter() - began:.0f} s: {given.out}")
 
 
@@ -376,7 +381,7 @@ def train(
     scenes: Sequence[Path], out: Path, epochs: int, seed: int, start: Path | None = None
 ) -> None:
     """Learns head and projection and writes them."""
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file
 
     if not (epochs or start):
         raise ShapesimError("a head that is not trained has to come with --start-from")
@@ -386,12 +391,12 @@ def train(
     lesson = lesson_of(scenes, embedder.ranges, seed)
     start_from = load_file(start) if start else None
     tensors = learn_head(lesson, epochs, seed, start_from).tensors()
-    save_file(tensors, out)  # in case that what follows is interrupted
+    write_weights(tensors, out)  # in case that what follows is interrupted
     lesson.planes.clear()  # some GB
     looks = looks_of(lesson.names, embedder)
     tensors |= learn_projection(lesson, looks, embedder, _PROJECTION_EPOCHS, seed).tensors()
     tensors["ranges"] = np.frombuffer(json.dumps(embedder.ranges).encode(), np.uint8)
-    save_file(tensors, out)
+    write_weights(tensors, out)
 
 
 if __name__ == "__main__":

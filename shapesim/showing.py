@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,12 +87,14 @@ def write_turntable(frames: NDArray[np.uint8], out: Path, seconds: float = 4.0) 
 def is_drawn(path: Path) -> bool:
     """Whether a file is a picture that was written here."""
     from PIL import Image as Pil
-    from PIL import UnidentifiedImageError
 
     try:
-        with Pil.open(path) as picture:
-            return picture.getexif().get(_SOFTWARE) == _NAME
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
+            with Pil.open(path) as picture:
+                is_marked = picture.getexif().get(_SOFTWARE) == _NAME
+                return is_marked or picture.info.get("comment") == _NAME.encode()
+    except (OSError, ValueError, SyntaxError, Pil.DecompressionBombError):
         return False
 
 
@@ -100,7 +103,7 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
 
     about = Pil.Exif()
     about[_SOFTWARE] = _NAME
-    options["exif"] = about
+    options |= {"comment": _NAME} if out.suffix.lower() == ".gif" else {"exif": about}
     temporary = out.with_name(f"{out.stem}.partial{out.suffix}")
     if len(pictures) > 1:
         options |= {"save_all": True, "append_images": pictures[1:], "loop": 0}

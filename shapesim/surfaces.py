@@ -31,10 +31,10 @@ class Surface:
         self.mesh = mesh
         corners = mesh.corners
         self.low, self.high = corners.min(axis=0), corners.max(axis=0)
-        (x, z), self.radius = minimum_circle(corners[:, [0, 2]])
+        (x, z), radius = minimum_circle(corners[:, [0, 2]])
         self.height = float(self.high[1] - self.low[1])
         self.axis = np.array([x, self.low[1], z])
-        self.size = max(2 * self.radius, self.height)
+        self.size = max(2 * radius, self.height)
         self.points, self.normals = _sampled(mesh, POINTS)
         self.middle = self.points.mean(axis=0)
         sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]

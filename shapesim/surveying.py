@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
 from shapesim.embedders import EMBEDDERS, Embedder
 from shapesim.errors import AssetError, UnreachableFileError
@@ -88,6 +89,7 @@ class Survey:
         redated: ids of files, and when these came, as a catalogue of their store says.
         reassigned: ids of files, the store whose they are now, and their path in it.
         listings: what stores say of their assets, by the id of the store and the path in it.
+        unreachable: ids of files that lack vectors, and can neither be read now nor called gone.
         failures: files that cannot be used, as far as that is known.
         warnings: what is odd.
         repeats: paths that lead to a file already found.
@@ -99,6 +101,7 @@ class Survey:
     redated: list[tuple[int, str]] = field(default_factory=list)
     reassigned: list[tuple[int, int, str]] = field(default_factory=list)
     listings: dict[int, dict[str, Listing]] = field(default_factory=dict)
+    unreachable: list[int] = field(default_factory=list)
     failures: list[AssetError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     repeats: int = 0
@@ -149,10 +152,13 @@ class _Surveyor:
         had_meshes = any(not is_picture(path) for path in held)
         found = self._find(root, bool(held) and not had_meshes)
         survey.repeats += len(found.repeats)
-        survey.warnings += [f"{path}: {reason}" for path, reason in found.unreadable]
+        survey.warnings += found.notes
         listings, problems = read_listings(root)
         survey.warnings += problems
         names = {path.relative_to(root).as_posix() for path in found.files}
+        # An umlaut has two spellings, of which macOS and editors choose differently.
+        spelt = {normalize("NFC", name): name for name in names}
+        listings = {spelt.get(normalize("NFC", key), key): one for key, one in listings.items()}
         survey.warnings += [
             f"{root}: its catalogue lists {path}, which is not there"
             for path in listings
@@ -163,6 +169,7 @@ class _Surveyor:
             survey.warnings.append(
                 f"{root}: holds no asset now; its assets stay until 'shapesim forget {root}'"
             )
+            self._note_unreachable(held)
             return None
         inner = self._stores_within(store)
         for path in found.files:
@@ -171,7 +178,11 @@ class _Surveyor:
                 owner = next((one for one in inner if path.is_relative_to(one.root)), store)
                 self._sort(path, owner, listings.get(path.relative_to(root).as_posix()))
         survey.removed.update(self._gone(store, found))
+        self._note_unreachable(set(held).difference(found.files, survey.removed))
         return listings
+
+    def _embedder_of(self, path: Path) -> Embedder:
+        return self._for_pictures if is_picture(path) else self._embedder
 
     @cached_property
     def _for_pictures(self) -> Embedder:
@@ -204,8 +215,10 @@ class _Surveyor:
         survey, before = self.survey, self._known.get(path)
         try:
             size, mtime = stamp(path, before.companions if before else NO_COMPANIONS)
-        except OSError as error:
-            survey.failures.append(UnreachableFileError(path, error.strerror or "cannot be read"))
+        except (OSError, AssetError) as error:  # the latter of its pack
+            reason = error.reason if isinstance(error, AssetError) else error.strerror
+            survey.failures.append(UnreachableFileError(path, reason or "cannot be read"))
+            self._note_unreachable([path] if before else [])
             return
         # What was damaged and has changed since, such as half a copy, arrives only now.
         mended = before and before.reason and (before.size, before.mtime) != (size, mtime)
@@ -216,9 +229,8 @@ class _Surveyor:
         name = path.relative_to(owner.root).as_posix()
         if before and before.store != owner.id:
             survey.reassigned.append((before.id, owner.id, name))
-        embedder = self._for_pictures if is_picture(path) else self._embedder
         entry = Pending(
-            owner, name, size, mtime, date or self._now, bool(date), before, embedder
+            owner, name, size, mtime, date or self._now, bool(date), before, self._embedder_of(path)
         )  # fmt: skip
         if not before or not _is_current(before, entry):
             survey.pending[path] = entry
@@ -226,6 +238,15 @@ class _Surveyor:
             survey.failures.append(AssetError(path, before.reason))
         else:
             survey.unchanged += 1
+
+    def _note_unreachable(self, paths: Iterable[Path]) -> None:
+        """Those that would have to be read, that is: the others are as they were."""
+        states = [(self._known[path], self._embedder_of(path)) for path in paths]
+        self.survey.unreachable += [
+            state.id
+            for state, embedder in states
+            if not (state.reason or _has_all(state, embedder))
+        ]
 
     def _gone(self, store: Store, found: FoundAssets) -> Iterator[tuple[Path, FileState]]:
         """What is known of a store and was not found in it."""

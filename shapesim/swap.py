@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ class Filters:
         formats: its file's suffix is one of these, without the dot; empty for any.
         licence: its store's catalogue gives this licence, however written.
         max_price: its store's catalogue gives no higher price.
-        store: lies below this folder.
+        store: lies below this folder, or in this pack.
         needs: has all of these: rig, animations, textures, uvs, normals, watertight.
         only: and this holds for it.
     """
@@ -91,7 +92,7 @@ class Filters:
                 self.max_price is None
                 or (listing.price is not None and listing.price <= self.max_price)
             )
-            and (self.store is None or asset.path.is_relative_to(self.store))
+            and (self.store is None or _is_below(asset.path, self.store))
             and all(asset.traits is not None and _has(asset.traits, need) for need in self.needs)
             and (self.only is None or self.only(asset))
         )
@@ -124,6 +125,22 @@ class Filters:
             "needs": f"no asset has {' and '.join(self.needs)}",
         }
         return reasons.get(name, "")
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return any(path.is_relative_to(name) for name in _names_of(folder))
+
+
+@cache
+def _names_of(folder: Path) -> list[Path]:
+    """A folder, or a pack, by all names that it may have in a gallery: links lead to stores, too.
+
+    Stores are walked through links, whose names are kept.
+    """
+    given = Path.cwd() / os.path.normpath(folder)
+    names = [given, *(above.resolve() / given.relative_to(above) for above in given.parents)]
+    names.append(given.resolve())
+    return [one for name in names for one in (name, name.with_name(f"{name.name}!"))]
 
 
 def _has(traits: Traits, need: str) -> bool:

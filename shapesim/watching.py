@@ -69,7 +69,7 @@ def follow(
             continue
         began = True  # once without a change: for what came before it was watched
         _settle({Path(path).parent for _, path in changes}, stop or Event())
-        report = _indexed(gallery, stores, embedder, stop)
+        report = index_when_free(gallery, stores, embedder, stop)
         arrived, news = report.arrived, {}
         if arrived:
             try:
@@ -80,8 +80,8 @@ def follow(
             yield report, news
 
 
-def _indexed(
-    gallery: Gallery, stores: Sequence[Path], embedder: Embedder, stop: Event | None
+def index_when_free(
+    gallery: Gallery, stores: Sequence[Path], embedder: Embedder, stop: Event | None = None
 ) -> IndexReport:
     """Brings the stores that are there up to date, once no other process writes."""
     while there := [store for store in stores if store.is_dir()]:

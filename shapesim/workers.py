@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
+from shapesim.errors import AssetError, ShapesimError, UnreachableFileError, is_passing
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -105,19 +105,30 @@ def map_isolated(
                     yield task, future.result()
                 except AssetError as error:
                     yield task, error
-                except TimeoutError:
-                    reason = f"took longer than {seconds:.0f} s to read; decimate or convert it"
-                    yield task, AssetError(path_of(task), reason)
                 except ProcessExpired as error:
                     yield task, _expired(path_of(task), error.exitcode)
+                except OSError as error:
+                    yield task, _refused(path_of(task), error, seconds)
                 except MemoryError:  # next time there may be more
                     reason = "does not fit into memory; split or decimate it"
                     yield task, UnreachableFileError(path_of(task), reason)
                 except Exception as error:  # what a damaged file provokes cannot be foreseen
-                    reason = " ".join(f"cannot be used ({type(error).__name__}: {error})".split())
-                    yield task, AssetError(path_of(task), reason[:200])
+                    yield task, _unforeseen(path_of(task), error)
     finally:
         _put_away(pool, is_idle=not running)
+
+
+def _refused(path: Path, error: OSError, seconds: float) -> AssetError:
+    if is_passing(error):
+        return UnreachableFileError(path, error.strerror or "cannot be read")
+    if isinstance(error, TimeoutError):
+        return AssetError(path, f"took longer than {seconds:.0f} s to read; decimate or convert it")
+    return _unforeseen(path, error)
+
+
+def _unforeseen(path: Path, error: Exception) -> AssetError:
+    reason = " ".join(f"cannot be used ({type(error).__name__}: {error})".split())
+    return AssetError(path, reason[:200])
 
 
 def _expired(path: Path, code: int) -> AssetError:

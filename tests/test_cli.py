@@ -15,6 +15,7 @@ import trimesh
 from PIL import Image as PilImage
 
 from tests.conftest import SAMPLES
+from voxel_models.registry import WEIGHTS
 
 GAME = SAMPLES / "game"
 
@@ -197,6 +198,24 @@ def test_embed_writes_paths_and_unit_vectors(tmp_path: Path) -> None:
         assert data["paths"].tolist() == [str(files[0]), str(files[2])]
         assert data["vectors"].dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(data["vectors"], axis=1), 1, atol=1e-5)
+
+
+def test_a_network_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
+    """To index and to swap by; weights that are not there are named."""
+    own = tmp_path / "resnet3d.mine.safetensors"
+    own.write_bytes((WEIGHTS / "resnet3d.no-kenney.safetensors").read_bytes())
+    shutil.copy(GAME / "props" / "crate.obj", tmp_path)
+    assert shapesim("index", ".", "--by", f"shape:{own}", cwd=tmp_path).returncode == 0
+    words = ("crate.obj", "--json", "--by", f"shape:{own}")
+    found = json.loads(shapesim("swap", *words, cwd=tmp_path).stdout)
+    assert [Path(match["path"]).name for match in found["matches"]] == ["crate.obj"]
+    assert found["matches"][0]["score"] > 0.999
+    default = shapesim("swap", "crate.obj", "--by", "shape", cwd=tmp_path)
+    assert default.returncode == 1
+    assert "shapesim index" in default.stderr
+    missing = shapesim("index", ".", "--by", "both:none.safetensors", cwd=tmp_path)
+    assert missing.returncode == 1
+    assert "none.safetensors" in missing.stderr
 
 
 def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:

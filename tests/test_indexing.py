@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 import trimesh
@@ -117,6 +118,20 @@ def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: Shape
     assert dates["b.glb"] > "2026-01-02"
 
 
+def test_a_catalogue_spells_umlauts_as_it_likes(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """In one sign or in two, of which file systems choose one and editors another."""
+    (store / "schöner pack").rename(store / normalize("NFD", "schöner pack"))
+    (store / "catalog.csv").write_text(
+        f"path,licence\n{normalize('NFC', 'schöner pack')}/c.stl,MIT\n", encoding="utf-8"
+    )
+    assert run(store, embedder, gallery).warnings == []
+    with Gallery(gallery) as opened:
+        licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
+    assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
+
+
 def test_overlapping_stores_hold_a_file_once(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
@@ -182,6 +197,24 @@ def test_other_weights_embed_anew(
             opened.vectors(other)
         assert counts(index_stores(opened, [], other)) == (0, 3, 0, 0, 1)
         opened.vectors(other)
+
+
+def test_what_cannot_be_read_now_does_not_lock_the_others(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Embedded by other weights, a store is searched without its file that is away meanwhile."""
+    run(store, embedder, gallery)
+    (store / "a.obj").rename(store / "away")
+    (store / "a.obj").symlink_to(store / "nowhere")
+    other = ShapeEmbedder()
+    monkeypatch.setattr(other, "fingerprint", "another")
+    with Gallery(gallery) as opened:
+        assert counts(index_stores(opened, [], other)) == (0, 2, 0, 0, 2)
+        assert len(opened.vectors(other)[0]) == 2
+        (store / "a.obj").unlink()
+        (store / "away").rename(store / "a.obj")
+        assert counts(index_stores(opened, [], other)) == (0, 1, 2, 0, 1)
+        assert len(opened.vectors(other)[0]) == 3
 
 
 def test_a_damaged_catalogue_is_named(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
@@ -539,7 +572,8 @@ def test_a_name_that_is_no_text_is_reported(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
     """The others are indexed."""
-    (store / os.fsdecode(b"caf\xe9.obj")).write_bytes((store / "a.obj").read_bytes())
+    for name in (b"caf\xe9.obj", b"M\xf6bel.zip"):
+        (store / os.fsdecode(name)).write_bytes((store / "a.obj").read_bytes())
     report = run(store, embedder, gallery)
     assert report.added == 3
-    assert any("rename it" in warning for warning in report.warnings)
+    assert sum("rename it" in warning for warning in report.warnings) == 2

@@ -173,6 +173,10 @@ def test_materials_uvs_and_textures_survive(tmp_path: Path) -> None:
     assert mesh.uvs is not None
     assert {tuple(uv) for uv in mesh.uvs} == {(0, 0), (1, 0), (0, 1)}
     assert mesh.warnings == ()
+    (tmp_path / "windows.obj").write_text(
+        (tmp_path / "a.obj").read_text().replace("mtllib a.mtl", "mtllib .\\a.mtl")
+    )
+    assert load_mesh(tmp_path / "windows.obj").materials[0].texture is not None
 
 
 def test_blender_writes_linear_colours(tmp_path: Path) -> None:

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
+from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
+from shapesim.gallery import Gallery
+from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.packs import drop, located, unpacked
+from shapesim.swap import Filters
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
 
@@ -80,7 +84,7 @@ def test_what_leads_out_or_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     pack.write_bytes(content)
     found = find_assets(tmp_path)
     assert [path.name for path in found.files] == ["good.obj"]
-    reasons = " ".join(reason for _, reason in found.unreadable)
+    reasons = " ".join(reason for _, reason in found.left_out)
     assert reasons.count("leads out") == 4
     assert reasons.count("is a link") == reasons.count("is encrypted") == 1
     assert not list(tmp_path.rglob("evil.obj"))
@@ -131,7 +135,7 @@ def test_entries_that_no_system_can_name_cost_only_themselves(tmp_path: Path) ->
     unity(tmp_path / "odd.unitypackage", files, True)
     found = find_assets(tmp_path)
     assert [path.name for path in found.files] == ["crate.obj"]
-    reasons = [reason for _, reason in found.unreadable]
+    reasons = [reason for _, reason in found.left_out]
     assert reasons[:2] == ["a file without a name; left out"] * 2
     assert "cannot be unpacked" in reasons[2]
 
@@ -162,6 +166,25 @@ def test_a_pack_that_cannot_be_read_now_keeps_its_assets(tmp_path: Path) -> None
     assert (whole["added"], whole["removed"], whole["unchanged"]) == (0, 0, 1)
 
 
+def test_a_pack_with_a_link_forgets_what_it_no_longer_holds(tmp_path: Path) -> None:
+    """What is left out of a pack is known; more is not hidden in it."""
+    link = zipfile.ZipInfo("link.obj")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    embedder, pack = ShapeEmbedder(), tmp_path / "store" / "pack.zip"
+    pack.parent.mkdir()
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        for names in (("old.obj", "crate.obj"), ("new.obj", "crate.obj")):
+            with zipfile.ZipFile(pack, "w") as archive:
+                archive.writestr(link, "crate.obj")
+                for name in names:
+                    archive.write(CRATE, name)
+            report = index_stores(gallery, [pack.parent], embedder)
+            assert {asset.path.name for asset in gallery.assets.values()} == set(names)
+        assert any("is a link" in warning for warning in report.warnings)
+        below = Filters(store=pack)
+        assert all(below.allow(asset) for asset in gallery.assets.values())
+
+
 def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:
     """Ids name the pack; a new version of the pack replaces what the old one held."""
     store = tmp_path / "store"
@@ -190,7 +213,7 @@ def test_a_cache_that_was_cleaned_is_filled_again(tmp_path: Path) -> None:
     with zipfile.ZipFile(pack, "w") as archive:
         archive.write(CRATE, "crate.obj")
         archive.write(CHAIR, "chair.fbx")
-    folder, _ = unpacked(pack)
+    folder = unpacked(pack).folder
     for lost in ("crate.obj", ".contents.json"):
         (folder / lost).unlink()
         assert len(find_assets(tmp_path).files) == 2
@@ -212,4 +235,4 @@ def test_one_odd_entry_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(data)
     found = find_assets(tmp_path)
     assert [path.parent.name for path in found.files] == ["a.unitypackage!", "b.zip!"]
-    assert len(found.unreadable) == 2
+    assert len(found.left_out) == 2

@@ -86,11 +86,13 @@ def test_a_match_comes_with_its_transform(home: Path) -> None:
 
 def test_filters_leave_out_what_is_not_like_that(home: Path) -> None:
     """By triangles, format, licence, price, store and needs."""
+    (home / "linked").symlink_to(home / "store")
     for words, names in (
         (("--max-triangles", "300"), None),
         (("--format", "GLB"), None),
         (("--licence", "cc0-1.0"), {"better.glb"}),
         (("--store", home / "store" / "new"), {"better.glb", "worse.obj"}),
+        (("--store", home / "linked" / "new"), {"better.glb", "worse.obj"}),
         (("--max-price", "3"), None),
         (("--max-price", "2"), set()),
         (("--needs", "normals"), None),
@@ -289,7 +291,8 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         try:
-            assert "watching 1 assets for 1" in process.stderr.readline()
+            assert "which is not there" in process.stderr.readline()
+            assert "watching 1 asset for 1 asset" in process.stderr.readline()
             time.sleep(1)
             with FileLock(tmp_path / ".shapesim" / "lock"):
                 with (store / "better.glb").open("wb") as copy:

@@ -67,6 +67,19 @@ def test_vectors_are_what_the_network_gives(weights: Path, tmp_path: Path) -> No
     assert embedder.embed_batch([mesh])[0] @ mean / np.linalg.norm(mean) > 0.9999
 
 
+def test_a_network_with_a_layer_of_its_own_before_the_classes(tmp_path: Path) -> None:
+    """Its features are those of that layer, which are more than the planes before."""
+    import timm
+
+    name = "mobilenetv3_small_050"
+    network = timm.create_model(name)
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    embedder = make_embedder(f"timm:{name}={tmp_path / 'w.safetensors'}")
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    assert embedder.embed([grey]).shape == (1, embedder.dim)
+    assert embedder.dim > int(network.num_features)  # type: ignore[arg-type]
+
+
 def test_a_pickle_of_tensors_is_the_same_as_safetensors(weights: Path, tmp_path: Path) -> None:
     """Both kinds of files, and a file that runs code."""
     from safetensors.torch import load_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -25,6 +26,12 @@ def misbehave(name: str) -> str:
         time.sleep(600)
     if name == "fail":
         raise AssetError(name, "is bad")
+    if name == "share":
+        raise OSError(errno.ESTALE, "Stale file handle")
+    if name == "answer":
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+    if name == "texture":
+        raise OSError(errno.ENAMETOOLONG, "File name too long")
     return name.upper()
 
 
@@ -42,6 +49,15 @@ def test_a_crash_a_hang_and_a_failure_cost_one_file_each() -> None:
     assert "longer than 3 s" in reasons["hang"]
     assert reasons["fail"] == "is bad"
     assert results["c19"] == "C19"
+
+
+def test_a_share_that_does_not_answer_says_nothing_of_the_file() -> None:
+    """It is tried again next time; a name that a file gives is the file's own fault."""
+    results = dict(map_isolated(misbehave, ["share", "answer", "texture"], Path))
+    assert {name: type(result) for name, result in results.items()} == {
+        "share": UnreachableFileError, "answer": UnreachableFileError, "texture": AssetError
+    }  # fmt: skip
+    assert str(results["answer"]) == "answer: Connection timed out"
 
 
 def stopped(name: str) -> str:

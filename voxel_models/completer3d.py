@@ -62,13 +62,20 @@ class Completer3d(nn.Module):
         levels = []
         for block in self.down:
             levels.append(x)
-            x = block(F.max_pool3d(x, 2))
+            x = block(_halved(x))
         narrow = self.narrow(x)
         everywhere = F.relu(self.middle(F.relu(narrow).flatten(1))).view(narrow.shape)
         x = x + self.widen(everywhere)
         for thin, block, level in zip(self.thin, self.up, reversed(levels), strict=True):
             x = block(level + F.interpolate(thin(x), scale_factor=2.0, mode="nearest"))
         return _unfolded(self.head(x))
+
+
+def _halved(x: Tensor) -> Tensor:
+    """(B, C, R, R, R) to (B, C, R / 2, ...): the greatest of 2³ cells, on any device."""
+    half = x.shape[2] // 2
+    cells = x.reshape(*x.shape[:2], half, 2, half, 2, half, 2).amax(dim=(3, 5, 7))
+    return cells.contiguous(memory_format=torch.channels_last_3d)
 
 
 def _unfolded(x: Tensor) -> Tensor:

@@ -143,7 +143,7 @@ def read_game(
     found = find_assets(game)
     if not found.files:
         raise ShapesimError(f"{game}: holds no mesh file")
-    report_lines([f"{path}: {reason}" for path, reason in found.unreadable], "yellow", "warning")
+    report_lines(found.notes, "yellow", "warning")
     digest = hashlib.sha256(os.fsencode(game.resolve()) + f" {up}".encode()).hexdigest()[:16]
     folder = user_cache_path("shapesim", appauthor=False) / "games" / digest
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from shapesim.cli.console import UpOption, check_writable, stdout
-from shapesim.errors import ShapesimError
+from shapesim.errors import AssetError, ShapesimError
 
 
 def complete(
@@ -32,11 +33,16 @@ def complete(
     """
     from shapesim.completing import Completer
     from shapesim.meshes import load_mesh, save_mesh
+    from shapesim.meshes.saving import SUFFIXES
+    from shapesim.workers import map_isolated
 
-    check_writable(out)
+    check_writable(out, SUFFIXES)
     if out.exists() and out.samefile(file):
         raise ShapesimError(f"{out}: is the part itself; name another file for the whole")
-    mesh = load_mesh(file, up)
+    # In a process of its own, which may die of a damaged file.
+    ((_, mesh),) = map_isolated(partial(load_mesh, up=up), [file], lambda path: path)
+    if isinstance(mesh, AssetError):
+        raise mesh
     whole = Completer().complete_mesh(mesh)
     # GLB is in metres; the others are in what their reader takes them for.
     scale = mesh.unit if mesh.unit and out.suffix.lower() == ".glb" else 1.0

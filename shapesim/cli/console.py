@@ -49,9 +49,10 @@ def check_space(given: str) -> str:
         BadParameter: there is none.
     """
     spaces = ("shape", "look", "both", "copy")
-    model, _, file = given.removeprefix("timm:").partition("=")
-    if given not in spaces and not (given.startswith("timm:") and model and file):
-        raise typer.BadParameter(f"'{given}' is none of {', '.join(spaces)}, timm:MODEL=FILE")
+    if given not in spaces and not re.fullmatch(r"(shape|both):.+|timm:[^=]+=.+", given):
+        raise typer.BadParameter(
+            f"'{given}' is none of {', '.join(spaces)}, shape:FILE, both:FILE, timm:MODEL=FILE"
+        )
     return given
 
 
@@ -61,8 +62,9 @@ SpaceOption = Annotated[
         "--by",
         metavar="SPACE",
         callback=check_space,
-        help="What has to be alike: shape, look, both, or what a network of timm sees by weights"
-        " that you have, as timm:MODEL=FILE.",
+        help="What has to be alike: shape, look, both; shape:FILE or both:FILE by a voxel network"
+        " that you have trained; or what a network of timm sees by weights that you have, as"
+        " timm:MODEL=FILE.",
     ),
 ]
 
@@ -117,7 +119,10 @@ MaxPriceOption = Annotated[
 StoreOption = Annotated[
     Path | None,
     typer.Option(
-        "--store", metavar="DIR", help="Only assets below this folder.", show_default=False
+        "--store",
+        metavar="DIR",
+        help="Only assets below this folder, or in this pack.",
+        show_default=False,
     ),
 ]
 
@@ -285,7 +290,7 @@ def make_filters(
         formats=tuple(suffix.lower().lstrip(".") for suffix in formats or ()),
         licence=licence,
         max_price=max_price,
-        store=store.resolve() if store else None,
+        store=store,
         needs=tuple(needs or ()),
     )
 

@@ -75,7 +75,7 @@ def show(
     if gone := sum(not is_there(path) for path in paths):
         stderr.print(f"{gone} of the files are no longer there; run 'shapesim index'")
     if sheet:
-        _draw(gallery, found, sheet, up, picture_of)
+        _draw(found, sheet, up, picture_of)
 
 
 def report(
@@ -193,7 +193,6 @@ def _thumbnails(gallery: Gallery, matches: Sequence[Match]) -> dict[Path, Render
 
 
 def _draw(
-    gallery: Gallery,
     found: Mapping[Path, Sequence[Match]],
     sheet: Path,
     up: UpAxis | None,

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
+    PICTURES,
     GalleryOption,
     JsonOption,
     UpOption,
@@ -91,13 +92,10 @@ def train(
       shapesim tags train photos/ --finetune --folds 5 --out mine.tagger
     """
     from shapesim import featuring, finetuning, tagging
-    from shapesim.images import SUFFIXES as FORMATS
-    from shapesim.meshes import SUFFIXES as MESHES
     from shapesim.showing import confusion_picture, write_picture
 
-    check_writable(out)
-    if out.suffix.lower() in MESHES | FORMATS:
-        raise ShapesimError(f"{out}: is the name of a mesh or a picture; name a .tagger file")
+    picture = confusion or out.with_name(f"{out.name}.confusion.png")
+    _check_written(out, picture)
     if not folder.is_dir():
         raise ShapesimError(
             f"{folder}: no such folder; name one that holds a folder for each label"
@@ -138,12 +136,22 @@ def train(
             report_lines([note], "cyan", "fine-tuned")
     tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
     tagger.save(out)
-    picture = confusion or out.with_name(f"{out.name}.confusion.png")
     write_picture(confusion_picture(scores.confusion, names), picture)
     if as_json:
         print(json.dumps(_to_json(scores, len(examples), folds, out, picture)))
     else:
         _print(scores, len(examples), folds, out, picture)
+
+
+def _check_written(out: Path, picture: Path) -> None:
+    """Whether a tagger and its picture can be written there."""
+    from shapesim.images import SUFFIXES as FORMATS
+    from shapesim.meshes import SUFFIXES as MESHES
+
+    check_writable(out)
+    if out.suffix.lower() in MESHES | FORMATS:
+        raise ShapesimError(f"{out}: is the name of a mesh or a picture; name a .tagger file")
+    check_writable(picture, PICTURES)
 
 
 def _shown(bar: Progress) -> Callable[[int, int], None]:

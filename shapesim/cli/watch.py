@@ -18,6 +18,7 @@ from shapesim.cli.console import (
     NeedsOption,
     Space,
     TagOption,
+    counted,
     make_filters,
     report_failures,
     report_lines,
@@ -58,8 +59,8 @@ def watch(
     from shapesim.embedders import EMBEDDERS
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
-    from shapesim.indexing import check_stores, index_stores
-    from shapesim.watching import follow
+    from shapesim.indexing import check_stores
+    from shapesim.watching import follow, index_when_free
     from shapesim.workers import kept_workers
 
     check_stores(stores)
@@ -68,9 +69,13 @@ def watch(
         queries, failures = read_game(game, embedder, up)
         report_failures(failures)
         with Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened:
-            report = index_stores(opened, stores, embedder)
+            report = index_when_free(opened, stores, embedder)
+            report_lines(report.warnings, "yellow", "warning")
+            report_failures(report.failures)
             stderr.print(
-                f"watching {report.total} assets for {len(queries)} of the game", highlight=False
+                f"watching {counted(report.total, 'asset')} for"
+                f" {counted(len(queries), 'asset')} of the game",
+                highlight=False,
             )
             try:
                 for report, news in follow(opened, stores, embedder, queries, filters, up):

@@ -20,15 +20,24 @@ EMBEDDERS: dict[str, type[Embedder]] = {
 
 
 def make_embedder(space: str) -> Embedder:
-    """The default embedder of a space, or ``timm:MODEL=FILE``: a network of timm by own weights.
+    """The default embedder of a space, or one by other weights.
+
+    Args:
+        space: one of ``EMBEDDERS``; or ``shape:FILE`` or ``both:FILE``, by a voxel network that
+            ``voxel_models.train`` has trained; or ``timm:MODEL=FILE``, by a network of timm.
 
     Raises:
         WeightsError: the weights cannot be used.
         KeyError: there is no such space.
     """
     kind, _, given = space.partition(":")
-    model, _, file = given.partition("=")
-    return TimmEmbedder(model, Path(file)) if kind == "timm" else EMBEDDERS[space]()
+    if kind == "timm":
+        model, _, file = given.partition("=")
+        return TimmEmbedder(model, Path(file))
+    if given:
+        shape = ShapeEmbedder(given)
+        return shape if kind == "shape" else BothEmbedder(shape)
+    return EMBEDDERS[space]()
 
 
 __all__ = [

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from shapesim.errors import WeightsError
+from shapesim.errors import ShapesimError, WeightsError
 from shapesim.types import Embeddings, Image, Mesh
 
 
@@ -148,6 +148,26 @@ def read_weights(path: Path, needed: set[str], kind: str) -> dict[str, NDArray[A
         name: value if name == "ranges" else value.astype(np.float32)
         for name, value in tensors.items()
     }
+
+
+def check_weights_file(path: Path) -> None:
+    """Whether weights can be written there, asked before long work instead of after it.
+
+    Raises:
+        ShapesimError: they cannot.
+    """
+    if path.suffix != ".safetensors" or not path.parent.is_dir():
+        raise ShapesimError(f"{path}: name a .safetensors file in a folder that is there")
+
+
+def write_weights(tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Writes what ``read_weights`` reads, all or nothing."""
+    from safetensors.numpy import save_file
+
+    temporary = path.with_suffix(".partial")
+    save_file(dict(tensors), temporary)
+    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
+    temporary.replace(path)
 
 
 _LIMITING = Lock()

@@ -431,6 +431,8 @@ def _kept(name: str, make: Callable[[], bytes]) -> Any:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:  # as good without, but the next start is as slow
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         warnings.warn(f"{path}: cannot be kept for the next start: {error}", stacklevel=3)
     return session(content)
 

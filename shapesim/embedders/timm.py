@@ -45,8 +45,9 @@ class TimmEmbedder(Embedder):
             raise WeightsError(f"{weights}: cannot be read ({error.strerror})") from error
         self.fingerprint = digest.hexdigest()[:16]
         config = self._network.pretrained_cfg
-        self.dim = int(self._network.num_features)
         self._side = int(config["input_size"][1])
+        # Which of its features a network gives without its classes, is not told by all.
+        self.dim = self._run(np.zeros((1, self._side, self._side, 3), np.float32)).shape[1]
         self._mean, self._deviation = (np.array(config[key], np.float32) for key in ("mean", "std"))
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
@@ -64,13 +65,18 @@ class TimmEmbedder(Embedder):
 
     def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
         """See ``Embedder``: the mean of the views' unit rows."""
-        import torch
-
-        pictures = (np.concatenate(prepared) / np.float32(255) - self._mean) / self._deviation
-        with torch.inference_mode():
-            rows = self._network(torch.from_numpy(pictures).permute(0, 3, 1, 2)).float().numpy()
+        shares = (np.concatenate(prepared) / np.float32(255) - self._mean) / self._deviation
+        rows = self._run(np.asarray(shares, np.float32))
         starts = np.cumsum([0, *(len(views) for views in prepared[:-1])])
         return normalised(np.add.reduceat(normalised(rows), starts))
+
+    def _run(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, S, S, 3) to (N, D)."""
+        import torch
+
+        with torch.inference_mode():
+            rows = self._network(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+        return np.asarray(rows.float().numpy(), np.float32)
 
     @cached_property
     def _network(self) -> Any:
@@ -114,6 +120,7 @@ def _fill(network: Any, file: Path) -> None:
         SafetensorError,
         RuntimeError,
         AttributeError,
+        EOFError,
         pickle.UnpicklingError,
     ) as error:
         reason = str(error).splitlines()[-1].strip()  # the first only says that there are some

@@ -10,7 +10,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from shapesim.meshes.loading import UpAxis
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
 _SCHEMA_VERSION = 5
+_UNKNOWN = -1  # time of the last change of what could not be read
 _SCHEMA = """
 CREATE TABLE gallery (
     id TEXT NOT NULL  -- random: a graph belongs to one gallery
@@ -225,13 +226,25 @@ class Catalogue:
         rows = self._rows("SELECT id, root FROM stores ORDER BY id")
         return {int(str(id)): Path(os.path.normpath(self._base / str(root))) for id, root in rows}
 
+    def root_of(self, folder: Path) -> Path:
+        """A folder as the catalogue knows it if it is a store, else resolved.
+
+        Where letters' case does not matter, one folder has many names.
+        """
+        folder = folder.resolve()
+        for root in self.stores().values():
+            with suppress(OSError):
+                if root == folder or root.samefile(folder):
+                    return root
+        return folder
+
     def add_store(self, root: Path, up: UpAxis | None = None) -> tuple[int, UpAxis | None]:
         """The id and the up axis of a store, which is added where it is new.
 
         A root below the folder that holds the gallery is kept relative to it, so that both can
         move together. An axis that is given replaces the one remembered.
         """
-        root = root.resolve()
+        root = self.root_of(root)
         inside = root.is_relative_to(self._base)
         name = root.relative_to(self._base).as_posix() if inside else str(root)
         with self._transaction() as db:
@@ -314,6 +327,12 @@ class Catalogue:
         """Records a new (id, size, mtime) of files whose content has not changed."""
         with self._transaction() as db:
             db.executemany("UPDATE files SET size = ?2, mtime = ?3 WHERE id = ?1", list(files))
+
+    def set_unreachable(self, ids: Iterable[int]) -> None:
+        """Marks files that could not be read now: no one waits for their vectors until they are."""
+        with self._transaction() as db:
+            rows = [(_UNKNOWN, id) for id in ids]
+            db.executemany("UPDATE files SET mtime = ? WHERE id = ?", rows)
 
     def set_listings(self, store: int, listings: Mapping[str, Listing]) -> None:
         """Replaces what a store says of its assets, by path."""
@@ -454,9 +473,10 @@ class Catalogue:
         return ids, numbers, views.reshape(-1, dim)
 
     def stale_stores(self, space: str, fingerprint: str) -> set[int]:
-        """Ids of stores with assets that have no vector of this fingerprint."""
+        """Ids of stores with assets that have no vector of this fingerprint, but might have."""
         rows = self._rows(
-            "SELECT DISTINCT store FROM files WHERE triangles IS NOT NULL AND NOT EXISTS"
+            f"SELECT DISTINCT store FROM files WHERE triangles IS NOT NULL AND mtime != {_UNKNOWN}"
+            " AND NOT EXISTS"
             " (SELECT 1 FROM vectors WHERE file = id AND space = ? AND fingerprint = ?)",
             (space, fingerprint),
         )

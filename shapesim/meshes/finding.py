@@ -22,11 +22,18 @@ class FoundAssets:
         files: mesh files, sorted, each real file once, as the store's own paths lead to it.
         repeats: paths that lead to a file already found.
         unreadable: folders that cannot be listed and files that cannot be named, with the reason.
+        left_out: packs, and what of them was left out, and why.
     """
 
     files: list[Path] = field(default_factory=list)
     repeats: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    left_out: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """A line for each file that is not among those found, and for what packs lack."""
+        return [f"{path}: {reason}" for path, reason in (*self.unreadable, *self.left_out)]
 
 
 def find_originals(root: Path) -> FoundAssets:
@@ -39,6 +46,7 @@ def find_originals(root: Path) -> FoundAssets:
         return found
     pictures = find_pictures(root)
     pictures.unreadable = list(dict.fromkeys([*found.unreadable, *pictures.unreadable]))
+    pictures.left_out = found.left_out
     return pictures
 
 
@@ -67,16 +75,17 @@ def _walked(root: Path, suffixes: Collection[str], packs: bool) -> FoundAssets:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if packs and Path(name).suffix.lower() in PACKS and not name.startswith("."):
-                _look_into(Path(folder, name), found)
-                continue
-            if Path(name).suffix.lower() not in suffixes or name.startswith("."):
-                continue
             path = Path(folder, name)
-            real = Path(os.path.realpath(path))
+            is_pack = packs and path.suffix.lower() in PACKS
+            if name.startswith(".") or not (is_pack or path.suffix.lower() in suffixes):
+                continue
             if not is_text(path):
                 found.unreadable.append((path, "its name is no valid text; rename it"))
                 continue
+            if is_pack:
+                _look_into(path, found)
+                continue
+            real = Path(os.path.realpath(path))
             (found.repeats if real in seen else found.files).append(path)
             seen.add(real)
     return found
@@ -85,12 +94,15 @@ def _walked(root: Path, suffixes: Collection[str], packs: bool) -> FoundAssets:
 def _look_into(pack: Path, found: FoundAssets) -> None:
     """Adds what a pack holds, as if it were a folder with an exclamation mark behind its name."""
     try:
-        folder, problems = unpacked(pack)
+        contents = unpacked(pack)
     except (AssetError, OSError) as error:
         reason = error.reason if isinstance(error, AssetError) else str(error)
         found.unreadable.append((pack, reason))
         return
-    found.unreadable += [(pack, problem) for problem in problems]
+    found.left_out += [(pack, problem) for problem in contents.left_out]
+    if contents.damage:
+        found.unreadable.append((pack, contents.damage))
+    folder = contents.folder
     inside = find_assets(folder)
     shown = pack.with_name(f"{pack.name}!")
     found.files += [shown / path.relative_to(folder) for path in inside.files]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from shapesim.errors import AssetError, UnreachableFileError, UnsupportedFormatError
+from shapesim.errors import AssetError, UnreachableFileError, UnsupportedFormatError, is_passing
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
 from shapesim.meshes.packs import located
@@ -97,6 +97,8 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
         reason = "does not fit into memory; split or decimate it"
         raise UnreachableFileError(path, reason) from error
     except Exception as error:  # a parser may raise anything on a damaged file
+        if is_passing(error):
+            raise _unreachable(path, error) from error
         _check_kind(path)
         reason = " ".join(str(error).split())[:160]
         if isinstance(error, _STUMBLES) or not reason:  # over content that it did not expect
@@ -105,10 +107,17 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     return mesh
 
 
+def _unreachable(path: Path, error: Exception) -> UnreachableFileError:
+    return UnreachableFileError(path, getattr(error, "strerror", "") or "cannot be opened")
+
+
 def _check_kind(path: Path) -> None:
     """Whether a file that cannot be used may be what its name says."""
-    with path.open("rb") as file:
-        head = file.read(4096)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise _unreachable(path, error) from error
     for start, (kind, suffixes) in _KINDS.items():
         if head.lstrip().startswith(start) and path.suffix.lower() not in suffixes:
             raise AssetError(path, f"{kind}, whatever its name says")
@@ -122,7 +131,7 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
-        raise UnreachableFileError(path, error.strerror or "cannot be opened") from error
+        raise _unreachable(path, error) from error
     if size == 0:
         raise AssetError(path, "is an empty file; export it anew")
     if size > _MAX_BYTES:

@@ -19,6 +19,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -39,6 +40,22 @@ _MOST_BYTES = 16 << 30
 _MOST_RATIO = 400  # unpacked to packed bytes: beyond, it is made to fill the disk
 _TOO_MUCH = "unpacks to much more than packs do; unpack it by hand"
 _FREE = 64 << 20  # bytes that any pack may unpack to
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What of a pack may belong to assets.
+
+    Attributes:
+        folder: that holds it.
+        left_out: what could not be unpacked, and why.
+        damage: what is wrong with the pack itself, so that more may be in it; empty if nothing is.
+    """
+
+    folder: Path
+    left_out: list[str]
+    damage: str = ""
+
 
 _whole: set[Path] = set()
 """Folders of packs that this process found whole: not every file of one asks again."""
@@ -80,27 +97,28 @@ def pack_of(path: Path) -> Path | None:
     return None
 
 
-def unpacked(archive: Path) -> tuple[Path, list[str]]:
-    """The folder that holds what of a pack may belong to assets, and what was left out, and why.
+def unpacked(archive: Path) -> Unpacked:
+    """Unpacks a pack, if it has not been yet.
 
     Raises:
         AssetError: nothing of it can be unpacked.
     """
     folder = _folder_of(archive)
-    problems = _problems_of(folder)
-    if problems is None:
-        drop(archive)
+    contents = _contents_of(folder)
+    if contents is None:
+        drop(archive, but=folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        problems = _unpack_to(folder, archive)
+        contents = _unpack_to(folder, archive)
     _whole.add(folder)
-    return folder, problems
+    return contents
 
 
-def drop(archive: Path) -> None:
-    """Deletes what was unpacked of a pack; it is unpacked anew when it is asked for."""
+def drop(archive: Path, but: Path | None = None) -> None:
+    """Deletes what was unpacked of a pack, ``but`` one folder; when asked for, it is made anew."""
     for folder in _cache().glob(f"{_name_of(archive)}-*"):
-        _whole.discard(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder != but:
+            _whole.discard(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder_of(archive: Path) -> Path:
@@ -120,33 +138,41 @@ def _name_of(archive: Path) -> str:
     return hashlib.sha256(str(archive.resolve()).encode()).hexdigest()[:16]
 
 
-def _problems_of(folder: Path) -> list[str] | None:
-    """What was left out of an unpacked pack; None if it is not whole: caches are cleaned by age."""
+def _contents_of(folder: Path) -> Unpacked | None:
+    """What was unpacked; None if it is not whole: caches are cleaned by age."""
     try:
         contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
         if all((folder / name).is_file() for name in contents["files"]):
-            return list(contents["problems"])
+            return Unpacked(folder, list(contents["left_out"]), str(contents["damage"]))
     except (OSError, ValueError, KeyError):
         pass
     return None
 
 
-def _unpack_to(folder: Path, archive: Path) -> list[str]:
+def _unpack_to(folder: Path, archive: Path) -> Unpacked:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary, "pack")
-        problems = _unpack(archive, work, archive.stat().st_mtime_ns)
-        files = [path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()]
-        contents = json.dumps({"problems": problems, "files": files})
-        (work / _CONTENTS).write_text(contents, encoding="utf-8")
+        left_out, damage = _unpack(archive, work, archive.stat().st_mtime_ns)
+        files = [path.relative_to(work) for path in work.rglob("*") if path.is_file()]
+        contents = {
+            "files": [file.as_posix() for file in files], "left_out": left_out, "damage": damage
+        }  # fmt: skip
+        (work / _CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
         try:
             os.replace(work, folder)
         except OSError:
-            if not folder.is_dir():  # another process was faster
+            if not folder.is_dir():
                 raise
-    return problems
+            # Another process was faster, or is reading what there is: only what lacks is added.
+            for file in (*files, Path(_CONTENTS)):
+                if file.name == _CONTENTS or not (folder / file).is_file():
+                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(work / file, folder / file)
+    return Unpacked(folder, left_out, damage)
 
 
-def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
+def _unpack(archive: Path, to: Path, mtime: int) -> tuple[list[str], str]:
+    """What was left out, and what is wrong with the pack, if anything."""
     to.mkdir()
     problems: list[str] = []
     entries = _zipped if archive.suffix.lower() == ".zip" else _unity
@@ -190,8 +216,8 @@ def _unpack(archive: Path, to: Path, mtime: int) -> list[str]:
         if count == 0:
             reason = " ".join(str(error).split())[:120]
             raise AssetError(archive, f"cannot be unpacked ({reason}); get it anew") from error
-        problems.append(f"is cut off or damaged after {count} files; get it anew")
-    return problems
+        return problems, f"is cut off or damaged after {count} files; get it anew"
+    return problems, ""
 
 
 def _zipped(

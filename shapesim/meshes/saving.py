@@ -13,7 +13,8 @@ from shapesim.images import load_image
 from shapesim.meshes.parts import to_linear
 from shapesim.types import Material, Mesh
 
-_SUFFIXES = (".glb", ".obj", ".ply", ".stl")
+SUFFIXES = (".glb", ".obj", ".ply", ".stl")
+"""Of formats that are written."""
 
 
 def save_mesh(mesh: Mesh, path: Path) -> None:
@@ -23,12 +24,13 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
 
     Raises:
         ShapesimError: the name ends in no format that is written.
+        OSError: it cannot be written there.
     """
     import trimesh
 
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise ShapesimError(f"{path}: name a {', '.join(_SUFFIXES)} file")
+    if suffix not in SUFFIXES:
+        raise ShapesimError(f"{path}: name a {', '.join(SUFFIXES)} file")
     surface: Any
     if suffix == ".glb":
         surface = trimesh.Scene(_coloured(mesh))
@@ -38,8 +40,11 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
             vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
         surface = trimesh.Trimesh(vertices, mesh.faces, process=False)
     temporary = path.with_name(f"{path.name}.partial")
-    surface.export(temporary, file_type=suffix[1:])
-    os.replace(temporary, path)
+    try:
+        surface.export(temporary, file_type=suffix[1:])
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _coloured(mesh: Mesh) -> list[Any]:

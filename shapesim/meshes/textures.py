@@ -106,8 +106,8 @@ class PackResolver(FilePathResolver):
         Raises:
             FileNotFoundError: the pack has no such picture.
         """
-        if Path(name.replace("\\", "/")).suffix.lower() not in _PICTURES:
-            wanted = name.strip()
+        wanted = name.strip().replace("\\", "/")  # as Windows writes paths
+        if Path(wanted).suffix.lower() not in _PICTURES:
             if not (self._mesh.parent / wanted).is_file():
                 wanted = unquote(wanted)
             if not (self._mesh.parent / wanted).is_file():  # such as a device, which never ends
