@@ -22,6 +22,7 @@ from pathlib import Path
 # Of names that a file gives, such as of a texture: they are the file's own fault.
 _OF_NAMES = {
     errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP,
+    errno.EILSEQ, errno.EACCES, errno.EPERM,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +123,11 @@ def forget_stores(gallery: Gallery, stores: Sequence[Path]) -> int:
     """
     with gallery.writing():
         ids = {root: id for id, root in gallery.catalogue.stores().items()}
-        roots = {store: gallery.catalogue.root_of(store) for store in stores}
+        roots = {}
+        for store in stores:
+            # As it is named, first: what once was a store may be a link to another by now.
+            given = Path(os.path.normpath(Path.cwd() / store))
+            roots[store] = given if given in ids else gallery.catalogue.root_of(store)
         for store, root in roots.items():
             if root not in ids:
                 known = ", ".join(map(str, ids)) or "none"
@@ -158,7 +163,8 @@ def _update(
     catalogue = gallery.catalogue
     for root in stores:
         catalogue.add_store(root, up)
-    known = [Store(root, *catalogue.add_store(root)) for root in catalogue.stores().values()]
+    axes = catalogue.up_axes()
+    known = [Store(root, id, axes[id]) for id, root in catalogue.stores().items()]
     chosen = [catalogue.root_of(root) for root in stores]
     survey = survey_stores(chosen, known, catalogue.files(), embedder)
     catalogue.set_arrivals(survey.redated)

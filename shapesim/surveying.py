@@ -158,7 +158,10 @@ class _Surveyor:
         names = {path.relative_to(root).as_posix() for path in found.files}
         # An umlaut has two spellings, of which macOS and editors choose differently.
         spelt = {normalize("NFC", name): name for name in names}
-        listings = {spelt.get(normalize("NFC", key), key): one for key, one in listings.items()}
+        listings = {
+            key if key in names else spelt.get(normalize("NFC", key), key): listing
+            for key, listing in listings.items()
+        }
         survey.warnings += [
             f"{root}: its catalogue lists {path}, which is not there"
             for path in listings

@@ -138,9 +138,10 @@ def _names_of(folder: Path) -> list[Path]:
     Stores are walked through links, whose names are kept.
     """
     given = Path.cwd() / os.path.normpath(folder)
-    names = [given, *(above.resolve() / given.relative_to(above) for above in given.parents)]
-    names.append(given.resolve())
-    return [one for name in names for one in (name, name.with_name(f"{name.name}!"))]
+    names = [folder.resolve(), given]
+    names += [above.resolve() / given.relative_to(above) for above in given.parents]
+    packs = [name.with_name(f"{name.name}!") for name in names if name.name]
+    return list(dict.fromkeys(names + packs))
 
 
 def _has(traits: Traits, need: str) -> bool:

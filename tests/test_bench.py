@@ -143,6 +143,17 @@ def test_each_part_of_an_embedding_learns_from_its_own_terms() -> None:
     }
 
 
+def test_without_kinds_all_of_an_embedding_learns_of_all() -> None:
+    """As on a store without labels."""
+    torch.manual_seed(0)
+    vectors = torch.nn.functional.normalize(torch.randn(12, 8), dim=1).requires_grad_()
+    terms = losses(vectors, torch.full((6,), -1), torch.zeros(0, 4), None, torch.nn.Identity())
+    for name in ("view", "turn"):
+        term = terms[list(TERMS).index(name)]
+        (slope,) = torch.autograd.grad(term, vectors, retain_graph=True)
+        assert (slope.abs().sum(dim=0) > 0).all()
+
+
 def test_a_score_is_the_mean_of_the_cosines_of_both_parts() -> None:
     """Of what the network embeds, which has unit length."""
     torch.manual_seed(0)

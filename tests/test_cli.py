@@ -212,7 +212,17 @@ def test_a_network_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
     assert found["matches"][0]["score"] > 0.999
     default = shapesim("swap", "crate.obj", "--by", "shape", cwd=tmp_path)
     assert default.returncode == 1
-    assert "shapesim index" in default.stderr
+    assert "'shapesim index --by shape'" in default.stderr
+    assert shapesim("index", ".", "--by", "shape", cwd=tmp_path).returncode == 0
+    other = shapesim("swap", *words, cwd=tmp_path)
+    assert f"--by shape:{own}" in other.stderr
+    picture = shapesim("embed", "a.png", "--space", f"shape:{own}", "--out", "v.npz", cwd=tmp_path)
+    assert picture.returncode == 2
+    assert "a picture has no shape" in picture.stderr
+    completer = f"shape:{WEIGHTS / 'completer3d.game.safetensors'}"
+    assert (
+        "no network that embeds" in shapesim("index", ".", "--by", completer, cwd=tmp_path).stderr
+    )
     missing = shapesim("index", ".", "--by", "both:none.safetensors", cwd=tmp_path)
     assert missing.returncode == 1
     assert "none.safetensors" in missing.stderr

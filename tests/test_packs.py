@@ -84,7 +84,7 @@ def test_what_leads_out_or_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     pack.write_bytes(content)
     found = find_assets(tmp_path)
     assert [path.name for path in found.files] == ["good.obj"]
-    reasons = " ".join(reason for _, reason in found.left_out)
+    reasons = " ".join(reason for _, reason in (*found.left_out, *found.unreadable))
     assert reasons.count("leads out") == 4
     assert reasons.count("is a link") == reasons.count("is encrypted") == 1
     assert not list(tmp_path.rglob("evil.obj"))
@@ -185,6 +185,25 @@ def test_a_pack_with_a_link_forgets_what_it_no_longer_holds(tmp_path: Path) -> N
         assert all(below.allow(asset) for asset in gallery.assets.values())
 
 
+def test_what_a_pack_holds_but_does_not_give_stays_known(tmp_path: Path) -> None:
+    """Packed anew in a way nobody knows: the asset is there, and so is what is known of it."""
+    embedder, pack = ShapeEmbedder(), tmp_path / "store" / "pack.zip"
+    pack.parent.mkdir()
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        for method in (8, 9):  # Deflate, Deflate64
+            with zipfile.ZipFile(pack, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name in ("odd.obj", "crate.obj"):
+                    archive.write(CRATE, name)
+            data = bytearray(pack.read_bytes())
+            data[8] = data[data.index(b"PK\x01\x02") + 10] = method
+            pack.write_bytes(data)
+            report = index_stores(gallery, [pack.parent], embedder)
+            assert report.removed == 0
+            names = {asset.path.name for asset in gallery.assets.values()}
+            assert names == {"odd.obj", "crate.obj"}
+        assert any("unknown way" in warning for warning in report.warnings)
+
+
 def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:
     """Ids name the pack; a new version of the pack replaces what the old one held."""
     store = tmp_path / "store"
@@ -235,4 +254,4 @@ def test_one_odd_entry_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(data)
     found = find_assets(tmp_path)
     assert [path.parent.name for path in found.files] == ["a.unitypackage!", "b.zip!"]
-    assert len(found.left_out) == 2
+    assert (len(found.left_out), len(found.unreadable)) == (1, 1)

@@ -54,6 +54,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simple.apply_transform(yawed(2.5)).apply_scale(3.0)
     save(store / "new" / "better.glb", simple)
     save(store / "new" / "worse.obj", plain(CHAIR).subdivide().subdivide())
+    (home / "beside").mkdir()
+    (store / "more").symlink_to(home / "beside")
+    save(home / "beside" / "stool.glb", trimesh.creation.box((0.4, 0.4, 0.4)))
     rows = ["path,arrived_at,licence,price"]
     for file in sorted(store.rglob("*.*")):
         name = file.relative_to(store).as_posix()
@@ -86,13 +89,14 @@ def test_a_match_comes_with_its_transform(home: Path) -> None:
 
 def test_filters_leave_out_what_is_not_like_that(home: Path) -> None:
     """By triangles, format, licence, price, store and needs."""
-    (home / "linked").symlink_to(home / "store")
     for words, names in (
         (("--max-triangles", "300"), None),
         (("--format", "GLB"), None),
         (("--licence", "cc0-1.0"), {"better.glb"}),
         (("--store", home / "store" / "new"), {"better.glb", "worse.obj"}),
-        (("--store", home / "linked" / "new"), {"better.glb", "worse.obj"}),
+        (("--store", "store/more"), {"stool.glb"}),
+        (("--store", home / "beside"), set()),
+        (("--store", "/"), None),
         (("--max-price", "3"), None),
         (("--max-price", "2"), set()),
         (("--needs", "normals"), None),

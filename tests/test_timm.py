@@ -94,6 +94,14 @@ def test_a_pickle_of_tensors_is_the_same_as_safetensors(weights: Path, tmp_path:
         TimmEmbedder(MODEL, tmp_path / "code.pth")
 
 
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    """Of nothing, and of one byte."""
+    for content in (b"", b"P"):
+        (tmp_path / "cut.pth").write_bytes(content)
+        with pytest.raises(WeightsError, match="no weights of this network"):
+            make_embedder(f"timm:{MODEL}={tmp_path / 'cut.pth'}")
+
+
 def test_what_does_not_fit_is_refused(weights: Path, tmp_path: Path) -> None:
     """An unknown network, another network's weights, a missing and a truncated file."""
     with pytest.raises(WeightsError, match="no network 'resnet0'"):

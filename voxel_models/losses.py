@@ -10,8 +10,9 @@
   in the batch are the teacher's neighbours (Park et al., "Relational Knowledge Distillation",
   CVPR 2019).
 
-An embedding may keep a part for kinds, which the class term shapes alone; all else shapes the
-other. What gathers the kinds that it knows tells all others apart less, and so need not harm them.
+An embedding may keep a part for kinds: the class term shapes this alone, view, teacher and
+neighbours the other, turn both. What gathers the kinds that it knows tells all others apart less,
+and so need not harm them.
 """
 
 from __future__ import annotations
@@ -44,6 +45,16 @@ def parts(embeddings: Tensor, kinds: int) -> tuple[Tensor, Tensor]:
     return F.normalize(for_all, dim=-1), F.normalize(embeddings[..., -kinds:], dim=-1)
 
 
+def kinds_in(dim: int, centres: Tensor) -> int:
+    """How many numbers of an embedding are for kinds: all for both, where no kind is known.
+
+    Args:
+        dim: D.
+        centres: (C, K) one for each class.
+    """
+    return centres.shape[1] if len(centres) else dim
+
+
 def losses(
     embeddings: Tensor,
     labels: Tensor,
@@ -65,7 +76,7 @@ def losses(
     Returns:
         (5,) in the order of ``TERMS``.
     """
-    for_all, for_kinds = parts(embeddings, centres.shape[1])
+    for_all, for_kinds = parts(embeddings, kinds_in(embeddings.shape[1], centres))
     zero = embeddings.new_zeros(())
     known = labels != UNLABELLED
     by_class = zero

@@ -29,7 +29,7 @@ from voxel_models.data import (
 )
 from voxel_models.inference import half_precision
 from voxel_models.loop import optimise
-from voxel_models.losses import CLASS_TEMPERATURE, TERMS, losses, parts
+from voxel_models.losses import CLASS_TEMPERATURE, TERMS, kinds_in, losses, parts
 from voxel_models.registry import WeightsError, create_model, pick_device
 
 # bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
@@ -95,7 +95,8 @@ def train(data: GridData, recipe: Recipe, checkpoint: Path, start_from: str = ""
         _begin_with(model, start_from)
     model.to(device)
     teacher = None if data.teacher is None else torch.from_numpy(data.teacher)
-    width = parts(torch.zeros(1, int(model.dim)), model.centres.shape[1])[0].shape[1]  # type: ignore
+    dim = int(model.dim)  # type: ignore[arg-type]
+    width = parts(torch.zeros(dim), kinds_in(dim, model.centres))[0].shape[0]  # type: ignore
     head = nn.Linear(width, 1 if teacher is None else teacher.shape[1]).to(device)
     sampling = sampling_weights(data.labels, data.sources)
     chosen = {"class": recipe.by_class, "view": recipe.view, "turn": recipe.turn}

@@ -33,7 +33,8 @@ def embed(
         typer.Option(
             metavar="SPACE",
             callback=check_space,
-            help="What the vectors are about: shape, look, both, copy, or timm:MODEL=FILE.",
+            help="What the vectors are about: shape, look, both or copy; shape:FILE or both:FILE by"
+            " a voxel network that you have trained; or timm:MODEL=FILE.",
         ),
     ] = "shape",
     up: UpOption = None,
@@ -53,7 +54,7 @@ def embed(
     check_writable(out, (".npz",))
     files = expanded(files, "meshes or pictures")
     embedder = make_embedder(space)
-    if space in ("shape", "both") and any(is_picture(path) for path in files):
+    if space.partition(":")[0] in ("shape", "both") and any(is_picture(path) for path in files):
         raise typer.BadParameter(f"a picture has no shape, so not '{space}'; use --space look")
     failures: list[AssetError] = []
     with progress_bar("embedding") as bar:

@@ -75,6 +75,11 @@ class Embedder(ABC):
         return None
 
     @property
+    def option(self) -> str:
+        """What names it after ``--by``."""
+        return self.space
+
+    @property
     def parts(self) -> tuple[tuple[Embedder, float], ...]:
         """The embedders whose vectors a gallery keeps, and the weight of each one's similarity."""
         return ((self, 1.0),)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Changes when the same mesh and weights would give another vector.
 _PREPROCESSING = "cylinder-1"
+_DEFAULT = "resnet3d.game"
 # Grids at a time: on a CPU, the layers of larger batches no longer stay in its cache.
 _GRIDS = 16
 
@@ -41,12 +42,14 @@ class ShapeEmbedder(Embedder):
 
     space = "shape"
 
-    def __init__(self, weights: str = "resnet3d.game") -> None:
+    def __init__(self, weights: str = _DEFAULT) -> None:
         try:
             info = voxel_models.weights_info(weights)
             content = weights_path(weights).read_bytes()
         except voxel_models.WeightsError as error:
             raise WeightsError(str(error)) from error
+        if "dim" not in info:
+            raise WeightsError(f"{weights}: is no network that embeds shapes")
         self._weights = weights
         self.name = weights_path(weights).stem
         self.dim = int(info["dim"])
@@ -54,6 +57,11 @@ class ShapeEmbedder(Embedder):
         digest = hashlib.sha256(content)
         digest.update(_PREPROCESSING.encode())
         self.fingerprint = digest.hexdigest()[:16]
+
+    @property
+    def option(self) -> str:
+        """See ``Embedder``."""
+        return self.space if self._weights == _DEFAULT else f"{self.space}:{self._weights}"
 
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(R³ / 8,) uint8: the occupancy grid as numpy.packbits packs it."""

@@ -50,6 +50,11 @@ class TimmEmbedder(Embedder):
         self.dim = self._run(np.zeros((1, self._side, self._side, 3), np.float32)).shape[1]
         self._mean, self._deviation = (np.array(config[key], np.float32) for key in ("mean", "std"))
 
+    @property
+    def option(self) -> str:
+        """See ``Embedder``."""
+        return f"timm:{self.name}={self._file}"
+
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(P, S, S, 3) uint8: a mesh's views on white, or the one picture, squared."""
         if isinstance(item, Mesh):
@@ -121,9 +126,11 @@ def _fill(network: Any, file: Path) -> None:
         RuntimeError,
         AttributeError,
         EOFError,
+        IndexError,
         pickle.UnpicklingError,
     ) as error:
-        reason = str(error).splitlines()[-1].strip()  # the first only says that there are some
+        # The first line only says that there are some.
+        reason = (str(error).splitlines() or ["it is cut off"])[-1].strip()
         raise WeightsError(f"{file}: no weights of this network ({reason})") from error
     heads = network.pretrained_cfg.get("classifier") or "head"
     heads = (heads,) if isinstance(heads, str) else tuple(heads)

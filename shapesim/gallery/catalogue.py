@@ -231,12 +231,18 @@ class Catalogue:
 
         Where letters' case does not matter, one folder has many names.
         """
-        folder = folder.resolve()
-        for root in self.stores().values():
+        resolved, roots = folder.resolve(), set(self.stores().values())
+        if resolved in roots:
+            return resolved
+        for root in roots:
             with suppress(OSError):
-                if root == folder or root.samefile(folder):
+                if root.stat().st_ino and root.samefile(resolved):  # some systems number no files
                     return root
-        return folder
+        return resolved
+
+    def up_axes(self) -> dict[int, UpAxis | None]:
+        """Up axes of the stores by id, None where each file says."""
+        return dict(self._rows("SELECT id, up FROM stores"))  # type: ignore[arg-type]
 
     def add_store(self, root: Path, up: UpAxis | None = None) -> tuple[int, UpAxis | None]:
         """The id and the up axis of a store, which is added where it is new.

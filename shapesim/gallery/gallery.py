@@ -148,11 +148,10 @@ class Gallery:
         roots = self.catalogue.stores()
         stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
         if any(roots[store].is_dir() for store in stale):
-            is_timm = embedder.space.startswith("timm-")
-            by = f"timm:{embedder.name}=FILE" if is_timm else embedder.space
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
-                f" ({embedder.name}); run 'shapesim index --by {by}' to embed its stores anew"
+                f" ({embedder.name}); run 'shapesim index --by {embedder.option}' to embed its"
+                " stores anew"
             )
         ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
         # What another process has written since the assets were read is not theirs.

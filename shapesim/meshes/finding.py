@@ -105,6 +105,7 @@ def _look_into(pack: Path, found: FoundAssets) -> None:
     folder = contents.folder
     inside = find_assets(folder)
     shown = pack.with_name(f"{pack.name}!")
+    found.unreadable += [(shown / name, reason) for name, reason in contents.locked.items()]
     found.files += [shown / path.relative_to(folder) for path in inside.files]
     found.unreadable += [
         (shown / path.relative_to(folder), reason) for path, reason in inside.unreadable

@@ -6,7 +6,6 @@ unpacked at first sight into the user's cache, which may be deleted at any time.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import lzma
@@ -19,13 +18,13 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from platformdirs import user_cache_path
 
-from shapesim.errors import AssetError, UnreachableFileError
+from shapesim.errors import AssetError, UnreachableFileError, is_passing
 
 SUFFIXES = (".zip", ".unitypackage")
 _WANTED = frozenset(
@@ -42,18 +41,20 @@ _TOO_MUCH = "unpacks to much more than packs do; unpack it by hand"
 _FREE = 64 << 20  # bytes that any pack may unpack to
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unpacked:
     """What of a pack may belong to assets.
 
     Attributes:
         folder: that holds it.
-        left_out: what could not be unpacked, and why.
+        left_out: what is no asset, or must not be unpacked, and why.
+        locked: what is in it and cannot be unpacked, by its path, and why.
         damage: what is wrong with the pack itself, so that more may be in it; empty if nothing is.
     """
 
     folder: Path
-    left_out: list[str]
+    left_out: list[str] = field(default_factory=list)
+    locked: dict[str, str] = field(default_factory=dict)
     damage: str = ""
 
 
@@ -143,8 +144,9 @@ def _contents_of(folder: Path) -> Unpacked | None:
     try:
         contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
         if all((folder / name).is_file() for name in contents["files"]):
-            return Unpacked(folder, list(contents["left_out"]), str(contents["damage"]))
-    except (OSError, ValueError, KeyError):
+            del contents["files"]
+            return Unpacked(folder, **contents)
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
 
@@ -152,12 +154,12 @@ def _contents_of(folder: Path) -> Unpacked | None:
 def _unpack_to(folder: Path, archive: Path) -> Unpacked:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary, "pack")
-        left_out, damage = _unpack(archive, work, archive.stat().st_mtime_ns)
+        contents = Unpacked(folder)
+        _unpack(archive, work, archive.stat().st_mtime_ns, contents)
         files = [path.relative_to(work) for path in work.rglob("*") if path.is_file()]
-        contents = {
-            "files": [file.as_posix() for file in files], "left_out": left_out, "damage": damage
-        }  # fmt: skip
-        (work / _CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
+        noted = asdict(contents) | {"files": [file.as_posix() for file in files]}
+        del noted["folder"]
+        (work / _CONTENTS).write_text(json.dumps(noted), encoding="utf-8")
         try:
             os.replace(work, folder)
         except OSError:
@@ -168,19 +170,19 @@ def _unpack_to(folder: Path, archive: Path) -> Unpacked:
                 if file.name == _CONTENTS or not (folder / file).is_file():
                     (folder / file).parent.mkdir(parents=True, exist_ok=True)
                     os.replace(work / file, folder / file)
-    return Unpacked(folder, left_out, damage)
+    return contents
 
 
-def _unpack(archive: Path, to: Path, mtime: int) -> tuple[list[str], str]:
-    """What was left out, and what is wrong with the pack, if anything."""
+def _unpack(archive: Path, to: Path, mtime: int, contents: Unpacked) -> None:
+    """Unpacks to a new folder, and notes what could not be."""
     to.mkdir()
-    problems: list[str] = []
+    problems = contents.left_out
     entries = _zipped if archive.suffix.lower() == ".zip" else _unity
     room = max(_FREE, _MOST_RATIO * archive.stat().st_size)
     room = min(room, _MOST_BYTES)
     count = 0
     try:
-        for name, file in entries(archive, problems, to.parent, room):
+        for name, file in entries(archive, contents, to.parent, room):
             count += 1
             if count > _MOST_FILES:
                 raise AssetError(
@@ -200,7 +202,7 @@ def _unpack(archive: Path, to: Path, mtime: int) -> tuple[list[str], str]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 out = target.open("wb")
             except (OSError, ValueError) as error:  # a name that this system does not allow
-                if getattr(error, "errno", 0) == errno.ENOSPC:
+                if is_passing(error) or isinstance(error, PermissionError):
                     raise
                 reason = getattr(error, "strerror", "") or error
                 problems.append(f"{name!a}: cannot be unpacked ({reason}); left out")
@@ -216,33 +218,32 @@ def _unpack(archive: Path, to: Path, mtime: int) -> tuple[list[str], str]:
         if count == 0:
             reason = " ".join(str(error).split())[:120]
             raise AssetError(archive, f"cannot be unpacked ({reason}); get it anew") from error
-        return problems, f"is cut off or damaged after {count} files; get it anew"
-    return problems, ""
+        contents.damage = f"is cut off or damaged after {count} files; get it anew"
 
 
 def _zipped(
-    archive: Path, problems: list[str], _work: Path, _room: int
+    archive: Path, contents: Unpacked, _work: Path, _room: int
 ) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(archive) as pack:
         for entry in pack.infolist():
             if entry.is_dir():
                 continue
             if entry.flag_bits & 1:
-                problems.append(f"{entry.filename}: is encrypted; left out")
+                contents.locked[entry.filename] = "is encrypted; left out"
             elif stat.S_ISLNK(entry.external_attr >> 16):
-                problems.append(f"{entry.filename}: is a link; left out")
+                contents.left_out.append(f"{entry.filename}: is a link; left out")
             else:
                 try:
                     file = pack.open(entry)
                 except NotImplementedError:
-                    problems.append(f"{entry.filename}: is packed in an unknown way; left out")
+                    contents.locked[entry.filename] = "is packed in an unknown way; left out"
                     continue
                 with file:
                     yield entry.filename, file
 
 
 def _unity(
-    archive: Path, problems: list[str], work: Path, room: int
+    archive: Path, contents: Unpacked, work: Path, room: int
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """A gzipped tar with a folder for each asset: its content, and its name in ``pathname``.
 
@@ -254,7 +255,7 @@ def _unity(
         for entry in pack:
             guid, _, part = entry.name.removeprefix("./").partition("/")
             if entry.issym() or entry.islnk():
-                problems.append(f"{entry.name}: is a link; left out")
+                contents.left_out.append(f"{entry.name}: is a link; left out")
                 continue
             file = pack.extractfile(entry) if entry.isfile() else None
             if file is None:
