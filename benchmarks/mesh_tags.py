@@ -57,8 +57,7 @@ def main() -> None:
     chosen = [examples[seen.paths[row]] for row in kept]
     labels = sorted({example.labels[0] for example in chosen})
     truth = targets(chosen, labels)
-    assert features.shape is not None
-    vectors = {"shape": features.shape, "look": look.embed_features(features.look)}
+    vectors = dict(zip(("shape", "look"), features.both, strict=True))
     unseen = tuple(weights_info(options.weights)["excluded"])
     asked = [pack for pack in np.unique(packs) if f"{pack}/".startswith(unseen)]
     told = np.isin(packs, asked)

@@ -16,6 +16,7 @@ from shapesim.geometry import same_geometry
 from shapesim.meshes.loading import UpAxis
 from shapesim.reading import ReadAsset, is_picture, read_assets, read_pictures
 from shapesim.tagging import Features, Tagger
+from shapesim.types import Embeddings
 
 _FLUSH = 128  # pictures that wait for the network at most
 
@@ -61,8 +62,8 @@ def see(
         shown: to be shown all pictures, too, to train such a network by.
         embedder: whose features they are; None for the default one.
     """
-    both = embedder or BothEmbedder()
-    (shape, _), (look, _) = both.parts
+    embedder = embedder or BothEmbedder()
+    (shape, _), (look, _) = embedder.parts
     assert isinstance(look, LookEmbedder)
     features = _features_by(trunk) if trunk else look.features
     unique = list(dict.fromkeys(paths))
@@ -100,7 +101,7 @@ def see(
             None if isinstance(result, AssetError) else np.concatenate([result, result[:, :, ::-1]])
         )
         note(path, result, pair)
-    for path, asset in read_assets(meshes, both, up) if meshes else ():
+    for path, asset in read_assets(meshes, embedder, up) if meshes else ():
         prepared = None
         if isinstance(asset, ReadAsset):
             grids[path], prepared = asset.prepared
@@ -110,8 +111,11 @@ def see(
     kept = [path for path in unique if path in seen]
     stacked = np.array([seen[path] for path in kept], np.float32)
     only_meshes = bool(kept) and not any(path in pictures for path in kept)
-    shapes = shape.embed_prepared([grids[path] for path in kept]) if only_meshes else None
-    return Seen(kept, Features(stacked, shapes), _groups(kept, signatures), failures)
+    both: tuple[Embeddings, ...] = ()
+    if only_meshes and not trunk:
+        shapes = shape.embed_prepared([grids[path] for path in kept])
+        both = (shapes, look.embed_features(stacked))
+    return Seen(kept, Features(stacked, both), _groups(kept, signatures), failures)
 
 
 def _features_by(trunk: lite0.State) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

@@ -19,6 +19,7 @@ from shapesim.heads import Head, fit_head
 from shapesim.images import SUFFIXES as PICTURES
 from shapesim.labels import read_rows
 from shapesim.meshes import SUFFIXES as MESHES
+from shapesim.types import Embeddings
 
 DEFAULT = Path(__file__).parent / "taggers" / "game.tagger"
 """The tagger for game assets that ships."""
@@ -96,14 +97,14 @@ class Features:
 
     Attributes:
         look: (N, ``lite0.DIM``).
-        shape: (N, D) shape embeddings; None where any of the items is a picture.
+        both: (N, D) embeddings by shape, and by look; none where any of the items is a picture.
     """
 
     look: NDArray[np.float32]
-    shape: NDArray[np.float32] | None = None
+    both: tuple[Embeddings, ...] = ()
 
     def __getitem__(self, rows: NDArray[Any]) -> Features:
-        return Features(self.look[rows], None if self.shape is None else self.shape[rows])
+        return Features(self.look[rows], tuple(part[rows] for part in self.both))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,8 @@ class Tagger:
 
     def probabilities(self, features: Features) -> NDArray[np.float32]:
         """(N, C); rows sum to 1 where labels exclude each other."""
-        if features.shape is not None and "both" in self.heads:
-            stacked = np.hstack([features.look, features.shape])
-            return self.heads["both"].probabilities(stacked, self.exclusive)
+        if features.both and "both" in self.heads:
+            return self.heads["both"].probabilities(np.hstack(features.both), self.exclusive)
         return self.heads["look"].probabilities(features.look, self.exclusive)
 
     def save(self, out: Path) -> None:
@@ -242,11 +242,10 @@ def fit(
     """
     exclusive = bool((truth.sum(axis=1) == 1).all())
     heads = {"look": fit_head(features.look, lite0.BLOCKS, truth, exclusive)}
-    if features.shape is not None:
-        stacked = np.hstack([features.look, features.shape])
-        # Shape counts as much as look: as many parts of it as of look.
-        blocks = (*lite0.BLOCKS, features.shape.shape[1])
-        heads["both"] = fit_head(stacked, blocks, truth, exclusive)
+    if features.both:
+        # Embeddings know what kinds have in common across artists; shape counts as much as look.
+        blocks = [part.shape[1] for part in features.both]
+        heads["both"] = fit_head(np.hstack(features.both), blocks, truth, exclusive)
     return Tagger(labels, heads, fingerprints, exclusive)
 
 
