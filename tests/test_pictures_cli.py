@@ -224,7 +224,11 @@ def test_tags_train_says_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_the_default_tagger_knows_game_assets() -> None:
-    """A chair of the sample game is a chair, as a mesh."""
+    """A chair of the sample game is a chair, as a mesh; the same beside a picture."""
     result = shapesim("tag", CHAIR, "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["tags"][0]["label"] == "chair"
+    picture = SAMPLES.parent / "docs" / "swap.png"
+    both = shapesim("tag", CHAIR, picture, "--json").stdout.splitlines()
+    assert both[0] == result.stdout.strip()
+    assert json.loads(both[1])["path"] == str(picture)

@@ -30,6 +30,8 @@ from shapesim.cli.console import (
 from shapesim.errors import ShapesimError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.progress import Progress
 
     from shapesim.tagging import Scores, Tagger
@@ -207,16 +209,24 @@ def tag(
       shapesim tag photos/*.jpg --tagger mine.tagger --json
     """
     from shapesim import featuring
+    from shapesim.reading import is_picture
 
     loaded = _load(tagger)
     paths = expanded(files, "meshes or pictures")
-    with progress_bar("tagging") as bar:
-        seen = featuring.see(paths, up, _shown(bar), loaded.trunk)
-    report_failures(seen.failures)
-    if not seen.paths:
+    rows: dict[Path, NDArray[np.float32]] = {}
+    # Of meshes more is known, unless pictures are among them.
+    for kind in (True, False):
+        if alike := [path for path in paths if is_picture(path) is kind]:
+            with progress_bar("tagging") as bar:
+                seen = featuring.see(alike, up, _shown(bar), loaded.trunk)
+            report_failures(seen.failures)
+            if seen.paths:
+                rows |= zip(seen.paths, loaded.probabilities(seen.features), strict=True)
+    if not rows:
         stderr.print("none of the files could be tagged")
         raise typer.Exit(1)
-    for path, row in zip(seen.paths, loaded.probabilities(seen.features), strict=True):
+    for path in [path for path in paths if path in rows]:
+        row = rows[path]
         best = sorted(zip(row.tolist(), loaded.labels, strict=True), reverse=True)
         if as_json:
             given = [{"label": label, "probability": round(p, 4)} for p, label in best]
