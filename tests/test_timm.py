@@ -94,6 +94,13 @@ def test_a_pickle_of_tensors_is_the_same_as_safetensors(weights: Path, tmp_path:
         TimmEmbedder(MODEL, tmp_path / "code.pth")
 
 
+def test_only_what_can_be_trained_takes_a_file(weights: Path) -> None:
+    """A space that knows no weights of the user's is none by them."""
+    for space in ("look", "copy", "taste"):
+        with pytest.raises(KeyError):
+            make_embedder(f"{space}:{weights}")
+
+
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     """Of nothing, and of one byte."""
     for content in (b"", b"P"):

@@ -34,7 +34,7 @@ def make_embedder(space: str) -> Embedder:
     if kind == "timm":
         model, _, file = given.partition("=")
         return TimmEmbedder(model, Path(file))
-    if given:
+    if given and kind in ("shape", "both"):
         shape = ShapeEmbedder(given)
         return shape if kind == "shape" else BothEmbedder(shape)
     return EMBEDDERS[space]()
