@@ -306,5 +306,6 @@ def _record(
         unit=asset.unit if asset else None,
         signature=asset.signature if asset else None,
         thumbnail=asset.thumbnail if asset else None,
+        pictures=asset.pictures if asset else (),
         traits=asset.traits if asset else None,
     )

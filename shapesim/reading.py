@@ -33,6 +33,7 @@ READER = 4
 
 _PICTURES = 128  # at a time: bounds memory
 _LAST_TIME = (1 << 63) - 1  # in 2262: the gallery has no larger numbers
+_QUALITY = 80  # of views that are kept: as many local features agree as at 90
 LARGEST_PICTURE = 512
 """Pixels of a side of pictures that are read: more is not seen."""
 
@@ -53,6 +54,7 @@ class ReadAsset:
     signature: NDArray[np.float32] | None = None
     prepared: Any = None
     thumbnail: bytes | None = None
+    pictures: tuple[bytes, ...] = ()
     traits: Traits | None = None
     warnings: tuple[str, ...] = ()
     seconds: tuple[float, float] = (0.0, 0.0)
@@ -103,6 +105,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         signature=signature(mesh),
         prepared=prepared,
         thumbnail=_thumbnail(task.embedder.thumbnail(prepared)),
+        pictures=tuple(_jpeg(view) for view in task.embedder.pictures(prepared)),
         traits=traits_of(mesh, located(task.path)),
         warnings=mesh.warnings,
         seconds=(loaded - began, time.perf_counter() - loaded),
@@ -117,6 +120,14 @@ def _thumbnail(picture: Image | None) -> bytes | None:
 
     buffer = io.BytesIO()
     PilImage.fromarray(picture).reduce(2).save(buffer, "WEBP", quality=85)
+    return buffer.getvalue()
+
+
+def _jpeg(picture: Image) -> bytes:
+    from PIL import Image as PilImage
+
+    buffer = io.BytesIO()
+    PilImage.fromarray(picture).save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
 
 

@@ -157,6 +157,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         db.execute("ALTER TABLE files DROP COLUMN companions")
         db.execute("DROP TABLE thumbnails")
         db.execute("DROP TABLE tags")
+        db.execute("DROP TABLE pictures")
         db.execute("PRAGMA user_version = 1")
     with pytest.raises(GalleryError, match="run 'shapesim index'"):
         Gallery(tmp_path)

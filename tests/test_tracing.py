@@ -436,6 +436,9 @@ def test_views_of_meshes_are_originals_too(tmp_path: Path) -> None:
     assert line["matches"][0]["path"] == str(chair)
     with Image.open(out) as sheet:
         assert sheet.width > 400
+    (tmp_path / "store").rename(tmp_path / "away")  # views are kept as they were indexed
+    again = shapesim("trace", "found.png", "--json", cwd=tmp_path)
+    assert again.stdout == result.stdout
 
 
 def test_a_confidence_of_another_version_is_refused(home: Path) -> None:

@@ -74,6 +74,10 @@ class Embedder(ABC):
         """A small picture of a prepared item, where the embedder has looked at one."""
         return None
 
+    def pictures(self, prepared: Any) -> Sequence[Image]:
+        """All views of a prepared item, where found pictures are compared with them again."""
+        return ()
+
     @property
     def option(self) -> str:
         """What names it after ``--by``."""

@@ -23,7 +23,7 @@ from shapesim.images import framed, opaque
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
-_PREPROCESSING = "copy-3"
+_PREPROCESSING = "copy-4"
 _NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
 _MIDDLE = 0.65  # of a picture's sides: what is left of it is often a part
 
@@ -68,6 +68,10 @@ class CopyEmbedder(ImageNetEmbedder):
             whole = [opaque(item)]
         pictures = [*whole, *(_middle(picture) for picture in whole)]
         return np.stack([framed(picture, lite0.SIZE) for picture in pictures])
+
+    def pictures(self, prepared: NDArray[np.uint8]) -> Sequence[Image]:
+        """See ``Embedder``."""
+        return list(prepared[: len(prepared) // 2])
 
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
         rows = self.embed_pictures(np.concatenate(prepared))

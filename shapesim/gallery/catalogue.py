@@ -22,7 +22,7 @@ from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
-_SCHEMA_VERSION = 5
+_SCHEMA_VERSION = 6
 _UNKNOWN = -1  # time of the last change of what could not be read
 _SCHEMA = """
 CREATE TABLE gallery (
@@ -72,6 +72,14 @@ CREATE TABLE tags (
     # JSON of Traits, and of what the store says of an asset.
     4: "ALTER TABLE files ADD COLUMN traits TEXT;\nALTER TABLE files ADD COLUMN listing TEXT",
     5: "ALTER TABLE files ADD COLUMN companions TEXT",  # JSON of Companions
+    6: """
+CREATE TABLE pictures (
+    file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
+    view INTEGER NOT NULL,
+    picture BLOB NOT NULL,  -- JPEG
+    PRIMARY KEY (file, view)
+);
+""",
 }
 
 
@@ -98,6 +106,8 @@ class FileRecord:
     Attributes:
         replaces: id of what was recorded of the file before, if anything.
         reason: why it could not be used; what follows is then None.
+        thumbnail: WebP.
+        pictures: JPEG of each of its views, where found pictures are compared with them.
     """
 
     store: int
@@ -115,6 +125,7 @@ class FileRecord:
     unit: float | None = None
     signature: NDArray[np.float32] | None = None
     thumbnail: bytes | None = None
+    pictures: tuple[bytes, ...] = ()
     traits: Traits | None = None
 
 
@@ -285,7 +296,7 @@ class Catalogue:
     def write(self, records: Iterable[tuple[FileRecord, list[VectorRecord]]]) -> None:
         """Writes files with their vectors, all or none.
 
-        Vectors of other spaces, tags and a picture stay with a file whose content has not changed.
+        Vectors of other spaces, tags and pictures stay with a file whose content has not changed.
         """
         with self._transaction() as db:
             for record, vectors in records:
@@ -305,7 +316,7 @@ class Catalogue:
                     ),
                 )  # fmt: skip
                 new = cursor.lastrowid
-                for table in ("vectors", "tags", "thumbnails"):
+                for table in ("vectors", "tags", "thumbnails", "pictures"):
                     db.execute(
                         f"UPDATE {table} SET file = ? WHERE file ="
                         " (SELECT id FROM files WHERE id = ? AND sha256 = ?)",
@@ -328,6 +339,8 @@ class Catalogue:
                 )
                 if record.thumbnail:
                     db.execute("REPLACE INTO thumbnails VALUES (?, ?)", (new, record.thumbnail))
+                rows = [(new, view, picture) for view, picture in enumerate(record.pictures)]
+                db.executemany("REPLACE INTO pictures VALUES (?, ?, ?)", rows)
 
     def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
         """Records a new (id, size, mtime) of files whose content has not changed."""
@@ -371,6 +384,11 @@ class Catalogue:
         """The pictures of all assets that have one, as WebP."""
         rows = self._rows("SELECT file, picture FROM thumbnails")
         return {int(str(id)): bytes(picture) for id, picture in rows}  # type: ignore[call-overload]
+
+    def picture(self, id: int, view: int) -> bytes:
+        """A view of a mesh as JPEG; empty where there is none."""
+        rows = self._rows("SELECT picture FROM pictures WHERE file = ? AND view = ?", (id, view))
+        return bytes(rows[0][0]) if rows else b""  # type: ignore[call-overload]
 
     def set_tags(self, ids: Iterable[int], tags: Iterable[tuple[int, str, float]]) -> None:
         """Replaces the tags of some assets, by their ids, by (asset's id, label, probability)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,10 +13,9 @@ from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, GalleryError
 from shapesim.gallery import Gallery
-from shapesim.images import load_image
-from shapesim.meshes import load_mesh
+from shapesim.images import load_image, open_picture
 from shapesim.meshes.loading import UpAxis
-from shapesim.rendering import on_background, render
+from shapesim.rendering import on_background
 from shapesim.tracing.verification import ORIGINAL_SIDE, Features, Small
 from shapesim.types import Embeddings
 
@@ -34,11 +33,13 @@ class Source:
         path: of the picture, or of the mesh that it shows.
         view: number of the mesh's view; None of a picture.
         up: which axis of the mesh its store says is up; None where the file tells.
+        stored: JPEG of the view, as it was when it was embedded.
     """
 
     path: Path
     view: int | None = None
     up: UpAxis | None = None
+    stored: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class Near:
 
 class Originals:
     """All originals of a gallery: their vectors in memory, their pictures read when needed.
+
+    Pictures are read from their files; views of meshes, whose rendering would take longer than all
+    else together, from the gallery.
 
     Args:
         gallery: with stores of pictures, or of meshes that were indexed ``--by copy``.
@@ -110,8 +114,12 @@ class Originals:
             if place := known.get(int(self._ids[row])):
                 path, is_mesh, up = place
                 # Of a view, or of its middle.
-                view = int(self._views[row]) % len(CAMERAS) if is_mesh else None
-                found.append(Near(row, Source(path, view, up), cosine - float(ground), part))
+                source = Source(path)
+                if is_mesh:
+                    view = int(self._views[row]) % len(CAMERAS)
+                    stored = self._catalogue.picture(int(self._ids[row]), view)
+                    source = Source(path, view, up, stored)
+                found.append(Near(row, source, cosine - float(ground), part))
         return found
 
     def similarity(self, row: int, other: int) -> float:
@@ -134,12 +142,9 @@ class Originals:
 
 
 def _read(source: Source) -> Small:
-    if source.view is None:
-        picture = on_background(load_image(source.path, 2 * ORIGINAL_SIDE))
-    else:
-        mesh = load_mesh(source.path, source.up)
-        picture = on_background(render(mesh, [CAMERAS[source.view]], ORIGINAL_SIDE))[0]
-    return Small.of(picture, ORIGINAL_SIDE)
+    is_view = source.view is not None
+    kept = open_picture(source.stored, source.path.name) if is_view else source.path
+    return Small.of(on_background(load_image(kept, 2 * ORIGINAL_SIDE)), ORIGINAL_SIDE)
 
 
 def _cosines(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
