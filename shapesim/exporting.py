@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,9 @@ def check_export(folder: Path, force: bool) -> None:
         raise ShapesimError(f"{folder}: is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise ShapesimError(f"{folder}: is not empty; name another folder, or overwrite by --force")
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    if not os.access(there, os.W_OK):
+        raise ShapesimError(f"{folder}: cannot be written; name another folder")
 
 
 def export(

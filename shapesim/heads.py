@@ -37,6 +37,12 @@ class Head:
         scores = (inputs @ self.weights) * self.scale + self.bias
         return _to_probabilities(scores, exclusive).astype(np.float32)
 
+    def sharpened(self, power: float) -> Head:
+        """A head that gives these probabilities to a power: of labels that exclude each other."""
+        return replace(
+            self, scale=self.scale * np.float32(power), bias=self.bias * np.float32(power)
+        )
+
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """For a file."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -109,6 +115,17 @@ def calibrated(
     scores = np.log(safe) if exclusive else np.log(safe / (1 - safe))
     scale, bias = (part.astype(np.float32) for part in _calibrate(scores, truth, exclusive))
     return replace(head, scale=scale, bias=head.bias * scale + bias)
+
+
+def sharpness(given: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    """The power of probabilities by which they are as sure as they are right.
+
+    Args:
+        given: (N, C) of labels that exclude each other, by heads that were not fitted to the items.
+        truth: (N, C) 0 or 1.
+    """
+    scores = np.log(np.clip(given.astype(np.float64), 1e-6, 1))
+    return float(_calibrate(scores, truth, exclusive=True)[0][0])
 
 
 def _calibrate(

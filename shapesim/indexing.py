@@ -16,7 +16,7 @@ from shapesim.errors import (
     UnreachableFileError,
 )
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileRecord, VectorRecord
+from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
 from shapesim.meshes.finding import is_text
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import drop, pack_of
@@ -177,8 +177,8 @@ def _update(
         warnings=survey.warnings,
         repeats=survey.repeats,
     )
-    # A file that moved within its store arrived when it first came.
-    arrivals = {state.sha256: state.arrived_at for state in survey.removed.values()}
+    # A file that moved arrived when it first came, and keeps its tags.
+    moved = {state.sha256: state for state in survey.removed.values()}
     tasks = [entry.task(path) for path, entry in survey.pending.items()]
     batch: list[tuple[Pending, ReadAsset | AssetError]] = []
     written = time.monotonic()
@@ -187,14 +187,14 @@ def _update(
             entry = survey.pending[task.path]
             batch.append((entry, result))
             _count(report, entry, result)
-            if isinstance(result, ReadAsset) and _arrives(entry, result, arrivals):
+            if isinstance(result, ReadAsset) and _arrives(entry, result, moved):
                 report.arrived.add(task.path)
             if len(batch) == _BATCH or time.monotonic() > written + _SECONDS:
                 full, batch, written = batch, [], time.monotonic()
-                _write(gallery, full, arrivals, report)
+                _write(gallery, full, moved, report)
             progress(count + 1, len(tasks), len(report.failures))
     finally:  # what was read is kept, also when the user has had enough
-        _write(gallery, batch, arrivals, report)
+        _write(gallery, batch, moved, report)
     catalogue.remove(state.id for state in survey.removed.values())
     for id, listings in survey.listings.items():
         catalogue.set_listings(id, listings)
@@ -202,7 +202,7 @@ def _update(
     return report
 
 
-def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, str]) -> bool:
+def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -> bool:
     new = entry.before is None or entry.before.reason is not None
     return new and asset.sha256 not in moved
 
@@ -221,7 +221,7 @@ def _count(report: IndexReport, entry: Pending, result: ReadAsset | AssetError) 
 def _write(
     gallery: Gallery,
     batch: list[tuple[Pending, ReadAsset | AssetError]],
-    arrivals: dict[str, str],
+    moved: Mapping[str, FileState],
     report: IndexReport,
 ) -> None:
     """Embeds a batch and writes it in one transaction."""
@@ -239,7 +239,7 @@ def _write(
         if isinstance(result, AssetError):
             records.append((_record(entry, error=result), []))
         elif id(result) in vectors:
-            records.append((_record(entry, result, arrivals), vectors[id(result)]))
+            records.append((_record(entry, result, moved), vectors[id(result)]))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
         elif entry.before:
             touched.append((entry.before.id, entry.size, entry.mtime))
@@ -282,14 +282,15 @@ def _embedded(
 def _record(
     entry: Pending,
     asset: ReadAsset | None = None,
-    arrivals: dict[str, str] | None = None,
+    moved: Mapping[str, FileState] | None = None,
     error: AssetError | None = None,
 ) -> FileRecord:
     before, known = entry.before, entry.companions
     if error:  # also what it was found to lack
         known = Companions(known.files, tuple(sorted({*known.missing, *error.missing})))
-    is_moved = asset and not before and not entry.is_dated
-    moved = (arrivals or {}).get(asset.sha256) if asset and is_moved else None
+    source = (moved or {}).get(asset.sha256) if asset and not before else None
+    # Of copies of what is gone, the first takes over what was recorded of it.
+    replaced = before or source
     return FileRecord(
         store=entry.store.id,
         path=entry.name,
@@ -297,9 +298,9 @@ def _record(
         mtime=asset.stamp[1] if asset else entry.mtime,
         sha256=asset.sha256 if asset else "",
         companions=asset.companions if asset else known,
-        arrived_at=moved or entry.arrived_at,
+        arrived_at=source.arrived_at if source and not entry.is_dated else entry.arrived_at,
         reader=entry.reader,
-        replaces=before.id if before else None,
+        replaces=replaced.id if replaced else None,
         reason=error.reason if error else None,
         triangles=asset.triangles if asset else None,
         extents=asset.extents if asset else None,

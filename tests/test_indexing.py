@@ -105,6 +105,30 @@ def test_arrival_times_survive_changes_and_moves(
     assert set(years.values()) == {"2020"}
 
 
+def test_a_file_that_moved_keeps_what_is_known_of_it(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Its tags, and what another embedder made of it; a copy of it has but the same date."""
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        ids = {asset.id: id for id, asset in opened.assets.items()}
+        opened.catalogue.set_tags([ids["b.glb"]], [(ids["b.glb"], "box", 0.9)])
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
+        db.execute("UPDATE vectors SET space = 'other', fingerprint = 'x'")
+        db.execute("UPDATE files SET arrived_at = '2020-01-01T00:00:00+00:00'")
+    shutil.copy(store / "b.glb", store / "copy.glb")
+    (store / "b.glb").rename(store / "renamed.glb")
+    assert counts(run(store, embedder, gallery)) == (2, 2, 0, 1, 1)
+    with Gallery(gallery) as opened:
+        assets = {asset.id: asset for asset in opened.assets.values()}
+        known = opened.catalogue.vectors("other", "x")[0]
+    tagged = [name for name, asset in assets.items() if asset.tags]
+    assert len(tagged) == 1
+    assert tagged[0] in ("copy.glb", "renamed.glb")
+    assert len(known) == 3
+    assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
+
+
 def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
     """arrived_at of catalog.csv counts; a wrong date is named and left out."""
     (store / "catalog.csv").write_text(
@@ -313,6 +337,18 @@ def test_another_up_axis_reads_the_store_anew(
         assert counts(index_stores(opened, [], embedder)) == (0, 0, 3, 0, 1)
         heights = {asset.id: asset.extents[1] for asset in opened.assets.values()}
     assert heights["a.obj"] == pytest.approx(0.5)
+
+
+def test_what_stood_another_way_up_is_embedded_anew(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """By whatever embedder the store is indexed next."""
+    run(store, embedder, gallery)
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
+        db.execute("UPDATE vectors SET space = 'other'")  # as if another had made them
+    with Gallery(gallery) as opened:
+        index_stores(opened, [store], embedder, up="z")
+        assert len(opened.catalogue.vectors("other", embedder.fingerprint)[0]) == 0
 
 
 def test_a_store_that_is_gone_does_not_stop_the_others(

@@ -7,6 +7,7 @@ import io
 import json
 import struct
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -513,7 +514,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "only a header": (
         spoil(lambda path: path.write_bytes(path.read_bytes()[:10])), "cut off"
     ),
-    "garbage": (spoil(lambda path: path.write_bytes(b"\xff\x00" * 500)), "cannot be read"),
+    "garbage": (spoil(lambda path: path.write_bytes(b"\xff\x00" * 500)), "is no glTF"),
     "truncated fbx": (half_fbx, "cannot be read"),
     "old fbx": (old_fbx, "is FBX 6.1, older than 7.1"),
     "no faces": (obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n"), "no faces"),
@@ -552,6 +553,38 @@ def test_faces_that_name_missing_vertices_are_refused(tmp_path: Path) -> None:
     part = Part(np.zeros((2, 3)), np.array([[0, 1, 2]]), Material())
     with pytest.raises(AssetError, match="missing vertices"):
         assemble(tmp_path / "a.obj", Loaded([part]), np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "encoding"),
+    [(".obj", "utf-16"), *product((".obj", ".off", ".stl", ".ply"), ("utf-8", "latin-1"))],
+)
+def test_text_may_be_in_any_encoding(suffix: str, encoding: str, tmp_path: Path) -> None:
+    """Names and comments with umlauts, as old exporters wrote them, cost nothing."""
+    box = trimesh.creation.box((1, 2, 3))
+    options = {"encoding": "ascii"} if suffix == ".ply" else {}
+    kind = "stl_ascii" if suffix == ".stl" else suffix[1:]
+    text: Any = box.export(file_type=kind, **options)
+    text = text.decode() if isinstance(text, bytes) else text
+    head, _, rest = text.partition("\n")
+    if suffix == ".obj":
+        (tmp_path / "Stämme.mtl").write_bytes("newmtl Bäume\nKd 1 0 0\n".encode(encoding))
+        vertices, start, faces = text.partition("f ")
+        text = f"mtllib Stämme.mtl\n{vertices}usemtl Bäume\n{start}{faces}"
+    elif suffix == ".stl":
+        text = f"solid Bäume\n{rest}"
+    else:
+        text = f"{head}\n{'comment' if suffix == '.ply' else '#'} von Jürgen\n{rest}"
+        if suffix == ".ply":  # the format has to come second
+            first, second, third, body = text.split("\n", 3)
+            text = "\n".join([first, third, second, body])
+    path = tmp_path / f"box{suffix}"
+    path.write_bytes(text.encode(encoding))
+    mesh = load_mesh(path)
+    assert not mesh.warnings
+    assert sorted(mesh.extents) == pytest.approx([1, 2, 3])
+    if suffix == ".obj":
+        assert mesh.materials[0].colour[:3] == pytest.approx([1, 0, 0])
 
 
 def test_a_missing_material_file_is_a_warning(tmp_path: Path) -> None:

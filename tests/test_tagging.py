@@ -10,7 +10,8 @@ from PIL import Image
 
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
-from shapesim.heads import fit_head
+from shapesim.heads import fit_head, sharpness
+from shapesim.tagger_training import Unseen, scaled_by_others
 from shapesim.tagging import (
     Example,
     Features,
@@ -74,6 +75,52 @@ def test_closed_form_agrees_with_leaving_out() -> None:
     result = score(cross_validate(features, truth, np.arange(150)), truth, "abc")
     assert 0.5 < result.accuracy < 0.99
     assert result.error < 0.12
+
+
+def chances(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of three labels, and truth drawn by them."""
+    rng = np.random.default_rng(3)
+    chance = rng.dirichlet([1.0, 1.0, 1.0], rows).astype(np.float32)
+    drawn = (rng.random(rows)[:, None] > chance.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    return chance, np.eye(3, dtype=np.float32)[drawn]
+
+
+def raised(chance: np.ndarray, power: float) -> np.ndarray:
+    """Probabilities surer than they should be, or less sure."""
+    powers = chance**power
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def test_what_is_too_sure_is_made_less_sure() -> None:
+    """By the power that undoes it; a head gives its probabilities to that power."""
+    chance, truth = chances(6000)
+    for power in (0.5, 1.0, 2.5):
+        assert sharpness(raised(chance, power), truth) == pytest.approx(1 / power, rel=0.06)
+    features, marks = blobs(60, 14.0)
+    head = fit_head(features.look, lite0.BLOCKS, marks, exclusive=True)
+    milder = head.sharpened(0.4).probabilities(features.look, exclusive=True)
+    given = head.probabilities(features.look, exclusive=True)
+    assert np.abs(milder - raised(given, 0.4)).max() < 1e-4
+
+
+def test_unseen_packs_are_tagged_by_all_others() -> None:
+    """Neither their own assets nor copies of these elsewhere are learnt from."""
+    chance, truth = chances(400)
+    packs = np.array(["a/1", "a/2", "b/1", "b/2"])[np.arange(400) % 4]
+    groups = np.arange(400)
+    groups[2] = groups[0]  # a copy in another pack
+    unseen = Unseen(Features(chance), truth, ["x", "y", "z"], packs, groups, ["a/1", "a/2"])
+    assert unseen.told.sum() == 200
+    first, second = unseen.by_pack()
+    rest = unseen.rest(first)
+    assert set(packs[rest]) == {"a/2", "b/1", "b/2"}
+    assert len(rest) == 299
+    assert 2 not in rest
+    given = np.where(unseen.told[:, None], raised(chance, 2.0), 0)
+    scaled = scaled_by_others(unseen, given)
+    assert not scaled[~unseen.told].any()
+    wanted = raised(given[second], sharpness(given[first], truth[first]))
+    assert np.abs(scaled[second] - wanted).max() < 1e-6
 
 
 def test_several_labels_at_once() -> None:

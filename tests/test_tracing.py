@@ -412,12 +412,13 @@ def test_json_and_csv_follow_the_contract(home: Path) -> None:
     with out.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     expected = [["picture", "found", "original", "confidence", "x", "y", "width", "height"]]
+    expected[0].append("view")
     for line in map(json.loads, result.stdout.splitlines()):
         for match in line["matches"] if line["found"] else ():
             values = [match["path"], f"{match['confidence']:.4f}", *map(str, match["box"])]
-            expected.append([line["query"], "True", *values])
+            expected.append([line["query"], "True", *values, ""])
         if not line["found"]:
-            expected.append([line["query"], "False", "", f"{line['confidence']:.4f}", *[""] * 4])
+            expected.append([line["query"], "False", "", f"{line['confidence']:.4f}", *[""] * 5])
     assert rows == expected
 
 
@@ -434,11 +435,18 @@ def test_views_of_meshes_are_originals_too(tmp_path: Path) -> None:
     line = json.loads(result.stdout)
     assert line["found"]
     assert line["matches"][0]["path"] == str(chair)
+    assert line["matches"][0]["view"] == 1
     with Image.open(out) as sheet:
         assert sheet.width > 400
     (tmp_path / "store").rename(tmp_path / "away")  # views are kept as they were indexed
     again = shapesim("trace", "found.png", "--json", cwd=tmp_path)
     assert again.stdout == result.stdout
+    (tmp_path / "away").rename(tmp_path / "store")
+    shutil.copy(SAMPLES / "store" / "meadow-pack" / "nature" / "rock-boulder.stl", chair.parent)
+    assert shapesim("index", "--by", "shape", cwd=tmp_path).returncode == 0
+    again = shapesim("trace", "found.png", "--json", cwd=tmp_path)
+    assert again.stdout == result.stdout
+    assert "1 mesh not known to trace" in again.stderr.replace("\n", " ")
 
 
 def test_a_confidence_of_another_version_is_refused(home: Path) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from shapesim.swap import Filters
 
 # Into a file or another program, lines are as long as they must be.
-stdout = Console(width=None if sys.stdout.isatty() else 200)
-stderr = Console(stderr=True)
+stdout = Console(width=None if sys.stdout and sys.stdout.isatty() else 200, emoji=False)
+stderr = Console(stderr=True, emoji=False, soft_wrap=True)
 
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
 
@@ -236,7 +236,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
 
 def counted(number: int, noun: str) -> str:
     """Such as ``1 asset``, ``2 assets`` and ``3 matches``."""
-    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    ending = "" if number == 1 else "es" if noun.endswith(("ch", "sh")) else "s"
     return f"{number} {noun}{ending}"
 
 

@@ -49,6 +49,8 @@ def duplicates(gallery: GalleryOption = None, as_json: JsonOption = False) -> No
         if found:
             stdout.print(f"[bold]{tier}[/bold], {len(found)} groups")
         for group in found:
-            stdout.print("  " + "\n    ".join(escape(str(path)) for path in group.paths))
+            stdout.print(
+                "  " + "\n    ".join(escape(str(path)) for path in group.paths), soft_wrap=True
+            )
     if not groups:
         stderr.print("no duplicates")

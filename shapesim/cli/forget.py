@@ -30,4 +30,4 @@ def forget(
     with Gallery(folder) as opened:
         count = forget_stores(opened, stores)
         left = opened.catalogue.count()
-    stdout.print(f"{count} assets forgotten, {left} stay in {escape(str(folder))}")
+    stdout.print(f"{count} assets forgotten, {left} stay in {escape(str(folder))}", soft_wrap=True)

@@ -125,4 +125,4 @@ def render(
         captions = [names[path] for path in shown]
         write_picture(contact_sheet([firsts[path] for path in shown], captions), sheet)
         stderr.print(f"drawn: {escape(str(sheet))}")
-    stdout.print(f"{counted(count, 'asset')} rendered to {escape(str(out))}")
+    stdout.print(f"{counted(count, 'asset')} rendered to {escape(str(out))}", soft_wrap=True)

@@ -189,7 +189,9 @@ def _print(scores: Scores, files: int, folds: int, out: Path, picture: Path) -> 
         f" {files} files  (macro F1 {scores.macro_f1:.3f}, calibration error {scores.error:.3f})",
         highlight=False,
     )
-    stdout.print(f"tagger: {escape(str(out))}   confusion matrix: {escape(str(picture))}")
+    stdout.print(
+        f"tagger: {escape(str(out))}   confusion matrix: {escape(str(picture))}", soft_wrap=True
+    )
 
 
 def tag(

@@ -19,10 +19,12 @@ from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
     check_writable,
+    counted,
     expanded,
     gallery_folder,
     progress_bar,
     report_failures,
+    report_lines,
     stderr,
     stdout,
 )
@@ -79,7 +81,17 @@ def trace(
     traces: list[Trace] = []
     failures: list[AssetError] = []
     with ExitStack() as stack:
-        tracer = Tracer(stack.enter_context(Gallery(gallery_folder(gallery))), CopyEmbedder())
+        opened, embedder = Gallery(gallery_folder(gallery)), CopyEmbedder()
+        tracer = Tracer(stack.enter_context(opened), embedder)
+        report_lines(
+            [
+                f"{store}: {counted(count, 'mesh')} not known to trace; run"
+                f" 'shapesim index {store} --by copy'"
+                for store, count in opened.lacking(embedder).items()
+            ],
+            "yellow",
+            "warning",
+        )
         write = stack.enter_context(_written(table)) if table else None
         bar = stack.enter_context(progress_bar("tracing"))
         for _, result in trace_files(tracer, pictures):
@@ -134,15 +146,17 @@ def _written(out: Path) -> Iterator[Callable[[Trace], None]]:
     """What writes the rows of a picture, at once: long work that is stopped leaves its part."""
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height"])
+        writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height",
+                         "view"])  # fmt: skip
         file.flush()
 
         def write(one: Trace) -> None:
             if not one.found:
-                writer.writerow([one.query, False, "", f"{one.confidence:.4f}", "", "", "", ""])
+                writer.writerow([one.query, False, "", f"{one.confidence:.4f}", *[""] * 5])
             for match in one.matches if one.found else ():
+                view = "" if match.view is None else match.view + 1
                 writer.writerow(
-                    [one.query, True, match.path, f"{match.confidence:.4f}", *match.box]
+                    [one.query, True, match.path, f"{match.confidence:.4f}", *match.box, view]
                 )
             file.flush()
 

@@ -57,4 +57,4 @@ def voxelize(
             folders, out, known, turns, up=up, teacher=look, progress=show
         )
     report_failures(failures)
-    stdout.print(f"{written} geometries in {escape(str(out))}")
+    stdout.print(f"{written} geometries in {escape(str(out))}", soft_wrap=True)

@@ -104,7 +104,7 @@ class FileRecord:
     """What is written of a file.
 
     Attributes:
-        replaces: id of what was recorded of the file before, if anything.
+        replaces: id of what was recorded of the file before, or under its name before, if anything.
         reason: why it could not be used; what follows is then None.
         thumbnail: WebP.
         pictures: JPEG of each of its views, where found pictures are compared with them.
@@ -296,7 +296,8 @@ class Catalogue:
     def write(self, records: Iterable[tuple[FileRecord, list[VectorRecord]]]) -> None:
         """Writes files with their vectors, all or none.
 
-        Vectors of other spaces, tags and pictures stay with a file whose content has not changed.
+        Vectors of other spaces, tags and pictures stay with a file whose content has not changed,
+        whatever it is called now.
         """
         with self._transaction() as db:
             for record, vectors in records:
@@ -317,10 +318,12 @@ class Catalogue:
                 )  # fmt: skip
                 new = cursor.lastrowid
                 for table in ("vectors", "tags", "thumbnails", "pictures"):
+                    # The same content is the same thing; how it looks depends on its reader, too.
+                    reader = record.reader if table != "tags" else None
                     db.execute(
-                        f"UPDATE {table} SET file = ? WHERE file ="
-                        " (SELECT id FROM files WHERE id = ? AND sha256 = ?)",
-                        (new, record.replaces, record.sha256),
+                        f"UPDATE {table} SET file = ?1 WHERE file = (SELECT id FROM files"
+                        " WHERE id = ?2 AND sha256 = ?3 AND reader = coalesce(?4, reader))",
+                        (new, record.replaces, record.sha256, reader),
                     )
                 db.execute("DELETE FROM files WHERE id = ?", (record.replaces,))
                 db.executemany(
@@ -458,6 +461,21 @@ class Catalogue:
             )
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
+
+    def lacking(self, space: str, fingerprint: str) -> dict[int, int]:
+        """How many assets have no vector of this fingerprint, by the id of their store.
+
+        Of stores that once had any vector of the space.
+        """
+        rows = self._rows(
+            f"SELECT store, COUNT(*) FROM files WHERE triangles IS NOT NULL AND mtime != {_UNKNOWN}"
+            " AND store IN (SELECT store FROM files JOIN vectors ON file = id"
+            " WHERE space = ?1 AND triangles IS NOT NULL) AND NOT EXISTS"
+            " (SELECT 1 FROM vectors WHERE file = id AND space = ?1 AND fingerprint = ?2)"
+            " GROUP BY store",
+            (space, fingerprint),
+        )
+        return {int(str(store)): int(str(count)) for store, count in rows}
 
     def count(self) -> int:
         """Of files that could be read."""

@@ -215,6 +215,12 @@ class Gallery:
         ids, numbers, views = self.catalogue.all_views(embedder.space, embedder.fingerprint)
         return ids, numbers, views.astype(np.float32)
 
+    def lacking(self, embedder: Embedder) -> dict[Path, int]:
+        """How many assets the embedder has not embedded, by their store, where it has others."""
+        roots = self.catalogue.stores()
+        found = self.catalogue.lacking(embedder.space, embedder.fingerprint)
+        return {roots[store]: count for store, count in found.items()}
+
     def nearest_views(
         self, embedder: Embedder, ids: NDArray[np.int64], vector: NDArray[np.float32]
     ) -> NDArray[np.float32]:

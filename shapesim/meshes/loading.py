@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -123,6 +124,9 @@ def _check_kind(path: Path) -> None:
             raise AssetError(path, f"{kind}, whatever its name says")
     if path.suffix.lower() == ".fbx" and b"FBX" not in head:
         raise AssetError(path, "is no FBX, whatever its name says")
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if path.suffix.lower() in (".glb", ".gltf") and not text.startswith((b"glTF", b"{")):
+        raise AssetError(path, "is no glTF, whatever its name says")
 
 
 def _check_file(path: Path) -> None:

@@ -12,6 +12,7 @@ import trimesh
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
+from shapesim.meshes.encoding import as_utf8
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
 from shapesim.meshes.textures import PackResolver
 from shapesim.types import Material
@@ -34,7 +35,7 @@ _ASSET_FORGE = "<created>0001-01-01T00:00:00</created>"
 def load_scene(path: Path, content: bytes | None = None) -> Loaded:
     """Loads a file whose format carries no up axis; ``content`` stands in for the file's own."""
     resolver = PackResolver(path)
-    source = path.read_bytes() if content is None else content
+    source = _readable(path) if content is None else content
     scene = trimesh.load_scene(
         io.BytesIO(source), file_type=path.suffix[1:].lower(), resolver=resolver, process=False
     )
@@ -44,9 +45,20 @@ def load_scene(path: Path, content: bytes | None = None) -> Loaded:
     return loaded
 
 
+def _readable(path: Path) -> bytes:
+    """A file's content, any text that trimesh reads as UTF-8 made so."""
+    content, kind = path.read_bytes(), path.suffix.lower()
+    if kind == ".off" or (kind == ".stl" and content.startswith(b"solid") and 0 not in content):
+        return as_utf8(content)
+    if kind == ".ply":  # of which the body may be binary
+        head, end, body = content.partition(b"end_header")
+        return as_utf8(head) + end + body
+    return content
+
+
 def load_obj(path: Path) -> Loaded:
     """Loads an OBJ file and the material file it names, if that is there."""
-    text = path.read_bytes()
+    text = as_utf8(path.read_bytes())
     negative = re.search(rb"^f[^#\n]*\s-\d", text, re.MULTILINE)
     loaded = load_scene(path, _with_absolute_indices(text) if negative else text)
     head = text[:_HEAD].decode("utf-8", errors="replace")

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from trimesh.resolvers import FilePathResolver
 
+from shapesim.meshes.encoding import as_utf8
 from shapesim.types import Companions
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga"})
@@ -114,7 +115,7 @@ class PackResolver(FilePathResolver):
                 raise FileNotFoundError(name)
             content: bytes = super().get(wanted)
             self.files.append(self._mesh.parent / wanted)
-            return content
+            return as_utf8(content) if wanted.lower().endswith(".mtl") else content
         found = find_texture(self._mesh, name.strip())
         if found is None:
             self.missing.append(name)

@@ -37,6 +37,7 @@ class Original:
             "path": str(self.path),
             "confidence": round(self.confidence, 4),
             "box": list(self.box),
+            "view": None if self.view is None else self.view + 1,
         }
 
 
