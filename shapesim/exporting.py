@@ -33,7 +33,7 @@ def check_export(folder: Path, force: bool) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise ShapesimError(f"{folder}: is not empty; name another folder, or overwrite by --force")
     there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    if not os.access(there, os.W_OK):
+    if not there.is_dir() or not os.access(there, os.W_OK):
         raise ShapesimError(f"{folder}: cannot be written; name another folder")
 
 

@@ -37,11 +37,10 @@ class Head:
         scores = (inputs @ self.weights) * self.scale + self.bias
         return _to_probabilities(scores, exclusive).astype(np.float32)
 
-    def sharpened(self, power: float) -> Head:
-        """A head that gives these probabilities to a power: of labels that exclude each other."""
-        return replace(
-            self, scale=self.scale * np.float32(power), bias=self.bias * np.float32(power)
-        )
+    def at_temperature(self, temperature: float) -> Head:
+        """A head less sure by a temperature above 1, of labels that exclude each other."""
+        factor = np.float32(1 / temperature)
+        return replace(self, scale=self.scale * factor, bias=self.bias * factor)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """For a file."""
@@ -117,15 +116,17 @@ def calibrated(
     return replace(head, scale=scale, bias=head.bias * scale + bias)
 
 
-def sharpness(given: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    """The power of probabilities by which they are as sure as they are right.
+def temperature(given: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    """The temperature at which probabilities are as sure as they are right.
+
+    C. Guo et al., "On calibration of modern neural networks", ICML 2017.
 
     Args:
         given: (N, C) of labels that exclude each other, by heads that were not fitted to the items.
         truth: (N, C) 0 or 1.
     """
     scores = np.log(np.clip(given.astype(np.float64), 1e-6, 1))
-    return float(_calibrate(scores, truth, exclusive=True)[0][0])
+    return 1 / float(_calibrate(scores, truth, exclusive=True)[0][0])
 
 
 def _calibrate(

@@ -22,7 +22,7 @@ from rich.progress import Progress
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
 from shapesim.errors import ShapesimError
 from shapesim.featuring import fingerprints, see
-from shapesim.heads import sharpness
+from shapesim.heads import temperature
 from shapesim.tagging import (
     Examples,
     Features,
@@ -173,7 +173,7 @@ def train(store: Path, labels: Path, out: Path, progress: Progress) -> None:
     for space, head in tagger.heads.items():
         features = unseen.features if space == "both" else Features(unseen.features.look)
         raw = unseen.tagged(features)
-        heads[space] = head.sharpened(sharpness(raw[told], rows))
+        heads[space] = head.at_temperature(temperature(raw[told], rows))
         tables = raw, scaled_by_others(unseen, raw)
         errors[space] = [score(table[told], rows, unseen.labels) for table in tables]
     info = {
@@ -199,7 +199,7 @@ def scaled_by_others(unseen: Unseen, given: NDArray[np.float32]) -> NDArray[np.f
     scaled = np.zeros_like(given)
     halves = [np.isin(unseen.packs, unseen.asked[start::2]) for start in (0, 1)]
     for half, other in (halves, halves[::-1]):
-        powers = given[half] ** sharpness(given[other], unseen.truth[other])
+        powers = given[half] ** (1 / temperature(given[other], unseen.truth[other]))
         scaled[half] = powers / powers.sum(axis=1, keepdims=True)
     return scaled
 

@@ -257,6 +257,43 @@ def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["assets"] == 1
 
 
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    """Neither emoji nor markup are made of them, and a long path stays on one line."""
+    name = "a-[red]-(car).glb" if os.name == "nt" else "a:car:[red].glb"
+    folder = tmp_path / "long path" / ("x" * 90) / ("y" * 90)
+    folder.mkdir(parents=True)
+    shutil.copy(SAMPLES / "store" / "meadow-pack" / "furniture" / "sofa-green.glb", folder / name)
+    out = folder / ("v.npz" if os.name == "nt" else "v:key:.npz")
+    result = shapesim("embed", folder / name, "--space", "shape", "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert f"written: {out}, 1 vector" in result.stderr
+    (folder / name).write_bytes(b"solid, not glTF")
+    result = shapesim("embed", folder / name, "--space", "shape", "--out", out)
+    assert f"failed: {folder / name}: is no glTF, whatever its name says" in result.stderr
+
+
+def test_a_picture_is_no_asset_to_replace(home: Path, tmp_path: Path) -> None:
+    """It is named, with what to do; the assets beside it are answered."""
+    PilImage.new("RGB", (40, 40)).save(tmp_path / "texture.png")
+    query = GAME / "props" / "crate.obj"
+    result = shapesim(
+        "swap", tmp_path / "texture.png", query, "-k", "1", "--no-fit", "--json", cwd=home
+    )
+    assert result.returncode == 0
+    assert "texture.png: is a picture" in result.stderr
+    assert json.loads(result.stdout)["query"] == str(query)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes stdout")
+def test_a_closed_stdout_stops_nothing(tmp_path: Path) -> None:
+    """As of a job that some scheduler starts."""
+    out = tmp_path / "v.npz"
+    words = [sys.executable, "-m", "shapesim", "embed", str(GAME / "props" / "crate.obj")]
+    words += ["--space", "shape", "--out", str(out)]
+    subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], check=True)
+    assert out.is_file()
+
+
 def test_help_loads_nothing_heavy() -> None:
     """The help of every command comes without torch, numpy or a mesh library."""
     code = (

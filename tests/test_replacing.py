@@ -137,6 +137,9 @@ def test_exported_matches_stand_in_the_querys_place(home: Path) -> None:
     again = shapesim(*command, cwd=home)
     assert again.returncode == 1
     assert "is not empty" in again.stderr
+    below = shapesim("swap", CHAIR, "--export", home / "out" / "swap.json" / "deep", cwd=home)
+    assert below.returncode == 1
+    assert "deep: cannot be written" in below.stderr
     fewer = shapesim(*command, "-k", "1", "--force", cwd=home)
     assert fewer.returncode == 0
     assert len(list((home / "out").glob("*.glb"))) == 1

@@ -10,7 +10,7 @@ from PIL import Image
 
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
-from shapesim.heads import fit_head, sharpness
+from shapesim.heads import fit_head, temperature
 from shapesim.tagger_training import Unseen, scaled_by_others
 from shapesim.tagging import (
     Example,
@@ -92,13 +92,13 @@ def raised(chance: np.ndarray, power: float) -> np.ndarray:
 
 
 def test_what_is_too_sure_is_made_less_sure() -> None:
-    """By the power that undoes it; a head gives its probabilities to that power."""
+    """By the temperature that undoes it, at which a head can be taken."""
     chance, truth = chances(6000)
     for power in (0.5, 1.0, 2.5):
-        assert sharpness(raised(chance, power), truth) == pytest.approx(1 / power, rel=0.06)
+        assert temperature(raised(chance, power), truth) == pytest.approx(power, rel=0.06)
     features, marks = blobs(60, 14.0)
     head = fit_head(features.look, lite0.BLOCKS, marks, exclusive=True)
-    milder = head.sharpened(0.4).probabilities(features.look, exclusive=True)
+    milder = head.at_temperature(2.5).probabilities(features.look, exclusive=True)
     given = head.probabilities(features.look, exclusive=True)
     assert np.abs(milder - raised(given, 0.4)).max() < 1e-4
 
@@ -119,7 +119,7 @@ def test_unseen_packs_are_tagged_by_all_others() -> None:
     given = np.where(unseen.told[:, None], raised(chance, 2.0), 0)
     scaled = scaled_by_others(unseen, given)
     assert not scaled[~unseen.told].any()
-    wanted = raised(given[second], sharpness(given[first], truth[first]))
+    wanted = raised(given[second], 1 / temperature(given[first], truth[first]))
     assert np.abs(scaled[second] - wanted).max() < 1e-6
 
 

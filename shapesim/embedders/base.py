@@ -75,7 +75,7 @@ class Embedder(ABC):
         return None
 
     def pictures(self, prepared: Any) -> Sequence[Image]:
-        """All views of a prepared item, where found pictures are compared with them again."""
+        """(S, S, 3) views of a prepared item, where found pictures are compared with them again."""
         return ()
 
     @property
