@@ -21,6 +21,7 @@ from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.base import weights_file
 from shapesim.errors import GalleryError, WeightsError
 from shapesim.gallery import Gallery
+from shapesim.kernels.matching import nearest_and_next
 from shapesim.manipulation import MANIPULATIONS, manipulate, paste
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
@@ -524,3 +525,16 @@ def _features(picture: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> 
 def _richness(path: Path) -> int:
     """Number of local features."""
     return len(_features(_opened(path)).points)
+
+
+def test_the_nearest_feature_and_the_next_one_elsewhere_are_those_of_brute_force() -> None:
+    """Also where all lie in one place, and nothing is elsewhere."""
+    rng = np.random.default_rng(0)
+    for apart in (0.0, 8.0, 60.0, 500.0):
+        alike = rng.normal(size=(40, 90)).astype(np.float32)
+        points = rng.uniform(0, 200, (90, 2)).astype(np.float32)
+        columns, cosines = nearest_and_next(alike, points, apart)
+        np.testing.assert_array_equal(columns, alike.argmax(axis=1))
+        away = np.abs(points[None] - points[columns][:, None]).max(axis=2)
+        expected = [alike.max(axis=1), np.where(away > apart, alike, -1).max(axis=1)]
+        np.testing.assert_array_equal(cosines, expected)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.kernels.matching import nearest_and_next
 from shapesim.tracing.affine import Matrix3, applied, corners, scaling
 from shapesim.types import Box, Image
 
@@ -210,17 +211,13 @@ def _agreed(found: Features, original: Features) -> Iterator[Place]:
     if min(len(found.points), len(original.points)) < 3:
         return
     alike = original.descriptors @ found.descriptors.T
-    rows = np.arange(len(alike))
-    first = alike.argmax(axis=1)
-    best = alike[rows, first]
     # Neighbours of the best are the same place; what competes is elsewhere.
-    apart = np.abs(found.points[None] - found.points[first][:, None]).max(axis=2)
-    other = np.where(apart > 0.02 * max(found.small.size), alike, -1).max(axis=1)
-    distances = np.sqrt(np.maximum(2 - 2 * np.stack([best, other]), 0))
+    first, cosines = nearest_and_next(alike, found.points, 0.02 * max(found.small.size))
+    distances = np.sqrt(np.maximum(2 - 2 * cosines, 0))
     good = distances[0] < _RATIO * distances[1]
     if good.sum() < 3:
         return
-    start, end = original.points[rows[good]], found.points[first[good]]
+    start, end = original.points[good], found.points[first[good]]
     reach = _REACH * max(found.small.size)
     matrix, inside = cv2.estimateAffine2D(
         start, end, method=cv2.RANSAC, ransacReprojThreshold=reach, maxIters=500, confidence=0.99
