@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.images import load_image
+from shapesim.images import load_image, open_picture
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render, ring
@@ -37,6 +37,13 @@ _RENDERED = 4  # assets that wait to be written: a turntable has 50 MB
 _SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
 _PAD = 12
 _TEXT = 15  # height of a line
+_FONTS = (
+    "NotoSansCJK-Regular.ttc", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "PingFang.ttc",
+    "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf", "wqy-zenhei.ttc",
+    "wqy-microhei.ttc", "DroidSansFallbackFull.ttf", "segoeui.ttf", "DejaVuSans.ttf",
+)  # fmt: skip
+"""Files of Windows, macOS and Linux with letters that our own font lacks."""
+_NO_LETTER = "\U0010ffff"  # which no font has
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +198,11 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
             ImageDraw.Draw(found).rectangle(
                 frame, outline=(230, 60, 40), width=max(2, max(found.size) // 100)
             )
-            original = _original(best, size)
-            sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
             caption = best.path.name
+            if original := _original(best, size):
+                sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
+            else:
+                caption += " (gone)"
         sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (_PAD, y))
         _caption(sheet, trace.query.name, _PAD, y + size, size, _INK)
         _caption(sheet, caption, _PAD + cell, y + size, size, _INK)
@@ -221,16 +230,21 @@ def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
     return drawn
 
 
-def _original(original: Original, size: int) -> PilImage:
+def _original(original: Original, size: int) -> PilImage | None:
+    """None of a picture whose file is gone; of a mesh, then what the gallery keeps."""
     from PIL import Image as Pil
 
-    if original.view is None:
-        return Pil.fromarray(on_background(load_image(original.path), PAPER))
     from shapesim.embedders.look import CAMERAS
 
-    mesh = load_mesh(original.path, original.up)
-    picture = render(mesh, [CAMERAS[original.view]], size, _SAMPLES)[0]
-    return Pil.fromarray(on_background(picture, PAPER))
+    try:
+        if original.view is None:
+            return Pil.fromarray(on_background(load_image(original.path), PAPER))
+        mesh = load_mesh(original.path, original.up)
+        picture = render(mesh, [CAMERAS[original.view]], size, _SAMPLES)[0]
+        return Pil.fromarray(on_background(picture, PAPER))
+    except AssetError:
+        kept = original.stored
+        return open_picture(kept, original.path.name).convert("RGB") if kept else None
 
 
 def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:
@@ -238,8 +252,8 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
     from PIL import Image as Pil
     from PIL import ImageDraw
 
-    font = _font(_TEXT - 2)
     labels = [_composed(label) for label in labels]
+    font = _font(_TEXT - 2, "".join(labels))
     legend = "true ↓  given →"
     cell = 34
     names = round(max(font.getlength(label) for label in (*labels, legend))) + 2 * _PAD
@@ -267,12 +281,30 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
     return picture
 
 
-def _font(size: int) -> FreeTypeFont:
-    """Of letters so high; Pillow's own has none but English ones."""
+def _font(size: int, text: str = "") -> FreeTypeFont:
+    """Of letters so high, that has those of a text if there is one on this machine.
+
+    Pillow's own has none but English ones, and the one that comes with shapesim none of Asia's.
+    """
     from font_manrope import font_files
     from PIL import ImageFont
 
-    return ImageFont.truetype(font_files["Manrope"], size)
+    own = ImageFont.truetype(font_files["Manrope"], size)
+    if all(_has(own, letter) for letter in set(text)):
+        return own
+    for name in _FONTS:
+        try:
+            other = ImageFont.truetype(name, size)
+        except OSError:  # not on this machine
+            continue
+        if all(_has(other, letter) for letter in set(text)):
+            return other
+    return own
+
+
+def _has(font: FreeTypeFont, letter: str) -> bool:
+    """Whether it is drawn as itself, not as what stands for all that a font lacks."""
+    return bytes(font.getmask(letter)) != bytes(font.getmask(_NO_LETTER))
 
 
 def _caption(
@@ -281,9 +313,10 @@ def _caption(
     """A line of text, centred; the end of a long one is kept, since it tells files apart."""
     from PIL import ImageDraw
 
-    font = _font(_TEXT - 2)
+    text = _composed(text)
+    font = _font(_TEXT - 2, text)
     draw = ImageDraw.Draw(sheet)
-    text = _shortened(_composed(text), width, font)
+    text = _shortened(text, width, font)
     draw.text((x + (width - font.getlength(text)) / 2, y), text, colour, font)
 
 

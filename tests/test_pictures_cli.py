@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import playwright
 import pytest
 from PIL import Image
 
@@ -63,6 +64,26 @@ def test_names_are_drawn_in_their_letters() -> None:
     counts = np.ones((1, 1), np.int64)
     drawn = {confusion_picture(counts, [name]).tobytes() for name in "aäéßñøжωč–→"}
     assert len(drawn) == 11
+
+
+def test_what_our_font_lacks_is_drawn_by_one_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the first that has all letters of a name; names that need none keep our own."""
+    (symbols, *_) = Path(playwright.__file__).parent.rglob("codicon*.ttf")
+
+    def drawn(*fonts: str) -> list[bytes]:
+        monkeypatch.setattr("shapesim.showing._FONTS", fonts)
+        names = ["\uea60", "\uea61", "\uea60 lamp", "lamp"]
+        counts = np.ones((1, 1), np.int64)
+        return [confusion_picture(counts, [name]).tobytes() for name in names]
+
+    boxes = drawn("no-such-font.ttf")
+    assert boxes[0] == boxes[1]
+    signs = drawn("no-such-font.ttf", str(symbols))
+    assert signs[0] != signs[1]
+    # It has no letters.
+    assert signs[2:] == boxes[2:]
 
 
 def test_render_names_what_fails(tmp_path: Path) -> None:

@@ -214,6 +214,24 @@ def test_a_sheet_shows_originals_as_their_stores_have_them(tmp_path: Path) -> No
     assert np.abs(sheets[0] - sheets[1]).mean() < 0.5
 
 
+def test_a_sheet_is_drawn_while_the_store_is_away(tmp_path: Path) -> None:
+    """Views of meshes are kept in the gallery; a picture that is gone leaves its place empty."""
+    seen = Image.new("RGB", (64, 64), "white")
+    seen.paste((30, 90, 200), (10, 10, 50, 50))
+    seen.save(tmp_path / "found.png")
+    stored = (tmp_path / "found.png").read_bytes()
+    originals = [
+        Original(tmp_path / name, 0.9, (0, 0, 64, 64), view, None, kept)
+        for name, view, kept in (("away.glb", 3, stored), ("gone.png", None, b""))
+    ]
+    sheet = trace_sheet([Trace(tmp_path / "found.png", (one,), 0.9) for one in originals])
+    columns = np.split(np.asarray(sheet, int)[:, 12:-12], 2, axis=1)
+    (seen_above, seen_below), (kept_above, kept_below) = (np.array_split(c, 2) for c in columns)
+    for pixels in (seen_above, seen_below, kept_above):
+        assert (np.abs(pixels - (30, 90, 200)).sum(axis=2) < 12).mean() > 0.2
+    assert (kept_below.mean(axis=2) > 235).mean() > 0.95  # but for its name
+
+
 def test_the_place_of_the_original_is_told(home: Path) -> None:
     """In the found picture's own pixels, also mirrored."""
     path = max(single_originals(home), key=_richness)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class Original:
             whole picture where no such place could be made out.
         view: number of the mesh's view; None of a picture.
         up: which axis of the mesh its store says is up; None where the file tells.
+        stored: JPEG of the view, as the gallery keeps it.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Original:
     box: Box
     view: int | None = None
     up: UpAxis | None = None
+    stored: bytes = field(default=b"", compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """One entry of ``trace --json``."""

@@ -141,8 +141,8 @@ class Tracer:
                 box = (0, 0, width, height)
                 if verified := evidence[row].verified:
                     box = _enlarged(verified.box, picture.shape[1::-1], (width, height))
-                source = near.source
-                matches.append(Original(source.path, confidence, box, source.view, source.up))
+                of = near.source
+                matches.append(Original(of.path, confidence, box, of.view, of.up, of.stored))
         return Trace(path, tuple(matches), best)
 
     def gather(self, picture: Image) -> list[Evidence]:
