@@ -5,6 +5,7 @@
 Importing this package loads none of its parts; each comes with the first use of its name.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from shapesim.swap import recommend
     from shapesim.types import Asset, Match, Mesh
     from shapesim.voxels import voxel_grid, voxelise
+
+# ONNX Runtime would tell its maker of this machine; it asks for this when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _MODULES = {
     "Asset": "shapesim.types",

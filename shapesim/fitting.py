@@ -29,6 +29,7 @@ _YAWS = 72
 _STARTS = 4  # yaws that are refined
 _STEPS = (6, 8)  # of the refinement, of every start and of the best
 _IOU_CELLS = 32
+_FLAT = 1e-3  # of the size: what is no thicker has no thickness to compare
 _STILL = 2e-5  # radians, factor less 1, and share of the size: a step that changes nothing
 _REBOXED = 1.1  # most that the scale changes for the sake of equal boxes
 _SQUARE = 0.95  # how much it is worth to stand along the axes
@@ -73,11 +74,12 @@ def fit(
     target = whole or query
     transform = (_stretched(target, held, transform) if stretch else transform) @ pose
     low, high = _bounds(asset.mesh.corners @ transform[:3, :3].T + transform[:3, 3])
-    extents = np.maximum(target.high - target.low, 1e-9 * target.size)
+    least = _FLAT * target.size
+    extents = np.maximum(target.high - target.low, least)
     return Fit(
         transform=transform,
         iou=overlap(target.mesh, asset.mesh, transform),
-        proportions=(high - low) / extents,
+        proportions=np.maximum(high - low, least) / extents,
         covered=None if whole is None else 1 - apart,
     )
 

@@ -190,8 +190,8 @@ def _update(
             if isinstance(result, ReadAsset) and _arrives(entry, result, moved):
                 report.arrived.add(task.path)
             if len(batch) == _BATCH or time.monotonic() > written + _SECONDS:
-                full, batch, written = batch, [], time.monotonic()
-                _write(gallery, full, moved, report)
+                _write(gallery, batch, moved, report)
+                batch, written = [], time.monotonic()
             progress(count + 1, len(tasks), len(report.failures))
     finally:  # what was read is kept, also when the user has had enough
         _write(gallery, batch, moved, report)

@@ -25,7 +25,7 @@ from shapesim.pages import page, write_page
 from shapesim.rendering import on_background, render, ring
 from shapesim.showing import PAPER
 from shapesim.texturing import Textures
-from shapesim.types import Match, Material, Mesh
+from shapesim.types import Match, Material, Mesh, Swap
 from shapesim.workers import map_isolated
 
 _MODELS = 300  # that a page can turn; the matches beyond, which come last, are pictures only
@@ -207,6 +207,11 @@ def _facts(path: Path, shown: Mapping[Path, _Shown], numbers: Mapping[Path, int]
     }
 
 
+def _fit(swap: Swap) -> float:
+    """Of an incomplete asset, how much of it the match covers, since it has more than that."""
+    return swap.fit.iou if swap.fit.covered is None else swap.fit.covered
+
+
 def _entry(
     entry: Entry, shown: Mapping[Path, _Shown], numbers: Mapping[Path, int]
 ) -> dict[str, Any]:
@@ -216,7 +221,8 @@ def _entry(
         "name": asset.listing.name or asset.path.name,
         "path": asset.id,
         "score": round(match.score, 3),
-        "iou": None if swap is None else round(swap.fit.iou, 3),
+        "fit": None if swap is None else round(_fit(swap), 3),
+        "covers": swap is not None and swap.fit.covered is not None,
         "transform": None if swap is None else swap.fit.transform.ravel().tolist(),
         "gains": [] if swap is None else list(swap.gains),
         "losses": [] if swap is None else list(swap.losses),

@@ -297,7 +297,8 @@ class Scores:
         accuracy: share of items whose likeliest label is one of theirs.
         macro_f1: mean over labels.
         error: expected calibration error of the likeliest label's probability, in 10 bins.
-        per_label: label, number of items, precision, recall and F1.
+        per_label: label, number of items, precision, recall and F1; of items that have several
+            labels, given is the likeliest one and what is likelier than not.
         confusion: (C, C) counts: rows are the true labels, columns the likeliest ones.
     """
 
@@ -319,9 +320,13 @@ def score(
         # An item of several labels counts for the one that was found.
         actual = guess if right[row] else int(truth[row].argmax())
         confusion[actual, guess] += 1
-    hits = np.diag(confusion)
-    recalls = hits / np.maximum(confusion.sum(axis=1), 1)
-    precisions = hits / np.maximum(confusion.sum(axis=0), 1)
+    given = np.zeros(truth.shape, bool)
+    given[np.arange(len(truth)), best] = True
+    if (truth.sum(axis=1) > 1).any():
+        given |= probabilities > 0.5
+    hits = (given & (truth > 0)).sum(axis=0)
+    recalls = hits / np.maximum((truth > 0).sum(axis=0), 1)
+    precisions = hits / np.maximum(given.sum(axis=0), 1)
     f1 = 2 * precisions * recalls / np.maximum(precisions + recalls, 1e-12)
     counts = truth.sum(axis=0).astype(int)
     sure = probabilities.max(axis=1)

@@ -55,29 +55,40 @@ def follow(
         ]
         return not any(part.startswith(".") for parts in inside for part in parts)
 
-    began = False
-    for changes in watch(
-        *roots,
-        watch_filter=is_asset,
-        stop_event=stop,
-        debounce=400,
-        step=100,
-        rust_timeout=1000,
-        yield_on_timeout=True,
-    ):
-        if not changes and began:
-            continue
-        began = True  # once without a change: for what came before it was watched
-        _settle({Path(path).parent for _, path in changes}, stop or Event())
-        report = index_when_free(gallery, stores, embedder, stop)
-        arrived, news = report.arrived, {}
-        if arrived:
-            try:
-                news = _news(gallery, embedder, game, arrived, filters, up)
-            except ShapesimError as error:  # such as a tag that no asset has yet
-                report.warnings.append(str(error))
-        if changes or report.added + report.updated + report.removed:
-            yield report, news
+    while True:
+        began = False
+        away: set[Path] = set()
+        for changes in watch(
+            *roots,
+            watch_filter=is_asset,
+            stop_event=stop,
+            debounce=400,
+            step=100,
+            rust_timeout=1000,
+            yield_on_timeout=True,
+        ):
+            away |= {
+                root
+                for root in roots
+                if (Change.deleted, str(root)) in changes or not root.is_dir()
+            }
+            if away and all(root.is_dir() for root in roots):
+                break  # a folder that is made again is another one, which nothing watches
+            if not changes and began:
+                continue
+            began = True  # once without a change: for what came before it was watched
+            _settle({Path(path).parent for _, path in changes}, stop or Event())
+            report = index_when_free(gallery, stores, embedder, stop)
+            arrived, news = report.arrived, {}
+            if arrived:
+                try:
+                    news = _news(gallery, embedder, game, arrived, filters, up)
+                except ShapesimError as error:  # such as a tag that no asset has yet
+                    report.warnings.append(str(error))
+            if changes or report.added + report.updated + report.removed:
+                yield report, news
+        else:
+            return
 
 
 def index_when_free(

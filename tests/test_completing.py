@@ -13,7 +13,8 @@ import trimesh
 from shapesim.completing import Completer
 from shapesim.errors import WeightsError
 from shapesim.fitting import overlap
-from shapesim.meshes import load_mesh
+from shapesim.meshes import load_mesh, save_mesh
+from shapesim.meshes.loading import UpAxis
 from shapesim.voxels import voxelise
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
@@ -142,6 +143,23 @@ def test_the_command_writes_what_can_be_searched_for(tmp_path: Path) -> None:
     result = shapesim("complete", path, "--out", tmp_path / "whole.fbx", cwd=tmp_path)
     assert result.returncode == 1
     assert ".glb, .obj, .ply, .stl" in result.stderr
+
+
+@pytest.mark.parametrize("up", ["y", "z"])
+def test_a_whole_is_written_with_the_up_axis_of_its_part(up: UpAxis, tmp_path: Path) -> None:
+    """Whatever readers of its format take for up: it stands where the part does."""
+    mesh = load_mesh(half(CHAIR, tmp_path))
+    for suffix in (".stl", ".obj"):
+        part, out = tmp_path / f"part{suffix}", tmp_path / f"whole{suffix}"
+        save_mesh(mesh, part, up)
+        result = shapesim("complete", part, "--up", up, "--out", out, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        bounds, whole = (trimesh.load_mesh(path).bounds for path in (part, out))
+        size = np.ptp(bounds, axis=0).max()
+        assert (whole[0] < bounds[0] + 0.06 * size).all()
+        assert (whole[1] > bounds[1] - 0.06 * size).all()
+        height = "xyz".index(up)
+        assert np.ptp(whole[:, height]) == pytest.approx(np.ptp(bounds[:, height]), rel=0.1)
 
 
 def test_part_of_an_asset_finds_its_whole(tmp_path: Path) -> None:

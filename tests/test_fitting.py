@@ -118,6 +118,7 @@ def test_what_is_flat_or_round_fits_too() -> None:
     found = fit(Surface(plane), Surface(moved(plane, placed(1.0, 3.0, (0, 4, 0)))))
     assert np.isfinite(found.transform).all()
     assert found.iou > 0.5
+    assert found.proportions[1] == 1  # of no height
     ball = mesh_of(trimesh.creation.icosphere(subdivisions=3))
     large = moved(ball, placed(0.0, 1000.0, (0, 0, 0)))
     found = fit(Surface(ball), Surface(large))

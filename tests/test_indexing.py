@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import pytest
@@ -445,6 +446,28 @@ def test_what_was_read_before_an_interruption_is_kept(
             index_stores(opened, [store], embedder, progress=lose_patience)
         assert opened.catalogue.count() == 2
     assert run(store, embedder, gallery).added == 1
+
+
+def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C within a batch: it is embedded once more, and written."""
+    embed, calls = ShapeEmbedder.embed_batch, []
+
+    def lose_patience(self: ShapeEmbedder, prepared: Any) -> Any:
+        calls.append(len(prepared))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return embed(self, prepared)
+
+    monkeypatch.setattr("shapesim.indexing._BATCH", 2)
+    monkeypatch.setattr(ShapeEmbedder, "embed_batch", lose_patience)
+    with Gallery(gallery, create=True) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            index_stores(opened, [store], embedder)
+        assert opened.catalogue.count() > 0
+    monkeypatch.undo()
+    assert run(store, embedder, gallery).unchanged == sum(calls[1:])
 
 
 def test_stores_that_cannot_be_reached_are_named(

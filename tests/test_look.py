@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,3 +208,15 @@ def test_missing_and_foreign_weights_have_a_reason(tmp_path: object) -> None:
         LookEmbedder("lite0.nothing")
     with pytest.raises(WeightsError):
         LookEmbedder(SAMPLES / "README.md").load()
+
+
+def test_nobody_is_told_of_this_machine(tmp_path: Path) -> None:
+    """ONNX Runtime notes what it would send to its maker in a cache, unless told not to."""
+    code = (
+        "import time; from shapesim.embedders import lite0;"
+        " lite0.session(lite0.probe()); time.sleep(2)"
+    )
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / ".cache")}
+    settings = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | home
+    subprocess.run([sys.executable, "-c", code], check=True, env=settings)
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name.lower()]

@@ -310,11 +310,18 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
                 time.sleep(3)
                 assert process.poll() is None
             line = json.loads(process.stdout.readline())
+            # A folder that is made again is another one to the system.
+            shutil.rmtree(store)
+            store.mkdir()
+            time.sleep(3)
+            save(store / "anew.glb", plain(CHAIR).apply_scale((1, 1.02, 1)))
+            again = json.loads(process.stdout.readline())
         finally:
             process.terminate()
             process.wait(30)
-    assert Path(line["asset"]).name == "chair.obj"
-    assert [Path(news["path"]).name for news in line["arrivals"]] == ["better.glb"]
+    for told, name in ((line, "better.glb"), (again, "anew.glb")):
+        assert Path(told["asset"]).name == "chair.obj"
+        assert [Path(news["path"]).name for news in told["arrivals"]] == [name]
 
 
 def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) -> None:

@@ -143,6 +143,19 @@ def test_scores_of_a_known_table() -> None:
     assert result.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
 
 
+def test_scores_of_items_with_several_labels() -> None:
+    """What is likelier than not is given as well as the likeliest label."""
+    truth = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    perfect = score(np.where(truth > 0, 0.99, 0.01).astype(np.float32), truth, list("abc"))
+    assert perfect.accuracy == perfect.macro_f1 == 1
+    assert [row[1:4] for row in perfect.per_label] == [(2, 1, 1), (3, 1, 1), (1, 1, 1)]
+    given = np.array([[0.9, 0.6, 0], [0.9, 0.4, 0], [0.7, 0.1, 0], [0, 0, 0.3]], np.float32)
+    rows = {label: rest for label, *rest in score(given, truth, list("abc")).per_label}
+    assert rows["a"][1:3] == pytest.approx([2 / 3, 1])
+    assert rows["b"][1:3] == pytest.approx([1, 1 / 3])
+    assert rows["c"][1:3] == [1, 1]  # the likeliest, though not likely
+
+
 def test_a_tagger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     """Through its file, probabilities stay; a file that is none has a reason."""
     features, truth = blobs(60, 2.0)

@@ -46,6 +46,6 @@ def complete(
     whole = Completer().complete_mesh(mesh)
     # GLB is in metres; the others are in what their reader takes them for.
     scale = mesh.unit if mesh.unit and out.suffix.lower() == ".glb" else 1.0
-    save_mesh(replace(whole, vertices=whole.vertices * scale), out)
+    save_mesh(replace(whole, vertices=whole.vertices * scale), out, up)
     sizes = [" × ".join(f"{side:.3g}" for side in one.extents) for one in (mesh, whole)]
     stdout.print(f"{escape(str(out))}: {sizes[1]}, of which {sizes[0]} were there", soft_wrap=True)

@@ -313,8 +313,12 @@ def check_writable(out: Path, suffixes: Sequence[str] = ()) -> None:
     """
     if suffixes and out.suffix.lower() not in suffixes:
         raise ShapesimError(f"{out}: cannot be written; name a {', '.join(suffixes)} file")
-    if not os.access(out.parent, os.W_OK) or out.is_dir():
+    if out.is_dir():
+        raise ShapesimError(f"{out}: is a folder; name a file")
+    if not out.parent.is_dir():
         raise ShapesimError(f"{out}: cannot be written; name a file in a folder that exists")
+    if not os.access(out.parent, os.W_OK):
+        raise ShapesimError(f"{out}: cannot be written; name a file in a folder that you may write")
     if suffixes == PICTURES and out.exists():
         from shapesim.showing import is_drawn
 

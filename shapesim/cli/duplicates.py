@@ -9,6 +9,7 @@ from rich.markup import escape
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
+    counted,
     gallery_folder,
     progress_bar,
     report_failures,
@@ -47,7 +48,7 @@ def duplicates(gallery: GalleryOption = None, as_json: JsonOption = False) -> No
     for tier in TIERS:
         found = [group for group in groups if group.tier == tier]
         if found:
-            stdout.print(f"[bold]{tier}[/bold], {len(found)} groups")
+            stdout.print(f"[bold]{tier}[/bold], {counted(len(found), 'group')}")
         for group in found:
             stdout.print(
                 "  " + "\n    ".join(escape(str(path)) for path in group.paths), soft_wrap=True

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from shapesim.cli.console import GalleryOption, gallery_folder, stdout
+from shapesim.cli.console import GalleryOption, counted, gallery_folder, stdout
 
 
 def forget(
@@ -30,4 +30,6 @@ def forget(
     with Gallery(folder) as opened:
         count = forget_stores(opened, stores)
         left = opened.catalogue.count()
-    stdout.print(f"{count} assets forgotten, {left} stay in {escape(str(folder))}", soft_wrap=True)
+    stdout.print(
+        f"{counted(count, 'asset')} forgotten, {left} stay in {escape(str(folder))}", soft_wrap=True
+    )

@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from shapesim.cli.console import progress_bar, report_failures, stderr, stdout
+from shapesim.cli.console import counted, progress_bar, report_failures, stderr, stdout
 from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def show(
         raise typer.Exit(1)
     paths = {match.asset.path for matches in found.values() for match in matches}
     if gone := sum(not is_there(path) for path in paths):
-        stderr.print(f"{gone} of the files are no longer there; run 'shapesim index'")
+        stderr.print(f"{counted(gone, 'file')} no longer there; run 'shapesim index'")
     if sheet:
         _draw(found, sheet, up, picture_of)
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from shapesim.tagging import Scores, Tagger
 
+_SHOWN = 5  # tags of a file
+
 tags = typer.Typer(help="Train a tagger, and tag the whole gallery.", no_args_is_help=True)
 
 TaggerOption = Annotated[
@@ -199,7 +201,10 @@ def tag(
         list[Path], typer.Argument(metavar="FILE", help="Pictures, meshes, or folders of meshes.")
     ],
     tagger: TaggerOption = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Tags shown for each file.")] = 5,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", min=1, help="Tags of each file; without, 5 are shown, JSON has all."),
+    ] = None,
     up: UpOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -231,10 +236,12 @@ def tag(
         row = rows[path]
         best = sorted(zip(row.tolist(), loaded.labels, strict=True), reverse=True)
         if as_json:
-            given = [{"label": label, "probability": round(p, 4)} for p, label in best]
+            given = [{"label": label, "probability": round(p, 4)} for p, label in best[:k]]
             print(json.dumps({"path": str(path), "tags": given}))
         else:
-            line = "  ".join(f"[bold]{escape(label)}[/bold] {p:.0%}" for p, label in best[:k])
+            line = "  ".join(
+                f"[bold]{escape(label)}[/bold] {p:.0%}" for p, label in best[: k or _SHOWN]
+            )
             stdout.print(f"{escape(str(path))}  {line}", highlight=False, soft_wrap=True)
 
 

@@ -69,7 +69,8 @@ class Loaded:
 
 def place(vertices: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.float64]:
     """(V, 3) vertices under a (4, 4) transform."""
-    placed: NDArray[np.float64] = vertices @ transform[:3, :3].T + transform[:3, 3]
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number is told by who checks
+        placed: NDArray[np.float64] = vertices @ transform[:3, :3].T + transform[:3, 3]
     return placed
 
 

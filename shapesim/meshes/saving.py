@@ -10,6 +10,7 @@ import numpy as np
 
 from shapesim.errors import ShapesimError
 from shapesim.images import load_image
+from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.parts import to_linear
 from shapesim.types import Material, Mesh
 
@@ -17,10 +18,16 @@ SUFFIXES = (".glb", ".obj", ".ply", ".stl")
 """Of formats that are written."""
 
 
-def save_mesh(mesh: Mesh, path: Path) -> None:
+def save_mesh(mesh: Mesh, path: Path, up: UpAxis | None = None) -> None:
     """Writes a mesh: GLB with its materials and textures, other formats the bare surface.
 
-    STL and PLY are written z up, as they are read; the others y up. Lengths stay as they are.
+    Lengths stay as they are.
+
+    Args:
+        mesh: y up.
+        path: of the file.
+        up: the axis that is up in it, but GLB, where it is y; None for what readers of its format
+            take for up, which is z of STL and PLY, and y of OBJ.
 
     Raises:
         ShapesimError: the name ends in no format that is written.
@@ -36,7 +43,7 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
         surface = trimesh.Scene(_coloured(mesh))
     else:
         vertices = mesh.vertices
-        if suffix in (".ply", ".stl"):
+        if (up or ("y" if suffix == ".obj" else "z")) == "z":
             vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
         surface = trimesh.Trimesh(vertices, mesh.faces, process=False)
     temporary = path.with_name(f"{path.name}.partial")

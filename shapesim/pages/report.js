@@ -99,7 +99,8 @@ class Viewer {
       content.scale.setScalar(scale);
       content.position.copy(centre).multiplyScalar(-scale);
     }
-    const fit = match.iou === null ? "" : `: ${Math.round(match.iou * 100)} % of the space is shared`;
+    const shared = match.covers ? "of yours is covered" : "of the space is shared";
+    const fit = match.fit === null ? "" : `: ${percent(match.fit)} ${shared}`;
     const lines = [["yours ", section.name], ["match ", match.name], ["overlaid", fit]];
     lines.forEach(([head, text], row) => this.labels[row].replaceChildren(element("b", {}, head), text));
     if (missing.length) this.labels[2].replaceChildren(`not in this page in 3D: ${missing.join(", ")}`);
@@ -156,13 +157,16 @@ function choose(card, section, match) {
 
 const lines = (items, name, sign) => items.map((item) => element("li", { className: name }, `${sign} ${item}`));
 
+const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : noun.endsWith("h") ? "es" : "s"}`;
+const percent = (share) => `${Math.round(share * 100)} %`;
+
 function facts(item) {
   if (item.triangles === undefined) return "could not be read";
   return `${item.triangles.toLocaleString("en")} triangles, ${item.size}, ${item.format}`;
 }
 
 function matchCard(section, match, rank) {
-  const fit = match.iou === null ? "" : `, fit ${Math.round(match.iou * 100)} %`;
+  const fit = match.fit === null ? "" : `, ${match.covers ? "covers" : "fit"} ${percent(match.fit)}`;
   const offer = [match.licence, match.price === null ? null : `price ${match.price}`].filter(Boolean).join(", ");
   const notes = [
     match.copy ? "same geometry" : "",
@@ -243,7 +247,7 @@ function passes(section, match) {
   const most = Number(controls.triangles.value || Infinity);
   return (
     where.includes(text) &&
-    (match.iou ?? 1) * 100 >= Number(controls.fit.value) &&
+    (match.fit ?? 1) * 100 >= Number(controls.fit.value) &&
     (match.triangles ?? Infinity) <= most &&
     (!controls.format.value || match.format === controls.format.value) &&
     (!controls.licence.value || match.licence === controls.licence.value) &&
@@ -264,7 +268,7 @@ function filter() {
     left += here;
   }
   const total = cards.reduce((sum, { own }) => sum + own.length, 0);
-  count.textContent = left === total ? `${total} matches of ${cards.length} assets` : `${left} of ${total} matches`;
+  count.textContent = left === total ? `${counted(total, "match")} of ${counted(cards.length, "asset")}` : `${left} of ${total} matches`;
 }
 
 const labelled = (text, control) => element("label", {}, text, control);
