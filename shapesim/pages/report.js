@@ -158,7 +158,7 @@ function choose(card, section, match) {
 const lines = (items, name, sign) => items.map((item) => element("li", { className: name }, `${sign} ${item}`));
 
 const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : noun.endsWith("h") ? "es" : "s"}`;
-const percent = (share) => `${Math.round(share * 100)} %`;
+const percent = (share) => `${Math.round(share * 100)}\u00a0%`;
 
 function facts(item) {
   if (item.triangles === undefined) return "could not be read";
@@ -288,6 +288,9 @@ document.body.append(
   ),
   element("main", {}, list, element("aside", {}, holder)),
 );
+// The models stand below the header, however many lines that takes.
+const header = document.querySelector("header");
+new ResizeObserver(() => document.body.style.setProperty("--head", `${header.offsetHeight}px`)).observe(header);
 for (const control of Object.values(controls)) control.addEventListener("input", filter);
 filter();
 const first = cards.find(({ own }) => own.length);
