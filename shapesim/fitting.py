@@ -412,7 +412,7 @@ def _in_box(query: Surface, asset: Surface, yaw: float, stretch: bool) -> Matrix
     turn = _turn(1, yaw)
     # The query's box is taken along the asset's axes: a scale along others would shear it.
     low, high = _bounds(query.mesh.corners @ turn[:3, :3])
-    least = 1e-3 * query.size  # what is flat stays so
+    least = _FLAT * query.size  # what is flat stays so
     ratios = np.maximum(high - low, least) / np.maximum(
         asset.high - asset.low, least * asset.size / query.size
     )

@@ -191,7 +191,7 @@ def _update(
                 report.arrived.add(task.path)
             if len(batch) == _BATCH or time.monotonic() > written + _SECONDS:
                 _write(gallery, batch, moved, report)
-                batch, written = [], time.monotonic()
+                written = time.monotonic()
             progress(count + 1, len(tasks), len(report.failures))
     finally:  # what was read is kept, also when the user has had enough
         _write(gallery, batch, moved, report)
@@ -224,7 +224,7 @@ def _write(
     moved: Mapping[str, FileState],
     report: IndexReport,
 ) -> None:
-    """Embeds a batch and writes it in one transaction."""
+    """Embeds a batch, writes it in one transaction, and empties it."""
     began = time.perf_counter()
     read = [result for _, result in batch if isinstance(result, ReadAsset)]
     vectors = _embedded(batch)
@@ -244,6 +244,7 @@ def _write(
         elif entry.before:
             touched.append((entry.before.id, entry.size, entry.mtime))
     gallery.catalogue.write(records)
+    batch.clear()  # at once: whoever is interrupted later writes nothing twice
     gallery.catalogue.touch(touched)
     gallery.catalogue.set_unreachable(unreachable)
     for step, seconds in {

@@ -470,6 +470,22 @@ def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
     assert run(store, embedder, gallery).unchanged == sum(calls[1:])
 
 
+def test_what_is_written_when_the_user_has_had_enough_is_written_once(
+    store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C between the end of a batch and the start of the next."""
+
+    def lose_patience(*_: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shapesim.gallery.catalogue.Catalogue.touch", lose_patience)
+    with Gallery(gallery, create=True) as opened, pytest.raises(KeyboardInterrupt):
+        index_stores(opened, [store], embedder)
+    again = run(store, embedder, gallery)
+    assert (again.added, again.unchanged) == (0, 3)
+
+
 def test_stores_that_cannot_be_reached_are_named(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
