@@ -8,10 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from shapesim.errors import ShapesimError
+from shapesim.listings import table_of
 
 
 def read_labels(path: Path) -> dict[str, str]:
-    """Maps paths to labels; rows without a label are left out.
+    """Maps paths to one label each: of several, ``chair;seat`` or a row each, the first.
+
+    Rows without a label are left out.
 
     Args:
         path: CSV with the columns ``path`` and ``label``.
@@ -19,14 +22,18 @@ def read_labels(path: Path) -> dict[str, str]:
     Raises:
         ShapesimError: the file or one of the columns is missing.
     """
-    return {name: label for name, label in read_rows(path) if label}
+    labels: dict[str, str] = {}
+    for name, cell in read_rows(path):
+        if label := cell.split(";")[0].strip():
+            labels.setdefault(name, label)
+    return labels
 
 
 def read_rows(path: Path) -> list[tuple[str, str]]:
     """Pairs of path and label, in their order; see ``read_labels``."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
+            rows = table_of(file)
             if not {"path", "label"} <= set(rows.fieldnames or ()):
                 raise ShapesimError(f"{path}: needs the columns path and label")
             return [(row["path"] or "", row["label"] or "") for row in rows]

@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 _FILES = ("catalog.csv", "catalog.json")
 _ALIASES = {"id": "path", "license": "licence"}
@@ -76,9 +76,19 @@ def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
     return listings, problems
 
 
+def table_of(opened: TextIO) -> csv.DictReader[str]:
+    """Rows of a CSV file, separated by what its first line has most of.
+
+    Spreadsheets write semicolons where numbers have decimal commas, or tabs.
+    """
+    head = opened.readline()
+    opened.seek(0)
+    return csv.DictReader(opened, delimiter=max(",;\t", key=head.count))
+
+
 def _csv_rows(file: Path) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        return [_plain(row) for row in csv.DictReader(opened)]
+        return [_plain(row) for row in table_of(opened)]
 
 
 def _json_rows(file: Path) -> list[dict[str, str]]:

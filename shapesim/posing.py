@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.blas import one_thread
 from shapesim.images import square_part
 from shapesim.rendering import on_background, render
 from shapesim.types import WHOLE, Camera, Image, Mesh, Shares
@@ -253,5 +254,6 @@ def _distinct(scores: Sequence[float]) -> list[int]:
 
 def poses(sight: Sight, meshes: Sequence[Mesh]) -> list[Pose]:
     """The pose of each, with all cores."""
-    with ThreadPoolExecutor() as pool:  # OpenCV and the renderer work outside of Python's lock
+    # OpenCV and the renderer work outside of Python's lock.
+    with one_thread(), ThreadPoolExecutor() as pool:
         return list(pool.map(sight.pose, meshes))

@@ -34,6 +34,7 @@ READER = 5
 _PICTURES = 128  # at a time: bounds memory
 _LAST_TIME = (1 << 63) - 1  # in 2262: the gallery has no larger numbers
 _QUALITY = 80  # of views that are kept: as many local features agree as at 90
+_SEEN = 16  # pixels of the first view: what shows less shows nothing
 LARGEST_PICTURE = 512
 """Pixels of a side of pictures that are read: more is not seen."""
 
@@ -94,6 +95,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
     if mesh.companions != task.companions:
         digest = _sha256(task.path, mesh.companions)
     prepared = task.embedder.prepare(mesh)
+    view = task.embedder.thumbnail(prepared)
     x, y, z = (float(extent) for extent in mesh.extents)
     return ReadAsset(
         sha256=digest,
@@ -104,18 +106,26 @@ def read_asset(task: ReadTask) -> ReadAsset:
         unit=mesh.unit,
         signature=signature(mesh),
         prepared=prepared,
-        thumbnail=_thumbnail(task.embedder.thumbnail(prepared)),
+        thumbnail=None if view is None else _webp(view),
         pictures=tuple(_jpeg(view) for view in task.embedder.pictures(prepared)),
         traits=traits_of(mesh, located(task.path)),
-        warnings=mesh.warnings,
+        warnings=(*mesh.warnings, *_doubts(view)),
         seconds=(loaded - began, time.perf_counter() - loaded),
     )
 
 
-def _thumbnail(picture: Image | None) -> bytes | None:
-    """WebP of half the side."""
-    if picture is None:
-        return None
+def _doubts(view: Image | None) -> tuple[str, ...]:
+    """About an asset, by its first view on white, if any is rendered."""
+    if view is None or (view < 255).any(axis=2).sum() >= _SEEN:
+        return ()
+    return (
+        "next to nothing is seen of it, and it looks like all of which nothing is seen: is a vertex"
+        " far away from all others?",
+    )
+
+
+def _webp(picture: Image) -> bytes:
+    """Of half the side."""
     from PIL import Image as PilImage
 
     buffer = io.BytesIO()

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.blas import one_thread
 from shapesim.completing import Completer
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError
@@ -291,7 +292,7 @@ class Replaced:
     ) -> tuple[list[Match], list[AssetError]]:
         """The matches, fitted and ordered anew, and why some files are of no use now."""
         # Half of a fit runs outside of the interpreter's lock.
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with one_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
             found = list(threads.map(lambda match: self._fitted(match, options), matches))
         fitted = [
             match if isinstance(swap, AssetError) else replace(match, swap=swap)

@@ -652,3 +652,21 @@ def test_a_name_that_is_no_text_is_reported(
     report = run(store, embedder, gallery)
     assert report.added == 3
     assert sum("rename it" in warning for warning in report.warnings) == 2
+
+
+def test_what_shows_next_to_nothing_is_named(tmp_path: Path, gallery: Path) -> None:
+    """A pole is seen; a wire is not, nor a ball with one corner far away. White is no reason."""
+    store = tmp_path / "store"
+    store.mkdir()
+    trimesh.creation.cylinder(0.5, 100).export(store / "pole.obj")
+    trimesh.creation.cylinder(0.001, 100).export(store / "wire.obj")
+    ball = trimesh.creation.icosphere(2)
+    ball.visual = trimesh.visual.ColorVisuals(ball, face_colors=[255, 255, 255, 255])
+    ball.export(store / "ball.glb")
+    far = ball.vertices.copy()
+    far[0] = (1e5, 0, 0)
+    trimesh.Trimesh(far, ball.faces).export(store / "stray.glb")
+    report = run(store, LookEmbedder(), gallery)
+    assert report.added == 4
+    named = sorted(warning.split(":")[0] for warning in report.warnings if "nothing" in warning)
+    assert named == ["stray.glb", "wire.obj"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from shapesim.labels import read_labels
 from shapesim.listings import Listing, read_listings
 
 
@@ -31,6 +32,25 @@ def test_columns_become_a_listing(tmp_path: Path) -> None:
     assert (
         Listing.from_json(json.loads(json.dumps(listings["a.obj"].to_json()))) == listings["a.obj"]
     )
+
+
+def test_spreadsheets_separate_by_semicolons_or_tabs(tmp_path: Path) -> None:
+    """Catalogues and labels."""
+    for sign in ",;\t":
+        rows = [("path", "label", "name"), ("a.obj", "chair", "Stool"), ("b.obj", "", "Box")]
+        text = "\n".join(sign.join(row) for row in rows)
+        (tmp_path / "catalog.csv").write_text(text, encoding="utf-8")
+        listings, problems = read_listings(tmp_path)
+        assert problems == []
+        assert listings["a.obj"] == Listing(name="Stool", more={"label": "chair"})
+        assert read_labels(tmp_path / "catalog.csv") == {"a.obj": "chair"}
+
+
+def test_of_several_labels_the_first_counts(tmp_path: Path) -> None:
+    """In one cell, or in rows of their own."""
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\na.obj,chair; seat\nb.obj,\nb.obj,box\nb.obj,crate\n")
+    assert read_labels(table) == {"a.obj": "chair", "b.obj": "box"}
 
 
 def test_json_in_three_forms(tmp_path: Path) -> None:

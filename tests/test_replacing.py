@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def test_filters_leave_out_what_is_not_like_that(home: Path) -> None:
     for words, names in (
         (("--max-triangles", "300"), None),
         (("--format", "GLB"), None),
+        (("--format", "obj, .glb"), None),
         (("--licence", "cc0-1.0"), {"better.glb"}),
         (("--store", home / "store" / "new"), {"better.glb", "worse.obj"}),
         (("--store", "store/more"), {"stool.glb"}),
@@ -114,7 +116,8 @@ def test_filters_leave_out_what_is_not_like_that(home: Path) -> None:
         if words[0] == "--max-triangles":
             assert all(m["triangles"] <= 300 for m in matches)
         elif words[0] == "--format":
-            assert {path.suffix for path in everything} == {".glb"}
+            wanted = {".glb"} if words[1] == "GLB" else {".glb", ".obj"}
+            assert {path.suffix for path in everything} == wanted
         elif names is not None:
             assert {path.name for path in everything} == names
 
@@ -319,6 +322,11 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
         finally:
             process.terminate()
             process.wait(30)
+        last = process.stderr.read().splitlines()
+    if os.name == "posix":  # elsewhere it is no signal
+        assert process.returncode == 0
+        assert "0 added, 0 updated, 0 removed" not in last
+        assert not [line for line in last if "semaphore" in line or "Traceback" in line]
     for told, name in ((line, "better.glb"), (again, "anew.glb")):
         assert Path(told["asset"]).name == "chair.obj"
         assert [Path(news["path"]).name for news in told["arrivals"]] == [name]

@@ -9,10 +9,13 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
 import pytest
+from threadpoolctl import threadpool_info
 
+from shapesim.blas import one_thread
 from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.workers import kept_workers, map_isolated
 
@@ -131,3 +134,24 @@ def test_kept_workers_answer_the_next_call() -> None:
         assert len(again) > 0
         assert not any(isinstance(found, AssetError) for found in again)
     assert not processes() & (first | again)
+
+
+def test_matrices_are_multiplied_on_one_core_until_the_first_context_ends() -> None:
+    """However many are within it, of this thread or of others."""
+
+    def threads() -> set[int]:
+        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+    def other() -> None:
+        with one_thread():
+            pass
+
+    before = threads()
+    with one_thread():
+        with one_thread():
+            assert threads() == {1}
+        thread = Thread(target=other)
+        thread.start()
+        thread.join()
+        assert threads() == {1}
+    assert threads() == before

@@ -98,7 +98,10 @@ MaxTrianglesOption = Annotated[
 FormatOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--format", metavar="SUFFIX", help="Only such files, such as glb.", show_default=False
+        "--format",
+        metavar="SUFFIX",
+        help="Only such files, such as glb, or glb,fbx.",
+        show_default=False,
     ),
 ]
 LicenceOption = Annotated[
@@ -287,7 +290,11 @@ def make_filters(
         new_since=parse_since(new_since),
         tag=tag,
         max_triangles=max_triangles,
-        formats=tuple(suffix.lower().lstrip(".") for suffix in formats or ()),
+        formats=tuple(
+            suffix.strip().lower().lstrip(".")
+            for several in formats or ()
+            for suffix in several.split(",")
+        ),
         licence=licence,
         max_price=max_price,
         store=store,

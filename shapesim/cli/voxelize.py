@@ -18,7 +18,8 @@ def voxelize(
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="Labels: columns path and label. Default: the name of each file's top folder.",
+            help="Labels: columns path and label; of several of one file the first counts. "
+            "Default: the name of each file's top folder.",
             show_default=False,
         ),
     ] = None,

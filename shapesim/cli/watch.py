@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,6 +64,7 @@ def watch(
     from shapesim.watching import follow, index_when_free
     from shapesim.workers import kept_workers
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
     check_stores(stores)
     embedder = EMBEDDERS[by]()
     with kept_workers():
@@ -81,10 +83,10 @@ def watch(
                 for report, news in follow(opened, stores, embedder, queries, filters, up):
                     report_lines(report.warnings, "yellow", "warning")
                     report_failures(report.failures)
-                    changes = (
-                        f"{report.added} added, {report.updated} updated, {report.removed} removed"
-                    )
-                    stderr.print(changes, highlight=False)
+                    counts = report.added, report.updated, report.removed
+                    if any(counts):
+                        changes = "{} added, {} updated, {} removed".format(*counts)
+                        stderr.print(changes, highlight=False)
                     show_news(news, "Arrived, and better", as_json)
             except KeyboardInterrupt:
                 raise typer.Exit(0) from None

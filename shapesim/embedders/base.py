@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
+from shapesim.blas import one_thread
 from shapesim.errors import ShapesimError, WeightsError
 from shapesim.types import Embeddings, Image, Mesh
 
@@ -177,25 +175,6 @@ def write_weights(tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
     save_file(dict(tensors), temporary)
     temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     temporary.replace(path)
-
-
-_LIMITING = Lock()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """A context in which numpy multiplies matrices on one core.
-
-    Its other threads would go on waiting busily for more, on cores that the networks need.
-    """
-    # The limit is the process's: two at a time would each take the other's for what was before.
-    with _LIMITING, _controller().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def projected(

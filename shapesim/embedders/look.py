@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.blas import one_thread
 from shapesim.embedders import lite0
 from shapesim.embedders.base import (
     Embedded,
     normalised,
-    one_thread,
     projected,
     read_weights,
     weights_file,

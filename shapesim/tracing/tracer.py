@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.blas import one_thread
 from shapesim.embedders import CopyEmbedder
 from shapesim.errors import AssetError, GalleryError, WeightsError
 from shapesim.gallery import Gallery
@@ -152,7 +153,7 @@ class Tracer:
             GalleryError: the gallery was indexed anew meanwhile, and lost what was near.
         """
         # OpenCV works outside of Python's lock.
-        with ThreadPoolExecutor() as pool:
+        with one_thread(), ThreadPoolExecutor() as pool:
             search = _Search(picture, self._originals, self._embedder, pool)
             seen = search.first_look()
             if not _is_clear(seen):
