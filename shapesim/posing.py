@@ -10,6 +10,7 @@ al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", C
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -255,5 +256,5 @@ def _distinct(scores: Sequence[float]) -> list[int]:
 def poses(sight: Sight, meshes: Sequence[Mesh]) -> list[Pose]:
     """The pose of each, with all cores."""
     # OpenCV and the renderer work outside of Python's lock.
-    with one_thread(), ThreadPoolExecutor() as pool:
+    with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(sight.pose, meshes))

@@ -32,6 +32,7 @@ from shapesim.tracing.affine import inverse, turned
 from shapesim.tracing.correlation import sweep
 from shapesim.tracing.regions import Region
 from shapesim.tracing.verification import (
+    FOUND_CONTRAST,
     FOUND_SIDE,
     ORIGINAL_SIDE,
     Features,
@@ -537,7 +538,7 @@ def _opened(path: Path) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
 
 
 def _features(picture: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> Features:
-    return Features.of(Small.of(picture, FOUND_SIDE))
+    return Features.of(Small.of(picture, FOUND_SIDE), FOUND_CONTRAST)
 
 
 def _richness(path: Path) -> int:

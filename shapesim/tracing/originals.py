@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,13 @@ from shapesim.gallery import Gallery
 from shapesim.images import load_image, open_picture
 from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background
-from shapesim.tracing.verification import ORIGINAL_SIDE, Features, Small
+from shapesim.tracing.verification import ORIGINAL_CONTRAST, ORIGINAL_SIDE, Features, Small
 from shapesim.types import Embeddings
 
 _AXES = 64  # in which all are compared, to find those that may be near
 _MAYBE = 4096  # of them, that are compared in full
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
+_AT_ONCE = 65536  # rows that are compared: bounds memory
 _KEPT = 1024  # pictures, and as many with their local features: a quarter of a GB at most
 
 
@@ -86,9 +89,13 @@ class Originals:
         self._axes = np.linalg.eigh(some.T @ some)[1][:, -_AXES:]
         self._rough = self._vectors @ self._axes
         self._picture = lru_cache(_KEPT)(_read)
-        self._features = lru_cache(_KEPT)(lambda source: Features.of(self._picture(source)))
+        self._features = lru_cache(_KEPT)(
+            lambda source: Features.of(self._picture(source), ORIGINAL_CONTRAST)
+        )
 
-    def nearest(self, vectors: Embeddings, count: int) -> list[Near]:
+    def nearest(
+        self, vectors: Embeddings, count: int, mapped: Callable[..., Any] = map
+    ) -> list[Near]:
         """The nearest row of each of the nearest files, nearest first.
 
         Files that the gallery has lost since it was opened are left out.
@@ -96,8 +103,9 @@ class Originals:
         Args:
             vectors: (P, D) of a found picture and of its parts.
             count: of files.
+            mapped: what maps functions, such as that of a pool of threads.
         """
-        rough = _cosines(self._rough, vectors @ self._axes)
+        rough = _cosines(self._rough, vectors @ self._axes, mapped)
         maybe = min(len(rough), _MAYBE)
         rows = np.argpartition(-rough, maybe - 1)[:maybe]
         cosines = _cosines(self._vectors[rows], vectors)
@@ -147,10 +155,9 @@ def _read(source: Source) -> Small:
     return Small.of(on_background(load_image(kept, 2 * ORIGINAL_SIDE)), ORIGINAL_SIDE)
 
 
-def _cosines(stored: Embeddings, vectors: Embeddings) -> NDArray[np.float32]:
+def _cosines(
+    stored: Embeddings, vectors: Embeddings, mapped: Callable[..., Any] = map
+) -> NDArray[np.float32]:
     """(N,) of each stored row to the nearest of the vectors."""
-    nearest = np.empty(len(stored), np.float32)
-    for start in range(0, len(stored), 65536):  # bounds memory
-        rows = stored[start : start + 65536]
-        (vectors @ rows.T).max(axis=0, out=nearest[start : start + len(rows)])
-    return nearest
+    parts = [stored[start : start + _AT_ONCE] for start in range(0, len(stored), _AT_ONCE)]
+    return np.concatenate(list(mapped(lambda rows: (vectors @ rows.T).max(axis=0), parts)))

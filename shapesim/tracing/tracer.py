@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from shapesim.tracing.correlation import Hint, sweep
 from shapesim.tracing.originals import Near, Originals, Source
 from shapesim.tracing.regions import Region, squared
 from shapesim.tracing.verification import (
+    FOUND_CONTRAST,
     NOTHING,
     Features,
     Place,
@@ -153,7 +155,7 @@ class Tracer:
             GalleryError: the gallery was indexed anew meanwhile, and lost what was near.
         """
         # OpenCV works outside of Python's lock.
-        with one_thread(), ThreadPoolExecutor() as pool:
+        with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
             search = _Search(picture, self._originals, self._embedder, pool)
             seen = search.first_look()
             if not _is_clear(seen):
@@ -238,7 +240,7 @@ class _Search:
         self._shown_in += shown_in
 
     def _candidates(self) -> list[_Candidate]:
-        near = self._originals.nearest(self._vectors, _SWEPT)
+        near = self._originals.nearest(self._vectors, _SWEPT, self._pool.map)
         if not near:
             raise GalleryError("the gallery was indexed anew meanwhile; run 'shapesim trace' again")
         return [_Candidate(one, self._shown_in[one.part]) for one in near]
@@ -298,7 +300,7 @@ class _Search:
 
 def _features(region: Region) -> tuple[Features, Features]:
     """Of a region, and of its mirror image."""
-    straight = Features.of(region.small[0])
+    straight = Features.of(region.small[0], FOUND_CONTRAST)
     return straight, straight.mirrored()
 
 
