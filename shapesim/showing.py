@@ -219,15 +219,33 @@ def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
     draw = ImageDraw.Draw(drawn)
     line = max(2, max(drawn.size) // 320)
     font = _font(max(_TEXT, max(drawn.size) // 36))
-    for number, one in enumerate(objects):
+    colours = [_FRAMES[number % len(_FRAMES)] for number in range(len(objects))]
+    for one, colour in zip(objects, colours, strict=True):
         x, y, width, height = one.box
-        colour = _FRAMES[number % len(_FRAMES)]
         draw.rectangle((x, y, x + width - 1, y + height - 1), outline=colour, width=line)
+    labels: list[tuple[float, float, float, float]] = []
+    for one, colour in zip(objects, colours, strict=True):
+        x, y, width, height = one.box
         left, top, right, bottom = draw.textbbox((0, 0), str(one.id), font=font)
-        label = (x, y, x + right - left + 4 * line, y + bottom - top + 4 * line)
+        wide, tall = right - left + 4 * line, bottom - top + 4 * line
+        # In a corner of the frame where no other number is, if there is one.
+        corners = [
+            (at_x, at_y, at_x + wide, at_y + tall)
+            for at_y in (y, max(y, y + height - 1 - tall))
+            for at_x in (x, max(x, x + width - 1 - wide))
+        ]
+        free = (corner for corner in corners if not any(_meet(corner, other) for other in labels))
+        label = next(free, corners[0])
+        labels.append(label)
         draw.rectangle(label, fill=colour)
-        draw.text((x + 2 * line - left, y + 2 * line - top), str(one.id), "white", font=font)
+        place = label[0] + 2 * line - left, label[1] + 2 * line - top
+        draw.text(place, str(one.id), "white", font=font)
     return drawn
+
+
+def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether boxes of left, top, right and bottom share something."""
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def _original(original: Original, size: int) -> PilImage | None:

@@ -18,9 +18,18 @@ from shapesim.errors import ShapesimError
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
 from shapesim.object_training import train
-from shapesim.objects import SIDE, ObjectFinder, boxes_of, closer, iou, roi_pooled, soft_nms
+from shapesim.objects import (
+    SIDE,
+    FoundObject,
+    ObjectFinder,
+    boxes_of,
+    closer,
+    iou,
+    roi_pooled,
+    soft_nms,
+)
 from shapesim.rendering import Light, render_scene
-from shapesim.showing import PAPER
+from shapesim.showing import PAPER, objects_picture
 from shapesim.types import Material, Mesh
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
@@ -269,3 +278,13 @@ def test_a_scene_without_objects_is_no_error(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == {"objects": []}
     assert "no object" in result.stderr
+
+
+def test_numbers_do_not_cover_each_other() -> None:
+    """Each stands in another corner of its frame, where one of another frame is in the way."""
+    boxes = [(20, 20, 200, 150), (20, 20, 100, 100), (20, 20, 80, 300), (20, 20, 300, 250)]
+    objects = [FoundObject(number, box, 0.9) for number, box in enumerate(boxes, 1)]
+    drawn = np.asarray(objects_picture(np.full((400, 500, 3), 255, np.uint8), objects))
+    corners = [(x + 3, y + 3) for x, y in ((20, 20), (105, 20), (85, 20), (305, 20))]
+    colours = {tuple(drawn[y, x].tolist()) for x, y in corners}
+    assert len(colours - {(255, 255, 255)}) == len(boxes)

@@ -245,6 +245,25 @@ def test_the_place_of_the_original_is_told(home: Path) -> None:
     np.testing.assert_allclose(trace.matches[0].box, (500, 100, 320, 320), atol=12)
 
 
+def test_the_place_reaches_beyond_what_edges_frame(home: Path) -> None:
+    """Edges within an original, and of what it stands on, frame parts of it."""
+    paths = sorted(single_originals(home), key=_richness)[-12:]
+    offs = []
+    with Gallery(home / ".shapesim") as gallery:
+        traced = Tracer(gallery, CopyEmbedder())
+        for number, path in enumerate(paths):
+            page = Image.open(paths[number - 1]).convert("RGB").resize((600, 500))
+            picture = Image.open(path).convert("RGB").resize((260, 260))
+            x, y = 30 * number, 20 * number
+            page.paste(ImageOps.mirror(picture) if number % 2 else picture, (x, y))
+            page.save(home / "page.png")
+            trace = traced.trace(home / "page.png")
+            if trace.found and trace.matches[0].path == path:
+                offs.append(np.abs(np.array(trace.matches[0].box) - (x, y, 260, 260)).max())
+    assert len(offs) >= len(paths) / 2
+    assert np.mean(np.array(offs) <= 16) >= 0.9, offs
+
+
 def test_a_small_picture_on_a_page_is_found_in_its_frame(home: Path) -> None:
     """Between black bars, as pages show what is not as wide as they are; the box is on the page."""
     hits = []

@@ -55,6 +55,12 @@ class Region:
         high = np.ceil(moved.max(axis=0)).clip(0, self._found).astype(int).tolist()
         return low[0], low[1], max(high[0] - low[0], 1), max(high[1] - low[1], 1)
 
+    def matrix_in_found(self, matrix: Matrix3, is_mirrored: bool) -> Matrix3:
+        """To the found picture, of a (3, 3) transform to the region; or of both mirror images."""
+        if not is_mirrored:
+            return self._to_found @ matrix
+        return _mirror(self._found[0]) @ self._to_found @ _mirror(self.picture.shape[1]) @ matrix
+
     def within(self, count: int) -> list[Region]:
         """The likeliest pictures within it, also if it stands askew."""
         upright = [self]
@@ -84,6 +90,10 @@ class Region:
                                         x : x + max(1, round(share * width))]  # fmt: skip
                     made.append(framed(part, lite0.SIZE))
         return made
+
+
+def _mirror(width: int) -> Matrix3:
+    return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1.0]])
 
 
 def squared(regions: Sequence[Region]) -> list[NDArray[np.uint8]]:

@@ -28,7 +28,9 @@ from shapesim.tracing.verification import (
     NOTHING,
     Features,
     Place,
+    Small,
     Verified,
+    box_of,
     compare,
     hinted,
     locate,
@@ -44,6 +46,7 @@ _JUDGED = 32  # that are compared in all respects
 _UNTURNED = 0.03  # by which a mirrored place has to be better
 _FRAMES = 3  # pictures within it
 _WITHIN = 2  # within each of those
+_LESS_ALIKE = 0.15  # may what reaches beyond a frame be, than what is within
 _SAME = 0.995  # cosine from which originals are one and the same picture
 
 
@@ -229,10 +232,19 @@ class _Search:
         original, seen = self._originals.picture(one.near.source), None
         if sighting.place and original:
             seen = compare(one.region.small[sighting.is_mirrored], original, sighting.place)
-        if seen:
-            box = one.region.box_in_found(seen.box, sighting.is_mirrored)
-            seen = replace(seen, box=box)
+        if seen and original:
+            seen = replace(seen, box=self._box(seen, original, one.region, sighting.is_mirrored))
         return Evidence(one.near, seen)
+
+    def _box(self, seen: Verified, original: Small, region: Region, is_mirrored: bool) -> Box:
+        """In the found picture; what edges frame may be but a part of what is seen there."""
+        if region is not self._whole:
+            all_of_it = Place(region.matrix_in_found(seen.place.matrix, is_mirrored))
+            whole = self._whole.small[is_mirrored]
+            wider = strongest(whole, original, [all_of_it])
+            if wider and wider.likeness > seen.place.likeness - _LESS_ALIKE:
+                region, seen = self._whole, replace(seen, box=box_of(wider.matrix, original, whole))
+        return region.box_in_found(seen.box, is_mirrored)
 
     def _embed(self, squares: Sequence[NDArray[np.uint8]], shown_in: Sequence[Region]) -> None:
         vectors = self._embedder.embed_pictures(np.stack(squares))

@@ -211,9 +211,19 @@ def compare(found: Small, original: Small, place: Place) -> Verified | None:
         pair = _overlaid(found, original, one.matrix)
         if pair and (likeness := _likeness(*pair)) >= place.likeness:
             colours, gaps = _colours(*pair)
-            box = _box(one.matrix, original, found)
+            box = box_of(one.matrix, original, found)
             return Verified(replace(one, likeness=likeness), colours, gaps, box)
     return None
+
+
+def box_of(matrix: Matrix3, original: Small, found: Small) -> Box:
+    """Where an original's frame is by a (3, 3) transform, as far as it is in the picture."""
+    placed = applied(matrix, corners(0, 0, *original.size))
+    low = placed.min(axis=0).clip(0, found.size)
+    high = placed.max(axis=0).clip(0, found.size)
+    x, y = (int(value) for value in np.floor(low))
+    right, bottom = (int(value) for value in np.ceil(high))
+    return x, y, max(right - x, 1), max(bottom - y, 1)
 
 
 def _agreed(found: Features, original: Features) -> Iterator[Place]:
@@ -365,13 +375,3 @@ def _varied(picture: Any, mask: NDArray[np.float32]) -> Any:
     mean = _mean(picture * mask[..., None], window) / share
     square = _mean(picture**2 * mask[..., None], window) / share
     return np.sqrt(np.maximum(square - mean**2, 0).sum(axis=2)) / (4 * _GRAIN)
-
-
-def _box(matrix: Matrix3, original: Small, found: Small) -> Box:
-    """Where the original's frame is, as far as it is in the picture."""
-    placed = applied(matrix, corners(0, 0, *original.size))
-    low = placed.min(axis=0).clip(0, found.size)
-    high = placed.max(axis=0).clip(0, found.size)
-    x, y = (int(value) for value in np.floor(low))
-    right, bottom = (int(value) for value in np.ceil(high))
-    return x, y, max(right - x, 1), max(bottom - y, 1)
