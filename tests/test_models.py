@@ -112,6 +112,8 @@ def test_unknown_names_list_the_known() -> None:
         create_model("transformer")
     with pytest.raises(WeightsError, match=r"resnet3d\.game"):
         create_model("nothing", pretrained=True)
+    with pytest.raises(WeightsError, match=r"is no \.safetensors file"):
+        create_model(__file__, pretrained=True)
 
 
 def write_grids(path: Path) -> None:

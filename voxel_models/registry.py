@@ -53,6 +53,8 @@ def weights_path(name: str) -> Path:
     """
     path = Path(name) if name.endswith(".safetensors") else WEIGHTS / f"{name}.safetensors"
     if not path.is_file():
+        if Path(name).is_file():
+            raise WeightsError(f"{name}: is no .safetensors file, as weights have to be")
         raise WeightsError(f"no weights '{name}' (there are: {', '.join(list_models())})")
     return path
 
