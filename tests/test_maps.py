@@ -119,7 +119,7 @@ def test_the_page_turns_points_into_pictures(page: Page, gallery: Path, asset: i
         )
         page.wait_for_timeout(800)
         shot = Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB")
-        middle = [side // 2 for side in shot.size]
+        middle = [round(place) for place in page.evaluate(f"onScreen({asset})")[:2]]
         shots[name] = np.asarray(
             shot.crop((middle[0] - 70, middle[1] - 70, middle[0] + 70, middle[1] + 70)), np.int64
         )
@@ -134,6 +134,25 @@ def test_the_page_turns_points_into_pictures(page: Page, gallery: Path, asset: i
     assert np.abs(shots["near"] - shown).mean() < 10
     assert np.abs(shots["far"] - shown).mean() > 20
     assert len(page.evaluate("frameTimes()")) > 10
+
+
+def test_the_panel_hides_nothing(page: Page) -> None:
+    """It leaves most of a wide window and of a narrow one, in whose middle all assets stand."""
+    before = page.viewport_size
+    assert before
+    for width, height in ((390, 800), (before["width"], before["height"])):
+        page.set_viewport_size({"width": width, "height": height})
+        page.reload()
+        page.wait_for_selector("body[data-state=ready]")
+        page.wait_for_timeout(500)
+        panel = page.locator("#panel").bounding_box()
+        assert panel
+        assert panel["width"] * panel["height"] < 0.4 * width * height
+        places = np.array(page.evaluate("assets.path.map((_, asset) => onScreen(asset))"))
+        inside = (places[:, :2] > 0).all(axis=1) & (places[:, :2] < (width, height)).all(axis=1)
+        low, high = np.array([panel["x"], panel["y"]]), np.array([panel["width"], panel["height"]])
+        hidden = ((places[:, :2] > low) & (places[:, :2] < low + high)).all(axis=1)
+        assert (inside & ~hidden).mean() > 0.9
 
 
 def test_search_layouts_and_lists_work(page: Page) -> None:

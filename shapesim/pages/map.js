@@ -105,7 +105,8 @@ controls.enableDamping = true;
 controls.zoomToCursor = true;
 function seeAll() {
   controls.target.set(0, 0, 0);
-  camera.position.set(0, 0.5, 1.9);
+  // From farther away where the window is narrow.
+  camera.position.set(0, 0.5, 1.9).multiplyScalar(Math.max(1, innerHeight / innerWidth));
 }
 seeAll();
 const current = new Float32Array(3 * count);
@@ -326,7 +327,11 @@ const thick = 0.045 * Math.min(1, Math.sqrt(2000 / count));
 function resize() {
   renderer.setSize(innerWidth, innerHeight);
   camera.aspect = innerWidth / innerHeight;
-  camera.updateProjectionMatrix();
+  // The middle is that of what the panel leaves: it stands at the left, or below in a narrow window.
+  const panel = document.getElementById("panel").getBoundingClientRect();
+  const below = panel.width === innerWidth;
+  const [right, down] = below ? [0, innerHeight - panel.top] : [-panel.right, 0];
+  camera.setViewOffset(innerWidth, innerHeight, right / 2, down / 2, innerWidth, innerHeight);
   for (const { material } of clouds) material.uniforms.scale.value = innerHeight * thick * renderer.getPixelRatio();
 }
 
