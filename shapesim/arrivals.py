@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
@@ -85,11 +88,13 @@ def find_news(
         recommend(gallery, embedder, queries, _NEAR, replace(filters, only=only))
         for only in (is_new, lambda asset: not is_new(asset))
     )
+    ids, rows = gallery.vectors(embedder)
+    vectors = {gallery.assets[id].path: row for id, row in zip(ids.tolist(), rows, strict=True)}
     tasks = []
-    for path, arrived, known in zip(game, new, old, strict=True):
-        alike = [match for match in _unfolded(arrived) if match.score >= _LEAST_SCORE]
+    for (path, query), arrived, known in zip(game.items(), new, old, strict=True):
+        alike = [one for one in _unfolded(arrived, query, vectors) if one.score >= _LEAST_SCORE]
         if alike:
-            tasks.append(_Task(path, up, alike, _unfolded(known)))
+            tasks.append(_Task(path, up, alike, _unfolded(known, query, vectors)))
         else:
             yield path, []
     if len(tasks) > _FEW:
@@ -118,13 +123,21 @@ def _news(task: _Task) -> list[News]:
     return _improving(Replaced(task.path, task.up), task.arrived, task.before)
 
 
-def _unfolded(matches: Sequence[Match]) -> list[Match]:
+def _unfolded(
+    matches: Sequence[Match], query: Query, vectors: Mapping[Path, NDArray[np.float32]]
+) -> list[Match]:
     """Variants as matches of their own: of one shape, the one with fewer triangles may be news."""
-    return [
-        replace(match, asset=asset, variants=())
-        for match in matches
-        for asset in (match.asset, *match.variants[:_VARIANTS])
-    ]
+    unfolded = []
+    for match in matches:
+        # Calculated alike for all: an arrival that is an older asset's copy is no better than that.
+        each = [
+            replace(
+                match, asset=asset, variants=(), score=float(vectors[asset.path] @ query.vector)
+            )
+            for asset in (match.asset, *match.variants)
+        ]
+        unfolded += sorted(each, key=lambda one: -one.score)[: 1 + _VARIANTS]
+    return unfolded
 
 
 def _improving(replaced: Replaced, arrived: list[Match], before: list[Match]) -> list[News]:

@@ -19,7 +19,7 @@ from shapesim.meshes.saving import save_mesh
 from shapesim.types import Match, Matrix4, Mesh
 
 _LIST = "swap.json"
-_LONGEST = 80  # letters of an asset's name: systems allow some 255 bytes for the whole
+_LONGEST = 230  # bytes of both names: systems allow some 255 for the whole
 
 
 def check_export(folder: Path, force: bool) -> None:
@@ -72,7 +72,9 @@ def export(
                 failures.append(error)
                 continue
             fitted = moved(mesh, np.diag([unit or 1.0] * 3 + [1.0]) @ match.swap.fit.transform)
-            name = f"{names[query]}-{rank:02d}-{path.stem[:_LONGEST]}.glb"
+            room = max(0, _LONGEST - len(names[query].encode()))
+            of = path.stem.encode()[:room].decode(errors="ignore")
+            name = f"{names[query]}-{rank:02d}-{of}.glb"
             try:
                 save_mesh(fitted, folder / name)
             except (AssetError, OSError, ValueError) as error:  # such as of a texture

@@ -28,7 +28,7 @@ from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Traits
 from shapesim.workers import map_isolated
 
-READER = 5
+READER = 6
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory

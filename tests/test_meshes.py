@@ -669,3 +669,36 @@ def test_what_would_load_wrong_is_refused(
     (tmp_path / "a.gltf").write_text(json.dumps({"asset": {"version": "2.0"}, key: value}))
     with pytest.raises(AssetError, match=reason):
         load_mesh(tmp_path / "a.gltf")
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply"])
+@pytest.mark.parametrize("of", ["nothing", "colours", "texture", "both"])
+def test_what_a_file_does_not_give_is_not_made_up(tmp_path: Path, suffix: str, of: str) -> None:
+    """Of a mesh with texture coordinates: no grey picture, no dark colour; its own are kept."""
+    path, box = tmp_path / f"box{suffix}", trimesh.creation.box()
+    Image.new("RGB", (8, 8), (250, 150, 20)).save(tmp_path / "paint.png")
+    paint = (0.2, 1.0, 0.4) if suffix == ".obj" else (51, 255, 102)
+    colour = " {} {} {}".format(*paint) if of in ("colours", "both") else ""
+    textured = of in ("texture", "both")
+    if suffix == ".obj":
+        (tmp_path / "box.mtl").write_text("newmtl m\nmap_Kd paint.png\n")
+        lines = ["mtllib box.mtl", "usemtl m"] if textured else []
+        lines += [f"v {x} {y} {z}{colour}\nvt {x} {y}" for x, y, z in box.vertices]
+        lines += ["f " + " ".join(f"{n}/{n}" for n in face + 1) for face in box.faces]
+    else:
+        names = ["float x", "float y", "float z", "float s", "float t"]
+        names += ["uchar red", "uchar green", "uchar blue"] if colour else []
+        lines = ["ply", "format ascii 1.0", "comment TextureFile paint.png" if textured else ""]
+        lines += ["element vertex 8", *(f"property {name}" for name in names)]
+        lines += ["element face 12", "property list uchar int vertex_indices", "end_header"]
+        lines += [f"{x} {y} {z} {x} {y}{colour}" for x, y, z in box.vertices]
+        lines += ["3 {} {} {}".format(*face) for face in box.faces]
+    path.write_text("\n".join(line for line in lines if line) + "\n")
+    mesh = load_mesh(path)
+    (material,) = mesh.materials
+    assert (material.texture is not None) == textured
+    given = to_srgb(np.array(material.colour[:3]))
+    np.testing.assert_allclose(given, (1, 1, 1) if textured else Material().colour[:3], atol=0.01)
+    if of == "colours":
+        assert mesh.colours is not None
+        np.testing.assert_array_equal(mesh.colours[:, :3], [[51, 255, 102]] * len(mesh.colours))

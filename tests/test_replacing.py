@@ -209,6 +209,43 @@ def test_a_game_without_a_usable_file_has_no_news(home: Path, tmp_path: Path) ->
     assert "no news" in result.stderr
 
 
+def test_a_copy_of_what_was_there_is_no_news(tmp_path: Path) -> None:
+    """Even where another colour of it has arrived, too, and is nearer."""
+    props = SAMPLES / "store" / "harbour-pack" / "props"
+    for folder, name, source in (
+        ("old", "red.glb", "barrel-red.glb"), ("new", "copy.glb", "barrel-red.glb"),
+        ("new", "yellow.glb", "barrel-yellow.glb"),
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir(exist_ok=True)
+        shutil.copy(props / source, tmp_path / folder / name)
+    (tmp_path / "game").mkdir()
+    shutil.copy(SAMPLES / "game" / "props" / "barrel.fbx", tmp_path / "game")
+    (tmp_path / "old" / "catalog.csv").write_text("path,arrived_at\nred.glb,2026-01-01\n")
+    assert shapesim("index", "old", "new", cwd=tmp_path).returncode == 0
+    result = shapesim("arrivals", "game", "--since", "1d", "--json", cwd=tmp_path)
+    scores = {}
+    for query in ("old", "new"):
+        found = shapesim("swap", "game", "--store", query, "--json", cwd=tmp_path)
+        (match,) = json.loads(found.stdout)["matches"]
+        scores[query] = match["score"]
+    news = json.loads(result.stdout)["arrivals"]
+    assert [Path(one["path"]).name for one in news] == ["yellow.glb"]
+    assert news[0]["score"] == pytest.approx(scores["new"], abs=2e-4)
+    assert scores["old"] < scores["new"] - 0.01
+
+
+def test_long_names_in_other_letters_are_exported(tmp_path: Path) -> None:
+    """A name may have some 255 bytes; both names are in it."""
+    (tmp_path / "store").mkdir()
+    chair = tmp_path / "store" / f"{'椅' * 70}.obj"
+    save(chair, plain(CHAIR))
+    assert shapesim("index", "store", "--by", "shape", cwd=tmp_path).returncode == 0
+    result = shapesim("swap", chair, "--by", "shape", "--export", "out", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (written,) = (tmp_path / "out").glob("*.glb")
+    assert written.name.startswith("椅" * 70)
+
+
 def test_many_arrivals_do_not_hide_what_was_there(tmp_path: Path) -> None:
     """An older asset that fits better outdoes them, however many are more alike."""
     store = tmp_path / "store"

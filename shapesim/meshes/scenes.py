@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 import trimesh
+from PIL.Image import Image as PilImage
 from trimesh.visual import ColorVisuals, TextureVisuals
+from trimesh.visual.color import DEFAULT_COLOR, to_rgba
 from trimesh.visual.material import PBRMaterial
 
 from shapesim.meshes.encoding import as_utf8
@@ -128,6 +130,8 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
             part.material = materials[id(source)]
             part.uvs = visual.uv
             part.colours = visual.vertex_attributes.get("color")
+            if part.material.texture is None and "color" in mesh.vertex_attributes:
+                part.colours = to_rgba(mesh.vertex_attributes["color"])
             if part.colours is not None and not part.material.is_cut_out:
                 part.colours = part.colours[:, :3]  # in the rest, games keep what is no alpha
         elif visual.kind == "vertex":
@@ -145,6 +149,10 @@ def _material(source: Any) -> Material:
         cut_out = source.alphaMode not in (None, "OPAQUE")
     else:
         colour, texture, cut_out = source.diffuse, getattr(source, "image", None), True
+        if colour is DEFAULT_COLOR:  # trimesh's own: the file gives none
+            colour, texture = None, None if _is_made_up(texture) else texture
+            if texture is None:
+                return Material(str(source.name or ""))
     rgba = np.ones(4)
     if colour is not None:
         given = np.asarray(colour, dtype=np.float64).ravel()[:4]
@@ -154,6 +162,11 @@ def _material(source: Any) -> Material:
         rgba[3] = 1
     red, green, blue, alpha = (float(c) for c in rgba)
     return Material(str(source.name or ""), (red, green, blue, alpha), texture, cut_out)
+
+
+def _is_made_up(texture: Any) -> bool:
+    """Whether trimesh made it for a mesh that has texture coordinates and no texture."""
+    return isinstance(texture, PilImage) and texture.getcolors() == [(4, (100, 100, 100, 255))]
 
 
 def _split_by_face_colour(part: Part, visual: ColorVisuals, parts: list[Part]) -> None:
