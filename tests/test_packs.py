@@ -218,6 +218,13 @@ def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:
     assert match["id"] == "pack.zip!/props/crate.obj"
     assert match["copy"]
     assert match["iou"] > 0.99
+    asked = shapesim("swap", pack, "--by", "shape", "--json", cwd=tmp_path)
+    assert json.loads(asked.stdout)["query"] == str(Path(f"{pack}!", "props", "crate.obj"))
+    (tmp_path / "none.zip").write_bytes(b"no pack at all")
+    refused = shapesim("swap", "none.zip", "--by", "shape", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: none.zip: ")
+    assert "loader" not in refused.stderr
     again = json.loads(shapesim("index", "--by", "shape", "--json", cwd=tmp_path).stdout)
     assert again["unchanged"] == 1
     with zipfile.ZipFile(pack, "w") as archive:

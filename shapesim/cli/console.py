@@ -194,23 +194,26 @@ def gallery_folder(given: Path | None) -> Path:
 def expanded(
     files: Sequence[Path], kind: Literal["meshes", "pictures", "meshes or pictures"]
 ) -> list[Path]:
-    """Files as they are given, and in the place of a folder what it holds, each once.
+    """Files as they are given, and in the place of a folder or pack what it holds, each once.
 
     Raises:
-        ShapesimError: a folder holds nothing of the kind.
+        ShapesimError: one holds nothing of the kind.
     """
     from shapesim.meshes import find_assets, find_originals
-    from shapesim.meshes.finding import find_pictures
+    from shapesim.meshes.finding import find_pictures, is_pack
 
     find = {
         "meshes": find_assets, "pictures": find_pictures, "meshes or pictures": find_originals
     }[kind]  # fmt: skip
     found: list[Path] = []
     for file in files:
-        inside = find(file).files if file.is_dir() else [file]
-        if not inside:
-            raise ShapesimError(f"{file}: holds no {kind}")
-        found += inside
+        if not file.is_dir() and (kind == "pictures" or not is_pack(file)):
+            found.append(file)
+            continue
+        inside = find(file)
+        if not inside.files:
+            raise ShapesimError((inside.notes or [f"{file}: holds no {kind}"])[0])
+        found += inside.files
     return list(dict.fromkeys(found))
 
 

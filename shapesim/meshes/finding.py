@@ -56,7 +56,15 @@ def find_pictures(root: Path) -> FoundAssets:
 
 
 def find_assets(root: Path) -> FoundAssets:
-    """Walks a store, through links but never twice through one folder; hidden ones are left out."""
+    """Walks a store, through links but never twice through one folder; hidden ones are left out.
+
+    Args:
+        root: a folder, or a pack.
+    """
+    if not root.is_dir() and is_pack(root):
+        found = FoundAssets()
+        _look_into(root, found)
+        return found
     return _walked(root, SUFFIXES, packs=True)
 
 
@@ -76,13 +84,13 @@ def _walked(root: Path, suffixes: Collection[str], packs: bool) -> FoundAssets:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(folder, name)
-            is_pack = packs and path.suffix.lower() in PACKS
-            if name.startswith(".") or not (is_pack or path.suffix.lower() in suffixes):
+            is_one = packs and is_pack(path)
+            if name.startswith(".") or not (is_one or path.suffix.lower() in suffixes):
                 continue
             if not is_text(path):
                 found.unreadable.append((path, "its name is no valid text; rename it"))
                 continue
-            if is_pack:
+            if is_one:
                 _look_into(path, found)
                 continue
             real = Path(os.path.realpath(path))
@@ -129,6 +137,11 @@ def stems(paths: Iterable[Path]) -> dict[Path, str]:
         taken.add(name.casefold())
         names[path] = name
     return names
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file's name is that of a pack, which is read like a folder."""
+    return path.suffix.lower() in PACKS
 
 
 def is_text(path: Path) -> bool:
