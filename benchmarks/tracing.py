@@ -325,8 +325,8 @@ def enlarge(
 ) -> None:
     """Adds originals to a gallery until there are so many.
 
-    Their vectors are mixtures; their files are those of the real ones, each many times, so that
-    looking at one costs what it costs.
+    Their vectors are mixtures; what is kept of their pictures is that of the real ones, each many
+    times, so that looking at one costs what it costs.
 
     Args:
         folder: of the gallery.
@@ -337,7 +337,7 @@ def enlarge(
     """
     database = sqlite3.connect(folder / "gallery.sqlite")
     store = database.execute("SELECT id FROM stores").fetchone()[0]
-    paths = [row[0] for row in database.execute("SELECT path FROM files")]
+    files = list(database.execute("SELECT id, path FROM files"))
     real = np.stack(
         [
             np.frombuffer(row[0], np.float32)
@@ -356,11 +356,16 @@ def enlarge(
         ids = range(first + start, first + start + size)
         again = f"again-{start}"
         (stand / again).symlink_to(stand, target_is_directory=True)
-        names = [f"{again}/{paths[id % len(paths)]}" for id in ids]
+        like = [files[id % len(files)] for id in ids]
         database.executemany(
             "INSERT INTO files (id, store, path, size, mtime, sha256, arrived_at, reader)"
             " VALUES (?, ?, ?, 1, 1, '', '2026-01-01T00:00:00+00:00', '')",
-            [(id, store, name) for id, name in zip(ids, names, strict=True)],
+            [(id, store, f"{again}/{path}") for id, (_, path) in zip(ids, like, strict=True)],
+        )
+        database.executemany(
+            "INSERT INTO pictures (file, view, picture, features)"
+            " SELECT ?, view, picture, features FROM pictures WHERE file = ?",
+            [(id, other) for id, (other, _) in zip(ids, like, strict=True)],
         )
         database.executemany(
             "INSERT INTO vectors (file, space, fingerprint, vector, views)"

@@ -20,20 +20,20 @@ from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.geometry import signature
 from shapesim.images import SUFFIXES as PICTURES
 from shapesim.images import load_image
+from shapesim.keypoints import Kept
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.meshes.textures import companion_files
 from shapesim.traits import traits_of
-from shapesim.types import NO_COMPANIONS, Companions, Image, Traits
+from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits
 from shapesim.workers import map_isolated
 
-READER = 6
+READER = 7
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory
 _LAST_TIME = (1 << 63) - 1  # in 2262: the gallery has no larger numbers
-_QUALITY = 80  # of views that are kept: as many local features agree as at 90
 _SEEN = 16  # pixels of the first view: what shows less shows nothing
 LARGEST_PICTURE = 512
 """Pixels of a side of pictures that are read: more is not seen."""
@@ -55,7 +55,7 @@ class ReadAsset:
     signature: NDArray[np.float32] | None = None
     prepared: Any = None
     thumbnail: bytes | None = None
-    pictures: tuple[bytes, ...] = ()
+    pictures: tuple[Kept, ...] = ()
     traits: Traits | None = None
     warnings: tuple[str, ...] = ()
     seconds: tuple[float, float] = (0.0, 0.0)
@@ -87,9 +87,16 @@ def read_asset(task: ReadTask) -> ReadAsset:
     if digest == task.known_sha256:
         return ReadAsset(digest)
     if is_picture(task.path):
-        prepared = task.embedder.prepare(load_image(task.path, LARGEST_PICTURE))
-        seconds = (time.perf_counter() - began, 0.0)
-        return ReadAsset(digest, (size, mtime), prepared=prepared, seconds=seconds)
+        picture = load_image(task.path, LARGEST_PICTURE)
+        loaded = time.perf_counter()
+        prepared = task.embedder.prepare(picture)
+        return ReadAsset(
+            digest,
+            (size, mtime),
+            prepared=prepared,
+            pictures=_kept(task.embedder, picture, prepared),
+            seconds=(loaded - began, time.perf_counter() - loaded),
+        )
     mesh = load_mesh(task.path, task.up)
     loaded = time.perf_counter()
     if mesh.companions != task.companions:
@@ -107,7 +114,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         signature=signature(mesh),
         prepared=prepared,
         thumbnail=None if view is None else _webp(view),
-        pictures=tuple(_jpeg(view) for view in task.embedder.pictures(prepared)),
+        pictures=_kept(task.embedder, mesh, prepared),
         traits=traits_of(mesh, located(task.path)),
         warnings=(*mesh.warnings, *_doubts(view)),
         seconds=(loaded - began, time.perf_counter() - loaded),
@@ -133,12 +140,8 @@ def _webp(picture: Image) -> bytes:
     return buffer.getvalue()
 
 
-def _jpeg(picture: Image) -> bytes:
-    from PIL import Image as PilImage
-
-    buffer = io.BytesIO()
-    PilImage.fromarray(picture).save(buffer, "JPEG", quality=_QUALITY)
-    return buffer.getvalue()
+def _kept(embedder: Embedder, item: Mesh | Image, prepared: Any) -> tuple[Kept, ...]:
+    return tuple(Kept.of(picture) for picture in embedder.pictures(item, prepared))
 
 
 def stamp(

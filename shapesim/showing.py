@@ -249,7 +249,7 @@ def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _original(original: Original, size: int) -> PilImage | None:
-    """None of a picture whose file is gone; of a mesh, then what the gallery keeps."""
+    """Where its file is gone, what the gallery keeps of it; None if that is nothing."""
     from PIL import Image as Pil
 
     from shapesim.embedders.look import CAMERAS

@@ -22,6 +22,15 @@ from shapesim.embedders.base import weights_file
 from shapesim.errors import GalleryError, WeightsError
 from shapesim.gallery import Gallery
 from shapesim.kernels.matching import nearest_and_next
+from shapesim.keypoints import (
+    FOUND_CONTRAST,
+    FOUND_SIDE,
+    ORIGINAL_CONTRAST,
+    ORIGINAL_SIDE,
+    Features,
+    Kept,
+    Small,
+)
 from shapesim.manipulation import MANIPULATIONS, manipulate, paste
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
@@ -32,12 +41,7 @@ from shapesim.tracing.affine import inverse, turned
 from shapesim.tracing.correlation import sweep
 from shapesim.tracing.regions import Region
 from shapesim.tracing.verification import (
-    FOUND_CONTRAST,
-    FOUND_SIDE,
-    ORIGINAL_SIDE,
-    Features,
     Place,
-    Small,
     compare,
     hinted,
     locate,
@@ -133,13 +137,16 @@ def _likeness(gathered: list[Evidence], path: Path) -> float:
 
 
 def test_originals_that_are_gone_are_no_obstacle(home: Path, tmp_path: Path) -> None:
-    """Deleted after indexing; or indexed anew while pictures are traced."""
+    """Deleted after indexing, they are still found; or indexed anew while pictures are traced."""
     shutil.copytree(home / "pictures", tmp_path / "pictures")
     assert shapesim("index", "pictures", cwd=tmp_path).returncode == 0
     gone, kept, *_ = sorted((tmp_path / "pictures").glob("*.png"))[1:]
     with Gallery(tmp_path / ".shapesim") as gallery:
         traced = Tracer(gallery, CopyEmbedder())
-        gone.unlink()
+        before = traced.trace(gone)
+        copy = gone.rename(tmp_path / "found.png")
+        assert Tracer(gallery, CopyEmbedder()).trace(copy).matches == before.matches
+        assert before.matches[0].path == gone
         assert traced.trace(kept).matches[0].path == kept
         assert shapesim("index", "pictures", cwd=tmp_path).returncode == 0
         trace = traced.trace(kept)
@@ -318,6 +325,24 @@ def test_mirrored_features_are_those_of_the_mirrored_picture(home: Path) -> None
     nearest = (mirrored.descriptors @ again.descriptors.T).argmax(axis=1)
     off = np.linalg.norm(mirrored.points - again.points[nearest], axis=1)
     assert (off < 2).mean() > 0.8
+
+
+def test_what_is_kept_of_an_original_is_what_it_shows(home: Path) -> None:
+    """Its picture up to JPEG, its features up to their rounding; also where it has none."""
+    pictures = [_opened(path) for path in single_originals(home)[:4]]
+    pictures.append(np.repeat(pictures[0], 3, axis=1))
+    for picture in (*pictures, np.full((1, 900, 3), 200, np.uint8)):
+        kept = Kept.of(picture)
+        small = Small.of(picture, ORIGINAL_SIDE)
+        seen = kept.small()
+        assert seen.pixels.shape == small.pixels.shape
+        assert np.abs(seen.pixels.astype(int) - small.pixels).mean() < 3
+        features = Features.of(Small.of(small.pixels, ORIGINAL_SIDE), ORIGINAL_CONTRAST)
+        again = Features.unpacked(seen, kept.features)
+        assert len(again.points) == len(features.points)
+        np.testing.assert_allclose(again.points, features.points, atol=0.002)
+        alike = (again.descriptors * features.descriptors).sum(axis=1)
+        assert len(alike) == 0 or alike.min() > 0.98
 
 
 def test_a_part_without_local_features_is_found(home: Path) -> None:

@@ -72,8 +72,13 @@ class Embedder(ABC):
         """A small picture of a prepared item, where the embedder has looked at one."""
         return None
 
-    def pictures(self, prepared: Any) -> Sequence[Image]:
-        """(S, S, 3) views of a prepared item, where found pictures are compared with them again."""
+    def pictures(self, item: Mesh | Image, prepared: Any) -> Sequence[Image]:
+        """(H, W, 3) views of an item, or itself, where found pictures are compared with them again.
+
+        Args:
+            item: a mesh, or a picture.
+            prepared: the same, prepared.
+        """
         return ()
 
     @property

@@ -22,8 +22,8 @@ from shapesim.embedders.look import CAMERAS
 from shapesim.images import framed, opaque
 from shapesim.types import Embeddings, Image, Mesh
 
-# Changes when the same item and weights would give another vector.
-_PREPROCESSING = "copy-4"
+# Changes when the same item and weights would give another vector, or other things are kept.
+_PREPROCESSING = "copy-5"
 _NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
 _MIDDLE = 0.65  # of a picture's sides: what is left of it is often a part
 
@@ -69,9 +69,11 @@ class CopyEmbedder(ImageNetEmbedder):
         pictures = [*whole, *(_middle(picture) for picture in whole)]
         return np.stack([framed(picture, lite0.SIZE) for picture in pictures])
 
-    def pictures(self, prepared: NDArray[np.uint8]) -> Sequence[Image]:
+    def pictures(self, item: Mesh | Image, prepared: NDArray[np.uint8]) -> Sequence[Image]:
         """See ``Embedder``."""
-        return list(prepared[: len(prepared) // 2])
+        if isinstance(item, Mesh):
+            return list(prepared[: len(prepared) // 2])
+        return [opaque(item)]
 
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
         rows = self.embed_pictures(np.concatenate(prepared))

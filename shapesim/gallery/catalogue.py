@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import GalleryError
+from shapesim.keypoints import Kept
 from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
-_SCHEMA_VERSION = 6
+_SCHEMA_VERSION = 7
 _UNKNOWN = -1  # time of the last change of what could not be read
 _SCHEMA = """
 CREATE TABLE gallery (
@@ -80,6 +81,8 @@ CREATE TABLE pictures (
     PRIMARY KEY (file, view)
 );
 """,
+    # Those kept before were of no use without.
+    7: "DELETE FROM pictures;\nALTER TABLE pictures ADD COLUMN features BLOB NOT NULL DEFAULT x''",
 }
 
 
@@ -107,7 +110,7 @@ class FileRecord:
         replaces: id of what was recorded of the file before, or under its name before, if anything.
         reason: why it could not be used; what follows is then None.
         thumbnail: WebP.
-        pictures: JPEG of each of its views, where found pictures are compared with them.
+        pictures: of each of its views, or of itself, where found pictures are compared with them.
     """
 
     store: int
@@ -125,7 +128,7 @@ class FileRecord:
     unit: float | None = None
     signature: NDArray[np.float32] | None = None
     thumbnail: bytes | None = None
-    pictures: tuple[bytes, ...] = ()
+    pictures: tuple[Kept, ...] = ()
     traits: Traits | None = None
 
 
@@ -162,7 +165,12 @@ class Catalogue:
         self._path = path
         with self._explained():
             # Autocommit: transactions are begun by hand, where a batch begins.
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db = sqlite3.connect(
+                path,
+                isolation_level=None,
+                timeout=30,
+                check_same_thread=sqlite3.threadsafety < 3,  # SQLite itself sees to it
+            )
             try:
                 self._open(create)
             except BaseException:
@@ -198,7 +206,8 @@ class Catalogue:
 
     def close(self) -> None:
         """Closes the file."""
-        self._db.close()
+        with self._explained():
+            self._db.close()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -342,8 +351,13 @@ class Catalogue:
                 )
                 if record.thumbnail:
                     db.execute("REPLACE INTO thumbnails VALUES (?, ?)", (new, record.thumbnail))
-                rows = [(new, view, picture) for view, picture in enumerate(record.pictures)]
-                db.executemany("REPLACE INTO pictures VALUES (?, ?, ?)", rows)
+                db.executemany(
+                    "REPLACE INTO pictures (file, view, picture, features) VALUES (?, ?, ?, ?)",
+                    [
+                        (new, view, kept.picture, kept.features)
+                        for view, kept in enumerate(record.pictures)
+                    ],
+                )
 
     def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
         """Records a new (id, size, mtime) of files whose content has not changed."""
@@ -388,10 +402,12 @@ class Catalogue:
         rows = self._rows("SELECT file, picture FROM thumbnails")
         return {int(str(id)): bytes(picture) for id, picture in rows}  # type: ignore[call-overload]
 
-    def picture(self, id: int, view: int) -> bytes:
-        """A view of a mesh as JPEG; empty where there is none."""
-        rows = self._rows("SELECT picture FROM pictures WHERE file = ? AND view = ?", (id, view))
-        return bytes(rows[0][0]) if rows else b""  # type: ignore[call-overload]
+    def kept(self, id: int, view: int) -> Kept | None:
+        """What is kept of a view of a mesh, or of a picture, which has one; None if nothing."""
+        rows = self._rows(
+            "SELECT picture, features FROM pictures WHERE file = ? AND view = ?", (id, view)
+        )
+        return Kept(*map(bytes, rows[0])) if rows else None  # type: ignore[arg-type]
 
     def set_tags(self, ids: Iterable[int], tags: Iterable[tuple[int, str, float]]) -> None:
         """Replaces the tags of some assets, by their ids, by (asset's id, label, probability)."""

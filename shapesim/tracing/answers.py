@@ -23,7 +23,7 @@ class Original:
             whole picture where no such place could be made out.
         view: number of the mesh's view; None of a picture.
         up: which axis of the mesh its store says is up; None where the file tells.
-        stored: JPEG of the view, as the gallery keeps it.
+        stored: JPEG of the picture or the view, as the gallery keeps it.
     """
 
     path: Path

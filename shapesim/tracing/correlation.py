@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from shapesim.keypoints import greyed
 from shapesim.tracing.affine import Matrix3, applied, inverse, scaling, shifting, turned
 from shapesim.types import Image
 
@@ -132,12 +133,12 @@ def sweep(
     for row, original in enumerate(originals):
         if sides := _sought_sides(original):
             alike.setdefault(sides, []).append(row)
-    grey = _grey(found)
+    grey = greyed(found)
     scale = _FOUND_SIDE / max(grey.shape)
     straight = _resized(grey, *(max(1, round(side * scale)) for side in grey.shape[::-1]))
     mirrored = np.ascontiguousarray(straight[:, ::-1])
     for size, rows in alike.items():
-        group = _Group.of([_grey(originals[row]) for row in rows], size)
+        group = _Group.of([greyed(originals[row]) for row in rows], size)
         look = partial(_looked_for, group, (straight, mirrored))
         tried = [one for part in mapped(look, _WAYS) for one in part]
         if not tried:
@@ -279,10 +280,6 @@ def _cut(before: Matrix3, after: Matrix3, x: float, y: float) -> Matrix3:
 def _edge(plane: Grey) -> float:
     """What is around a picture."""
     return float(np.median(np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])))
-
-
-def _grey(picture: Image) -> Grey:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _resized(plane: Grey, width: int, height: int) -> Grey:

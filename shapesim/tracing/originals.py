@@ -13,19 +13,17 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.look import CAMERAS
-from shapesim.errors import AssetError, GalleryError
+from shapesim.errors import GalleryError
 from shapesim.gallery import Gallery
-from shapesim.images import load_image, open_picture
+from shapesim.keypoints import Features, Kept, Small
 from shapesim.meshes.loading import UpAxis
-from shapesim.rendering import on_background
-from shapesim.tracing.verification import ORIGINAL_CONTRAST, ORIGINAL_SIDE, Features, Small
 from shapesim.types import Embeddings
 
 _AXES = 64  # in which all are compared, to find those that may be near
 _MAYBE = 4096  # of them, that are compared in full
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
 _AT_ONCE = 65536  # rows that are compared: bounds memory
-_KEPT = 1024  # pictures, and as many with their local features: a quarter of a GB at most
+_CACHED = 1024  # pictures, and as many with their local features: a quarter of a GB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,13 @@ class Source:
         path: of the picture, or of the mesh that it shows.
         view: number of the mesh's view; None of a picture.
         up: which axis of the mesh its store says is up; None where the file tells.
-        stored: JPEG of the view, as it was when it was embedded.
+        kept: how it was when it was embedded.
     """
 
     path: Path
-    view: int | None = None
-    up: UpAxis | None = None
-    stored: bytes = field(default=b"", compare=False, repr=False)
+    view: int | None
+    up: UpAxis | None
+    kept: Kept = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,8 @@ class Near:
 class Originals:
     """All originals of a gallery: their vectors in memory, their pictures read when needed.
 
-    Pictures are read from their files; views of meshes, whose rendering would take longer than all
-    else together, from the gallery.
+    These come from the gallery, too: to open large files, to render views, or to look for local
+    features would take longer than all else together.
 
     Args:
         gallery: with stores of pictures, or of meshes that were indexed ``--by copy``.
@@ -88,9 +86,10 @@ class Originals:
         some = self._vectors[:: max(1, len(self._vectors) // 20_000)]
         self._axes = np.linalg.eigh(some.T @ some)[1][:, -_AXES:]
         self._rough = self._vectors @ self._axes
-        self._picture = lru_cache(_KEPT)(_read)
-        self._features = lru_cache(_KEPT)(
-            lambda source: Features.of(self._picture(source), ORIGINAL_CONTRAST)
+        self._kept = lru_cache(_CACHED)(gallery.catalogue.kept)
+        self._picture = lru_cache(_CACHED)(_picture)
+        self._features = lru_cache(_CACHED)(
+            lambda source: Features.unpacked(self._picture(source), source.kept.features)
         )
 
     def nearest(
@@ -119,40 +118,31 @@ class Originals:
         for row, cosine, part in zip(
             rows[chosen].tolist(), cosines[chosen].tolist(), parts.tolist(), strict=True
         ):
-            if place := known.get(int(self._ids[row])):
+            id = int(self._ids[row])
+            if place := known.get(id):
                 path, is_mesh, up = place
                 # Of a view, or of its middle.
-                source = Source(path)
-                if is_mesh:
-                    view = int(self._views[row]) % len(CAMERAS)
-                    stored = self._catalogue.picture(int(self._ids[row]), view)
-                    source = Source(path, view, up, stored)
-                found.append(Near(row, source, cosine - float(ground), part))
+                view = int(self._views[row]) % len(CAMERAS) if is_mesh else None
+                if kept := self._kept(id, view or 0):
+                    source = Source(path, view, up, kept)
+                    found.append(Near(row, source, cosine - float(ground), part))
         return found
 
     def similarity(self, row: int, other: int) -> float:
         """Cosine of two originals."""
         return float(self._vectors[row] @ self._vectors[other])
 
-    def picture(self, source: Source) -> Small | None:
-        """None of what is gone since it was indexed: its vector still speaks for it."""
-        try:
-            return self._picture(source)
-        except AssetError:
-            return None
+    def picture(self, source: Source) -> Small:
+        """An original, as it is compared."""
+        return self._picture(source)
 
-    def features(self, source: Source) -> Features | None:
-        """None of what is gone since it was indexed."""
-        try:
-            return self._features(source)
-        except AssetError:
-            return None
+    def features(self, source: Source) -> Features:
+        """Its local features."""
+        return self._features(source)
 
 
-def _read(source: Source) -> Small:
-    is_view = source.view is not None
-    kept = open_picture(source.stored, source.path.name) if is_view else source.path
-    return Small.of(on_background(load_image(kept, 2 * ORIGINAL_SIDE)), ORIGINAL_SIDE)
+def _picture(source: Source) -> Small:
+    return source.kept.small()
 
 
 def _cosines(

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import lite0
 from shapesim.images import framed
+from shapesim.keypoints import FOUND_SIDE, Small
 from shapesim.tracing.affine import Matrix3, applied, corners, inverse, shifting, turned
 from shapesim.tracing.framing import frames, skew
-from shapesim.tracing.verification import FOUND_SIDE, Small
 from shapesim.types import Box, Image
 
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.

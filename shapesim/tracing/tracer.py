@@ -17,6 +17,7 @@ from shapesim.embedders import CopyEmbedder
 from shapesim.errors import AssetError, GalleryError, WeightsError
 from shapesim.gallery import Gallery
 from shapesim.images import image_size, load_image
+from shapesim.keypoints import FOUND_CONTRAST, Features, Small
 from shapesim.rendering import on_background
 from shapesim.tracing.affine import corners
 from shapesim.tracing.answers import Original, Trace
@@ -24,11 +25,8 @@ from shapesim.tracing.correlation import Hint, sweep
 from shapesim.tracing.originals import Near, Originals, Source
 from shapesim.tracing.regions import Region, squared
 from shapesim.tracing.verification import (
-    FOUND_CONTRAST,
     NOTHING,
-    Features,
     Place,
-    Small,
     Verified,
     box_of,
     compare,
@@ -148,7 +146,7 @@ class Tracer:
                 if verified := evidence[row].verified:
                     box = _enlarged(verified.box, picture.shape[1::-1], (width, height))
                 of = near.source
-                matches.append(Original(of.path, confidence, box, of.view, of.up, of.stored))
+                matches.append(Original(of.path, confidence, box, of.view, of.up, of.kept.picture))
         return Trace(path, tuple(matches), best)
 
     def gather(self, picture: Image) -> list[Evidence]:
@@ -230,9 +228,9 @@ class _Search:
         """An original compared with what is seen in its place."""
         one = sighting.candidate
         original, seen = self._originals.picture(one.near.source), None
-        if sighting.place and original:
+        if sighting.place:
             seen = compare(one.region.small[sighting.is_mirrored], original, sighting.place)
-        if seen and original:
+        if seen:
             seen = replace(seen, box=self._box(seen, original, one.region, sighting.is_mirrored))
         return Evidence(one.near, seen)
 
@@ -270,8 +268,6 @@ class _Search:
         if known := self._sightings.get((source, region)):
             return replace(known, candidate=candidate)
         original = self._originals.features(source)
-        if not original:
-            return _Sighting(candidate)
         straight, mirrored = self._features[region]
         place = locate(straight, original)
         if place and place.is_clear:
@@ -284,7 +280,7 @@ class _Search:
     def _swept(self, likely: Sequence[_Candidate]) -> dict[_Candidate, list[Hint]]:
         """Where the nearest originals may be, by what is bright and dark; at least one place."""
         originals = self._pool.map(self._originals.picture, [one.near.source for one in likely])
-        known = [(one, small) for one, small in zip(likely, originals, strict=True) if small]
+        known = list(zip(likely, originals, strict=True))
         hints: dict[_Candidate, list[Hint]] = {}
         for region in dict.fromkeys(self._shown_in):
             sought = {one: small.pixels for one, small in known if one.region is region}
@@ -297,8 +293,6 @@ class _Search:
         """A sighting, or what is at a hint if that is more like the original."""
         one, best = sighting.candidate, sighting
         original = self._originals.picture(one.near.source)
-        if not original:
-            return sighting
         for hint in hints:
             found = one.region.small[hint.is_mirrored]
             place = strongest(found, original, [hinted(found, original, hint.matrix)])

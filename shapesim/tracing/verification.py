@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -11,19 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.kernels.matching import nearest_and_next
+from shapesim.keypoints import Features, Small, greyed
 from shapesim.tracing.affine import Matrix3, applied, corners, scaling
 from shapesim.types import Box, Image
 
-FOUND_SIDE, ORIGINAL_SIDE = 384, 208
-"""Pixels to which the longer side is brought before features are looked for. In a found picture,
-what is left of the original is often a small part; of originals, many are looked at."""
-
-FOUND_CONTRAST, ORIGINAL_CONTRAST = 0.015, 0.0236
-"""Of local features; both less than is usual: renders are smooth, and found pictures may be dim.
-Below 2 * 3 layers / 255 every pixel that differs at all has a closer look, which takes as long as
-all else, for 7 % more features."""
-
-_FEATURES = 500
 _RATIO = 0.85  # most that the nearest is away, of what the second nearest is
 _REACH = 0.016  # of the found picture's side, by which matched points may be off
 _SCALES = (0.15, 7.0)  # that occur
@@ -36,84 +27,7 @@ _PATCH = 9  # pixels, over which it is asked how much colours are off
 _WORST = (0.5, 0.8, 0.9, 0.97)  # shares of the places, that are off by less
 _COVERED = 32.0  # grey levels: what is off by more shows something else in front, not a sibling
 _KEPT = 0.7  # share of the pixels that agree best: the others may be covered
-
-
-@dataclass(frozen=True, slots=True)
-class Small:
-    """A picture, as small as it is compared.
-
-    Attributes:
-        pixels: (h, w, 3) uint8.
-        size: width and height that it had. Places are told in those pixels.
-    """
-
-    pixels: Image
-    size: tuple[int, int]
-    _scaled: dict[tuple[int, int], Image] = field(default_factory=dict, compare=False, repr=False)
-
-    @classmethod
-    def of(cls, picture: Image, side: int) -> Small:
-        """A (H, W, 3) picture, whose longer side is brought to so many pixels."""
-        height, width = picture.shape[:2]
-        scale = side / max(height, width)
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
-        return cls(pixels, (width, height))
-
-    def mirrored(self) -> Small:
-        """Left and right exchanged."""
-        return Small(np.ascontiguousarray(self.pixels[:, ::-1]), self.size)
-
-    def scaled(self, scale: float) -> Image:
-        """Its pixels, fewer: what is often asked for is kept."""
-        width, height = (max(2, round(side * scale)) for side in self.pixels.shape[1::-1])
-        if (width, height) not in self._scaled:
-            fewer = cv2.resize(self.pixels, (width, height), interpolation=cv2.INTER_AREA)
-            self._scaled[width, height] = np.asarray(fewer, np.uint8)
-        return self._scaled[width, height]
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Local features of a picture.
-
-    Attributes:
-        small: the picture.
-        points: (K, 2) x and y, in pixels of the size that it had.
-        descriptors: (K, 128) unit rows: roots of SIFT.
-    """
-
-    small: Small
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, small: Small, contrast: float) -> Features:
-        """SIFT keypoints, of a contrast at least.
-
-        D. Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004. Descriptors
-        are compared by their roots (R. Arandjelović and A. Zisserman, CVPR 2012).
-        """
-        sift: Any = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=contrast)
-        keypoints, descriptors = sift.detectAndCompute(_grey(small.pixels), None)
-        if descriptors is None:
-            return cls(small, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-        scale = max(small.pixels.shape[:2]) / max(small.size)
-        points = np.array([point.pt for point in keypoints], np.float32) / scale
-        sums = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
-        return cls(small, points, np.sqrt(descriptors / sums))
-
-    def mirrored(self) -> Features:
-        """Of the picture with left and right exchanged.
-
-        A SIFT descriptor is 4 rows of 4 columns of 8 directions about its own direction: mirrored,
-        the rows and the directions run the other way.
-        """
-        cells = self.descriptors.reshape(-1, 4, 4, 8)[:, ::-1]
-        turned = np.roll(cells[..., ::-1], 1, axis=-1).reshape(self.descriptors.shape)
-        points = self.points * (-1, 1) + (self.small.size[0] - 1, 0)
-        return Features(self.small.mirrored(), points.astype(np.float32), turned)
+_EACH = np.full(3, 1 / 3, np.float32)  # channel: numpy takes ten times as long for means of three
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +185,7 @@ def _refined(found: Small, original: Small, place: Place) -> Place:
     empty: Any = None
     try:
         _, moved = cv2.findTransformECC(
-            _grey(ours), _grey(theirs), start, cv2.MOTION_AFFINE, stop, empty, 5
+            greyed(ours), greyed(theirs), start, cv2.MOTION_AFFINE, stop, empty, 5
         )
     except cv2.error:  # nothing to hold on to
         return place
@@ -291,10 +205,6 @@ def _side_by_side(found: Small, original: Small, matrix: Matrix3) -> tuple[Image
     # Else what lies between its pixels would not be seen.
     theirs = found.scaled(1 / coarse) if coarse > 1.5 else found.pixels
     return ours, theirs, scaling(found.size, theirs.shape[1::-1]) @ grown
-
-
-def _grey(picture: Image) -> Any:
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
 def _overlaid(
@@ -319,7 +229,7 @@ def _mean(plane: Any, window: int) -> Any:
 
 def _likeness(ours: Any, seen: Any, mask: NDArray[np.float32]) -> float:
     """Correlation of grey in windows, weighed by how much varies there."""
-    one, other = (_grey(picture).astype(np.float32) * mask for picture in (ours, seen))
+    one, other = (greyed(picture).astype(np.float32) * mask for picture in (ours, seen))
     share = np.maximum(_mean(mask, _WINDOW), 1e-3)
     mean_one, mean_other = _mean(one, _WINDOW) / share, _mean(other, _WINDOW) / share
     vary_one = np.maximum(_mean(one * one, _WINDOW) / share - mean_one**2, 0)
@@ -349,8 +259,9 @@ def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, tu
     rows = varied > 0.5
     if (varies > 0.5).sum() < 16:  # what is plain follows from anything
         return 0.0, (_COVERED,) * len(_WORST)
-    near = np.sort(np.abs(one[rows] - other[rows]).mean(axis=1))
-    near = near[: round(_KEPT * len(near))].mean()
+    near = np.abs(one[rows] - other[rows]) @ _EACH
+    most = round(_KEPT * len(near))
+    near = np.partition(near, most)[:most].mean()
     known = np.concatenate([one, np.full((*one.shape[:2], 1), 64.0, np.float32)], axis=2)
     of, to = known[rows], other[rows]
     unchanged = np.eye(4, 3, dtype=np.float32)
@@ -359,9 +270,9 @@ def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, tu
     for _ in range(3):
         some, same = of[kept], to[kept]
         rule = np.linalg.solve(some.T @ some + ridge, some.T @ same + ridge @ unchanged)
-        apart = np.abs(to - of @ rule).mean(axis=1)
-        kept = apart <= np.quantile(apart, _KEPT)
-    off = np.abs(other - known @ rule).mean(axis=2)
+        apart = np.abs(to - of @ rule) @ _EACH
+        kept = apart <= np.partition(apart, most)[most]
+    off = np.abs(other - known @ rule) @ _EACH
     shown = (varied > 0.1).astype(np.float32)
     gaps = _mean(off * shown, _PATCH) / np.maximum(_mean(shown, _PATCH), 0.05)
     worst = np.quantile(gaps[shown > 0], _WORST).clip(max=_COVERED).tolist()
@@ -374,4 +285,4 @@ def _varied(picture: Any, mask: NDArray[np.float32]) -> Any:
     share = np.maximum(_mean(mask, window), 1e-3)[..., None]
     mean = _mean(picture * mask[..., None], window) / share
     square = _mean(picture**2 * mask[..., None], window) / share
-    return np.sqrt(np.maximum(square - mean**2, 0).sum(axis=2)) / (4 * _GRAIN)
+    return np.sqrt(3 * (np.maximum(square - mean**2, 0) @ _EACH)) / (4 * _GRAIN)
