@@ -55,12 +55,13 @@ def find_pictures(root: Path) -> FoundAssets:
     return _walked(root, PICTURES, packs=False)
 
 
-def find_assets(root: Path) -> FoundAssets:
+def find_assets(root: Path | str) -> FoundAssets:
     """Walks a store, through links but never twice through one folder; hidden ones are left out.
 
     Args:
         root: a folder, or a pack.
     """
+    root = Path(root)
     if not root.is_dir() and is_pack(root):
         found = FoundAssets()
         _look_into(root, found)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from shapesim.errors import AssetError, UnreachableFileError, UnsupportedFormatError, is_passing
+from shapesim.errors import (
+    AssetError,
+    ShapesimError,
+    UnreachableFileError,
+    UnsupportedFormatError,
+    is_passing,
+)
+from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
 from shapesim.meshes.packs import located
 from shapesim.meshes.parts import Loaded, assemble
-from shapesim.meshes.scenes import load_collada, load_obj, load_scene
+from shapesim.meshes.scenes import load_obj, load_scene
+from shapesim.meshes.threemf import load_3mf
 from shapesim.types import Mesh
 
 UpAxis = Literal["y", "z"]
@@ -24,11 +32,11 @@ _LOADERS: dict[str, Callable[[Path], Loaded]] = {
     ".glb": load_gltf,
     ".gltf": load_gltf,
     ".obj": load_obj,
-    ".dae": load_collada,
+    ".dae": load_dae,
     ".stl": load_scene,
     ".ply": load_scene,
     ".off": load_scene,
-    ".3mf": load_scene,
+    ".3mf": load_3mf,
 }
 SUFFIXES = frozenset(_LOADERS)
 """Lower-case suffixes that ``load_mesh`` knows."""
@@ -70,9 +78,12 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
         up: the file's up axis; None for what the file says, or else its format's convention.
 
     Raises:
+        ShapesimError: there is no such axis.
         UnsupportedFormatError: no loader for the suffix.
         AssetError: the file cannot be read, or holds no usable surface.
     """
+    if up not in (None, *get_args(UpAxis)):
+        raise ShapesimError(f"'{up}' is no up axis; {' or '.join(get_args(UpAxis))} is")
     path = Path(path)
     file = located(path)
     if file != path:

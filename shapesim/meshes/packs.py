@@ -108,7 +108,11 @@ def unpacked(archive: Path) -> Unpacked:
     contents = _contents_of(folder)
     if contents is None:
         drop(archive, but=folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"cannot be unpacked to {folder.parent} ({error.strerror})"
+            raise UnreachableFileError(archive, reason) from error
         contents = _unpack_to(folder, archive)
     _whole.add(folder)
     return contents

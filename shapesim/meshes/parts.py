@@ -46,6 +46,7 @@ class Loaded:
     Attributes:
         parts: in the file's coordinates.
         up: the axis that the file names; None where it names none.
+        is_mirrored: whether x runs the other way in it than it should.
         unit: metres per unit; None where it does not say.
         linear: whether materials' colours are proportional to light; else they are sRGB, as
             artists see them.
@@ -58,6 +59,7 @@ class Loaded:
 
     parts: list[Part]
     up: Literal["x", "y", "z"] | None = None
+    is_mirrored: bool = False
     unit: float | None = None
     linear: bool = False
     linear_vertices: bool = False
@@ -129,7 +131,9 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
         if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
             raise AssetError(path, "has faces that name missing vertices; export it anew")
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
-    faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]
+    if loaded.is_mirrored:
+        upright = upright @ np.diag([-1.0, 1, 1, 1])
+    faces = [wound(part.faces + start, upright) for part, start in zip(parts, starts, strict=False)]
     given = tuple({id(part.material): part.material for part in parts}.values())
     order = {id(material): index for index, material in enumerate(given)}
     rows = [order[id(part.material)] for part in parts]

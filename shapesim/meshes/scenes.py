@@ -1,11 +1,11 @@
-"""Formats that trimesh reads: OBJ, STL, PLY, OFF, DAE and 3MF."""
+"""Formats that trimesh reads: OBJ, STL, PLY and OFF."""
 
 from __future__ import annotations
 
 import io
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -19,19 +19,13 @@ from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
 from shapesim.meshes.textures import PackResolver
 from shapesim.types import Material
 
-_AXES: dict[str, Literal["x", "y", "z"]] = {"X": "x", "Y": "y", "Z": "z"}
 _METRES = {"millimeter": 1e-3, "micron": 1e-6, "centimeter": 1e-2, "meter": 1.0}
 _METRES |= {"inch": 0.0254, "foot": 0.3048}
 
-# The DAE export of Kenney's Asset Forge, known by its empty date, mirrors the model: all 59 such
-# files at hand are the mirror image of their FBX, GLB and STL twins.
 _HEAD = 1 << 16  # bytes that tell who wrote a file
 # Whose exporters write the colours of materials linear.
-_BLENDER = re.compile(
-    rb"^# Blender|^comment Created by Blender|<authoring_tool>Blender", re.MULTILINE
-)
+_BLENDER = re.compile(rb"^# Blender|^comment Created by Blender", re.MULTILINE)
 _MOST_COLOURS = 64  # of faces, for which there is a material each
-_ASSET_FORGE = "<created>0001-01-01T00:00:00</created>"
 
 
 def load_scene(path: Path, content: bytes | None = None) -> Loaded:
@@ -90,22 +84,6 @@ def _with_absolute_indices(text: bytes) -> bytes:
             line = b" ".join([b"f", *corners])  # noqa: PLW2901
         lines.append(line)
     return b"\n".join(lines)
-
-
-def load_collada(path: Path) -> Loaded:
-    """Loads a DAE file; trimesh leaves its up axis and unit to the caller."""
-    loaded = load_scene(path)
-    with path.open("rb") as file:
-        head = file.read(_HEAD).decode("utf-8", errors="replace")
-    if axis := re.search(r"<up_axis>\s*([XYZ])_UP", head):
-        loaded.up = _AXES[axis[1]]
-    if _ASSET_FORGE in head and "<authoring_tool>" not in head:
-        for part in loaded.parts:
-            part.vertices = part.vertices * (-1, 1, 1)
-            part.faces = part.faces[:, ::-1]
-    if unit := re.search(r"<unit\b[^>]*\bmeter\s*=\s*[\"']([-+\d.eE]+)", head):
-        loaded.unit = float(unit[1])
-    return loaded
 
 
 def from_trimesh(scene: trimesh.Scene) -> Loaded:
