@@ -54,6 +54,9 @@ def see(
 ) -> Seen:
     """Features of pictures, or of meshes, or of both.
 
+    A tagger knows meshes by shape and look, but of both together it is asked by look alone, as of
+    pictures: where meshes are to be told as well as can be, they are seen by themselves.
+
     Args:
         paths: of the files.
         up: the up axis of all meshes, or of each; None for what a file says.

@@ -30,7 +30,7 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 _REDUCED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})  # modes that Pillow reduces
 
 
-def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[np.uint8]:
+def load_image(source: Path | str | PilImage, largest: int | None = None) -> NDArray[np.uint8]:
     """A picture as it is meant to be seen: turned as its EXIF says, in sRGB, its first frame.
 
     Args:
@@ -43,6 +43,8 @@ def load_image(source: Path | PilImage, largest: int | None = None) -> NDArray[n
     Raises:
         AssetError: it is damaged, too large, or no picture.
     """
+    if isinstance(source, str):
+        source = Path(source)
     path = (
         source if isinstance(source, Path) else Path(getattr(source, "filename", "") or "texture")
     )

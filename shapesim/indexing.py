@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shapesim.embedders import Embedder
@@ -26,6 +27,7 @@ from shapesim.types import Companions
 from shapesim.workers import map_isolated
 
 _BATCH = 64
+_ARRIVING = timedelta(minutes=10)  # for which a file that changes has not arrived yet
 _SECONDS = 10.0  # after which what was read is written, if there is no batch yet
 
 
@@ -41,7 +43,8 @@ class IndexReport:
         failures: files that could not be used, new and known ones.
         warnings: what a file names but does not have, and what could not be read.
         repeats: paths that lead to a file already found.
-        arrived: files that are new in the gallery, or could be used for the first time.
+        arrived: files that are new in the gallery, could be used for the first time, or have come
+            a few minutes ago and changed since.
         total: assets and pictures in the gallery now.
         answers: what answers a search.
         seconds: by step; reading steps are summed over the worker processes.
@@ -62,7 +65,7 @@ class IndexReport:
 
 def index_stores(
     gallery: Gallery,
-    stores: Sequence[Path],
+    stores: Iterable[Path | str],
     embedder: Embedder,
     up: UpAxis | None = None,
     progress: Callable[[int, int, int], None] = lambda done, total, failed: None,
@@ -80,21 +83,22 @@ def index_stores(
         GalleryBusyError: another process is indexing.
         ShapesimError: a store is no folder, or there is none.
     """
-    check_stores(stores)
+    chosen = [Path(store) for store in stores]
+    check_stores(chosen)
     missing: list[Path] = []
-    if not stores:
+    if not chosen:
         known = list(gallery.catalogue.stores().values())
-        stores = [store for store in known if store.is_dir()]
-        missing = [store for store in known if store not in stores]
-    if missing and not stores:
+        chosen = [store for store in known if store.is_dir()]
+        missing = [store for store in known if store not in chosen]
+    if missing and not chosen:
         raise ShapesimError(
             f"{', '.join(map(str, missing))}: cannot be reached, so its assets stay; if it has"
             " moved, run 'shapesim index' for its new folder, and 'shapesim forget' for this one"
         )
-    if not stores:
+    if not chosen:
         raise ShapesimError("no store to index; name a folder of mesh files")
     with gallery.writing():
-        report = _update(gallery, list(dict.fromkeys(stores)), embedder, up, progress)
+        report = _update(gallery, list(dict.fromkeys(chosen)), embedder, up, progress)
         report.warnings += [
             f"{store}: the folder is gone; its assets stay until 'shapesim forget {store}'"
             for store in missing
@@ -203,8 +207,12 @@ def _update(
 
 
 def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -> bool:
-    new = entry.before is None or entry.before.reason is not None
-    return new and asset.sha256 not in moved
+    before = entry.before
+    if before is None or before.reason is not None:
+        return asset.sha256 not in moved
+    # What has just come and changed may have been read while half of it was there.
+    age = datetime.now(UTC) - datetime.fromisoformat(before.arrived_at)
+    return asset.sha256 not in ("", before.sha256) and age < _ARRIVING
 
 
 def _count(report: IndexReport, entry: Pending, result: ReadAsset | AssetError) -> None:

@@ -39,7 +39,7 @@ class Layout:
     Attributes:
         space: whose neighbourhoods are kept.
         method: by which.
-        points: (N, 3) float32, within a unit sphere about the origin.
+        points: (N, 3) float32, 98 % of them within a unit sphere about the origin.
         trustworthiness: how far neighbours on the map are neighbours in the space, 0 to 1.
     """
 
@@ -50,7 +50,7 @@ class Layout:
 
 
 def lay_out(vectors: Embeddings, method: Method, seed: int = 0) -> NDArray[np.float32]:
-    """(N, D) unit rows to (N, 3) points within a unit sphere.
+    """(N, D) unit rows to (N, 3) points, 98 % of them within a unit sphere.
 
     By principal components; by t-SNE (L. van der Maaten and G. Hinton, 2008); or by UMAP
     (L. McInnes, J. Healy and J. Melville, 2018). Fewer than five rows lie in a circle.

@@ -56,10 +56,10 @@ class Filters:
     """What an asset must be like to be recommended.
 
     Attributes:
-        new_since: arrived at this time or later.
+        new_since: arrived at this time or later; in local time where it names no zone.
         tag: has this tag.
         max_triangles: has no more triangles.
-        formats: its file's suffix is one of these, without the dot; empty for any.
+        formats: its file's suffix is one of these, however written; empty for any.
         licence: its store's catalogue gives this licence, however written.
         max_price: its store's catalogue gives no higher price.
         store: lies below this folder, or in this pack.
@@ -81,10 +81,13 @@ class Filters:
         """Whether an asset is like that; what is not known of it counts as not."""
         listing = asset.listing
         return (
-            (self.new_since is None or datetime.fromisoformat(asset.arrived_at) >= self.new_since)
+            (
+                self.new_since is None
+                or datetime.fromisoformat(asset.arrived_at) >= self.new_since.astimezone()
+            )
             and (self.tag is None or self.tag in asset.tags)
             and (self.max_triangles is None or asset.triangles <= self.max_triangles)
-            and (not self.formats or asset.path.suffix[1:].lower() in self.formats)
+            and (not self.formats or _plain(asset.path.suffix) in map(_plain, self.formats))
             and (
                 self.licence is None
                 or (listing.licence or "").casefold() == self.licence.casefold()
@@ -128,8 +131,12 @@ class Filters:
         return reasons.get(name, "")
 
 
+def _plain(suffix: str) -> str:
+    return suffix.strip().lower().lstrip(".")
+
+
 def _is_below(path: Path, folder: Path) -> bool:
-    return any(path.is_relative_to(name) for name in _names_of(folder))
+    return any(path.is_relative_to(name) for name in _names_of(Path.cwd() / folder))
 
 
 @cache
@@ -138,7 +145,7 @@ def _names_of(folder: Path) -> list[Path]:
 
     Stores are walked through links, whose names are kept.
     """
-    given = Path.cwd() / os.path.normpath(folder)
+    given = Path(os.path.normpath(folder))
     names = [folder.resolve(), given]
     names += [above.resolve() / given.relative_to(above) for above in given.parents]
     packs = [name.with_name(f"{name.name}!") for name in names if name.name]
@@ -154,6 +161,8 @@ def _has(traits: Traits, need: str) -> bool:
         "normals": traits.normals,
         "watertight": traits.watertight,
     }
+    if need not in having:
+        raise ShapesimError(f"nobody can need '{need}'; name some of {', '.join(having)}")
     return having[need]
 
 
@@ -176,7 +185,7 @@ def recommend(
     Raises:
         GalleryError: the gallery is empty.
         EmbedderMismatchError: it was embedded by other weights.
-        ShapesimError: no asset has the tag.
+        ShapesimError: no asset has the tag, or there is no such need.
     """
     gallery.check_holds_assets()
     ids, _ = gallery.vectors(embedder)

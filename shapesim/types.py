@@ -65,7 +65,7 @@ NO_COMPANIONS = Companions()
 """Of a file that needs no other."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
     """All triangles of one file in one frame: y up, right-handed, in the file's own unit.
 
@@ -190,14 +190,14 @@ class Asset:
     extents: tuple[float, float, float]
     unit: float | None
     arrived_at: str
-    signature: NDArray[np.float32]
-    tags: dict[str, float] = field(default_factory=dict)
+    signature: NDArray[np.float32] = field(compare=False)
+    tags: dict[str, float] = field(default_factory=dict, compare=False)
     traits: Traits | None = None
-    listing: Listing = field(default_factory=Listing)
+    listing: Listing = field(default_factory=Listing, compare=False)
     up: Literal["y", "z"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """How an asset stands in another's place.
 
@@ -215,7 +215,7 @@ class Fit:
     covered: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Swap:
     """What happens where an asset replaces the query.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -139,6 +140,14 @@ def _expired(path: Path, code: int) -> AssetError:
     return AssetError(path, f"crashed its reader (exit code {code}); {_ANEW}")
 
 
+def _what_to_do() -> str:
+    """Where readers do not start: they import the caller's main module."""
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    if main and not Path(main).is_file():
+        return f"they import the main program, and {main} is no file: save it as one"
+    return "call from below 'if __name__ == \"__main__\":'"
+
+
 def _take_pool(workers: int) -> Any:
     if _kept is None:
         return _start_pool(workers)
@@ -154,6 +163,11 @@ def _put_away(pool: Any, is_idle: bool) -> None:
 
 
 def _start_pool(workers: int) -> Any:
+    if multiprocessing.current_process().daemon:
+        raise ShapesimError(
+            "no reader can start from a daemonic process, such as one of multiprocessing.Pool;"
+            " concurrent.futures.ProcessPoolExecutor has others"
+        )
     pool: Any = ProcessPool(
         max_workers=workers,
         max_tasks=_TASKS_PER_WORKER,
@@ -168,8 +182,5 @@ def _start_pool(workers: int) -> Any:
     except BrokenProcessPool as error:
         pool.stop()
         pool.join()
-        # Readers start by importing the caller's main module.
-        raise ShapesimError(
-            "no reader can start; call from below 'if __name__ == \"__main__\":'"
-        ) from error
+        raise ShapesimError(f"no reader can start; {_what_to_do()}") from error
     return pool

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import sqlite3
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,12 @@ import pytest
 from numpy.typing import NDArray
 
 from shapesim.embedders import ShapeEmbedder
-from shapesim.errors import GalleryError, GalleryNotFoundError
+from shapesim.errors import (
+    EmbedderMismatchError,
+    GalleryBusyError,
+    GalleryError,
+    GalleryNotFoundError,
+)
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, VectorRecord
 from shapesim.indexes import ExactIndex, Index
@@ -197,3 +203,45 @@ def test_a_picture_is_compared_with_single_views(tmp_path: Path, embedder: Shape
             best = (views @ views[row, 1]).max(axis=1)
             expected = [f"{other}.obj" for other in np.argsort(-best)]
             assert [match.asset.id for match in matches] == expected
+
+
+def test_vectors_of_other_weights_are_never_compared(
+    tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """Also not by a gallery that has compared others before."""
+    other = ShapeEmbedder("resnet3d.no-kenney")
+    with Gallery(tmp_path, create=True) as gallery:
+        rows = unit_rows(5, embedder.dim, 1)
+        fill(gallery, embedder, rows, 0)
+        gallery.search(embedder, rows, 3)
+        with pytest.raises(EmbedderMismatchError):
+            gallery.search(other, rows, 3)
+
+
+def test_a_gallery_stays_where_it_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the process goes, it locks the same folder."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Gallery("here", create=True) as gallery:  # a path as text will do
+        monkeypatch.chdir("elsewhere")
+        with Gallery("../here") as again, again.writing(), pytest.raises(GalleryBusyError):
+            gallery.writing().__enter__()
+    assert not any(Path.cwd().iterdir())
+
+
+def test_any_thread_searches(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """Several at once, and another one closes."""
+    rows = unit_rows(50, embedder.dim, 1)
+    gallery = Gallery(tmp_path, create=True)
+    fill(gallery, embedder, rows, 0)
+    expected = gallery.search(embedder, rows[:1], 5)[0]
+    with ThreadPoolExecutor(4) as pool:
+
+        def asked(_: int) -> bool:
+            gallery.refresh()
+            return np.array_equal(gallery.search(embedder, rows[:1], 5)[0], expected)
+
+        assert all(pool.map(asked, range(40)))
+        pool.submit(gallery.__exit__).result()

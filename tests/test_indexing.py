@@ -420,8 +420,12 @@ def test_what_is_known_of_unchanged_files_stays(
 def test_what_arrives_is_told_whatever_its_date(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
-    """New files do, mended ones too; moved, touched and changed ones do not."""
-    (store / "catalog.csv").write_text("path,arrived_at\na.obj,2020-01-01\n")
+    """New files do, mended ones too, and what changes at once: it was but half there.
+
+    Moved, touched, and older changed ones do not.
+    """
+    dated = "path,arrived_at\na.obj,2020-01-01\nschöner pack/c.stl,2020-01-01\n"
+    (store / "catalog.csv").write_text(dated, encoding="utf-8")
     root = store.resolve()
     first = run(store, embedder, gallery)
     assert first.arrived == {root / name for name in ("a.obj", "b.glb", "schöner pack/c.stl")}
@@ -430,6 +434,8 @@ def test_what_arrives_is_told_whatever_its_date(
     trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
     shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store / "broken.fbx")
     assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
+    trimesh.creation.box((4, 1, 1)).export(store / "b.glb")
+    assert run(store, embedder, gallery).arrived == {root / "b.glb"}
 
 
 def test_what_was_read_before_an_interruption_is_kept(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -226,3 +227,15 @@ def test_training_from_the_command_line(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert "gone.npz" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_weights_have_their_own_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are refused; a relative file stays the one that was named."""
+    with pytest.raises(WeightsError, match="dim"):
+        create_model("resnet3d.game", pretrained=True, dim=64)
+    shutil.copy(weights_path("resnet3d.game"), tmp_path / "own.safetensors")
+    monkeypatch.chdir(tmp_path)
+    own = ShapeEmbedder(Path("own.safetensors"))
+    monkeypatch.chdir("/")
+    assert own.embed([as_mesh(lopsided())]).shape == (1, own.dim)
+    assert own.option == f"shape:{tmp_path / 'own.safetensors'}"

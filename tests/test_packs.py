@@ -15,10 +15,10 @@ import pytest
 from PIL import Image as PilImage
 
 from shapesim.embedders import ShapeEmbedder
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
-from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes import find_assets, load_mesh, packs
 from shapesim.meshes.packs import drop, located, unpacked
 from shapesim.swap import Filters
 from tests.conftest import SAMPLES
@@ -262,3 +262,15 @@ def test_one_odd_entry_costs_only_itself(tmp_path: Path) -> None:
     found = find_assets(tmp_path)
     assert [path.parent.name for path in found.files] == ["a.unitypackage!", "b.zip!"]
     assert (len(found.left_out), len(found.unreadable)) == (1, 1)
+
+
+def test_a_cache_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its folder; the pack is not to blame."""
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as pack:
+        pack.write(CRATE, "crate.obj")
+    (tmp_path / "home").write_text("")
+    monkeypatch.setattr(packs, "_cache", lambda: tmp_path / "home" / "packs")
+    with pytest.raises(UnreachableFileError, match=r"cannot be unpacked to .*home"):
+        load_mesh(tmp_path / "pack.zip!" / "crate.obj")

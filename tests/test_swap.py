@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shapesim.embedders import ShapeEmbedder
-from shapesim.errors import GalleryError
+from shapesim.errors import GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.geometry import signature
 from shapesim.indexing import index_stores
@@ -109,3 +109,31 @@ def test_an_empty_gallery_says_what_to_run(tmp_path: Path, embedder: ShapeEmbedd
         pytest.raises(GalleryError, match="shapesim index"),
     ):
         recommend(empty, embedder, [])
+
+
+def test_filters_are_taken_as_people_write_them(
+    gallery: Gallery, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Formats with a dot, times without a zone, folders from where one is; not what nobody has."""
+    name = "game/props/chair.fbx"
+    found = swap(gallery, name, embedder, k=50, filters=Filters(formats=(".GLB",)))
+    assert found
+    assert {match.asset.path.suffix for match in found} == {".glb"}
+    assert swap(gallery, name, embedder, filters=Filters(datetime(2020, 1, 1)))
+    assert not swap(gallery, name, embedder, filters=Filters(datetime(2090, 1, 1)))
+    with pytest.raises(ShapesimError, match="rig"):
+        swap(gallery, name, embedder, filters=Filters(needs=("bones",)))
+    below = Filters(store=Path("meadow-pack"))
+    monkeypatch.chdir(SAMPLES)
+    assert not swap(gallery, name, embedder, filters=below)
+    monkeypatch.chdir(SAMPLES / "store")
+    assert swap(gallery, name, embedder, filters=below)
+
+
+def test_matches_are_told_apart(gallery: Gallery, embedder: ShapeEmbedder) -> None:
+    """From those of another gallery, too, and they can be kept in sets."""
+    matches = swap(gallery, "game/props/chair.fbx", embedder)
+    with Gallery(gallery.folder) as again:
+        assert swap(again, "game/props/chair.fbx", embedder) == matches
+        assert set(again.assets.values()) == set(gallery.assets.values())
+    assert matches[0] != matches[1]

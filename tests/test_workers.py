@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from shapesim.blas import one_thread
-from shapesim.errors import AssetError, UnreachableFileError
+from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.workers import kept_workers, map_isolated
 
 
@@ -155,3 +158,29 @@ def test_matrices_are_multiplied_on_one_core_until_the_first_context_ends() -> N
         thread.join()
         assert threads() == {1}
     assert threads() == before
+
+
+@pytest.mark.parametrize("guard", ["", 'if __name__ == "__main__": '])
+def test_a_program_without_a_file_is_told_to_be_one(guard: str) -> None:
+    """Readers import it; one that comes by a pipe, they cannot."""
+    program = (
+        f"from shapesim.workers import map_isolated\n{guard}list(map_isolated(abs, [-1], str))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-"], input=program, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "<stdin> is no file" in run.stderr
+
+
+def _in_a_pool(_: int) -> str:
+    try:
+        return str(list(map_isolated(misbehave, ["a"], Path)))
+    except ShapesimError as error:
+        return str(error)
+
+
+def test_a_process_that_may_have_no_children_is_told_so() -> None:
+    """With what to use instead."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert "ProcessPoolExecutor" in pool.map(_in_a_pool, [0])[0]

@@ -45,13 +45,15 @@ def list_models() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
-def weights_path(name: str) -> Path:
+def weights_path(name: str | Path) -> Path:
     """The file of weights that ship, or a path to the user's own.
 
     Raises:
         WeightsError: there is none.
     """
-    path = Path(name) if name.endswith(".safetensors") else WEIGHTS / f"{name}.safetensors"
+    path = Path(name)
+    if path.suffix != ".safetensors":
+        path = WEIGHTS / f"{name}.safetensors"
     if not path.is_file():
         if Path(name).is_file():
             raise WeightsError(f"{name}: is no .safetensors file, as weights have to be")
@@ -59,7 +61,7 @@ def weights_path(name: str) -> Path:
     return path
 
 
-def weights_info(name: str) -> dict[str, Any]:
+def weights_info(name: str | Path) -> dict[str, Any]:
     """What a weights file says of itself; reads only its header and needs no torch.
 
     Returns:
@@ -87,24 +89,26 @@ def weights_info(name: str) -> dict[str, Any]:
     return dict(info)
 
 
-def create_model(name: str, pretrained: bool = False, **options: Any) -> nn.Module:
+def create_model(name: str | Path, pretrained: bool = False, **options: Any) -> nn.Module:
     """A network by its architecture's name, or a pretrained one by its weights' name.
 
     Args:
         name: an architecture (``resnet3d``), or with ``pretrained`` weights (``resnet3d.game``, or
             a path to a ``.safetensors`` file).
         pretrained: whether to load weights; the network then comes in evaluation mode.
-        **options: of the architecture, such as ``resolution`` and ``dim``.
+        **options: of an architecture, such as ``resolution`` and ``dim``; weights have their own.
 
     Raises:
-        WeightsError: the name is unknown, or the weights do not fit.
+        WeightsError: the name is unknown, the weights do not fit, or options are given with them.
     """
     if not pretrained:
-        return _build(name, **options)
+        return _build(str(name), **options)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     info = weights_info(name)
+    if options:
+        raise WeightsError(f"{name}: weights have their own {', '.join(options)}; leave them out")
     options = {key: info[key] for key in ("resolution", "dim") if key in info}
     if info["classes"]:
         options["classes"] = len(info["classes"])

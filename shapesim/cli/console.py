@@ -293,11 +293,7 @@ def make_filters(
         new_since=parse_since(new_since),
         tag=tag,
         max_triangles=max_triangles,
-        formats=tuple(
-            suffix.strip().lower().lstrip(".")
-            for several in formats or ()
-            for suffix in several.split(",")
-        ),
+        formats=tuple(suffix for several in formats or () for suffix in several.split(",")),
         licence=licence,
         max_price=max_price,
         store=store,

@@ -9,6 +9,7 @@ from shapesim.embedders.look import LookEmbedder
 from shapesim.embedders.partial import PartialShapeEmbedder
 from shapesim.embedders.shape import ShapeEmbedder
 from shapesim.embedders.timm import TimmEmbedder
+from shapesim.errors import WeightsError
 
 EMBEDDERS: dict[str, type[Embedder]] = {
     "shape": ShapeEmbedder,
@@ -27,8 +28,7 @@ def make_embedder(space: str) -> Embedder:
             ``voxel_models.train`` has trained; or ``timm:MODEL=FILE``, by a network of timm.
 
     Raises:
-        WeightsError: the weights cannot be used.
-        KeyError: there is no such space.
+        WeightsError: the weights cannot be used, or there is no such space.
     """
     kind, _, given = space.partition(":")
     if kind == "timm":
@@ -37,6 +37,10 @@ def make_embedder(space: str) -> Embedder:
     if given and kind in ("shape", "both"):
         shape = ShapeEmbedder(given)
         return shape if kind == "shape" else BothEmbedder(shape)
+    if space not in EMBEDDERS:
+        raise WeightsError(
+            f"no space '{space}' (there are: {', '.join(EMBEDDERS)}, timm:MODEL=FILE)"
+        )
     return EMBEDDERS[space]()
 
 

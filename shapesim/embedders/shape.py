@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,16 +43,18 @@ class ShapeEmbedder(Embedder):
 
     space = "shape"
 
-    def __init__(self, weights: str = _DEFAULT) -> None:
+    def __init__(self, weights: str | Path = _DEFAULT) -> None:
         try:
             info = voxel_models.weights_info(weights)
-            content = weights_path(weights).read_bytes()
+            path = weights_path(weights).absolute()
+            content = path.read_bytes()
         except voxel_models.WeightsError as error:
             raise WeightsError(str(error)) from error
         if "dim" not in info:
             raise WeightsError(f"{weights}: is no network that embeds shapes")
-        self._weights = weights
-        self.name = weights_path(weights).stem
+        is_own = Path(weights).suffix == path.suffix
+        self._weights = str(path) if is_own else str(weights)
+        self.name = path.stem
         self.dim = int(info["dim"])
         self.resolution = int(info["resolution"])
         digest = hashlib.sha256(content)

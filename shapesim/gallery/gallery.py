@@ -37,6 +37,8 @@ _OVERLAP = 0.9  # a graph that shares less with the assets is built anew
 class Gallery:
     """Embedded assets on disk.
 
+    Any thread may search it.
+
     Args:
         folder: the gallery's own folder.
         create: whether to make it where there is none.
@@ -47,8 +49,10 @@ class Gallery:
         GalleryError: it cannot be opened.
     """
 
-    def __init__(self, folder: Path, create: bool = False, graph_from: int = GRAPH_FROM) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path | str, create: bool = False, graph_from: int = GRAPH_FROM
+    ) -> None:
+        self.folder = folder = Path(folder).absolute()  # whatever the working folder is later
         self.graph_from = graph_from
         file = folder / CATALOGUE
         if create:
@@ -134,15 +138,16 @@ class Gallery:
             EmbedderMismatchError: some were made by other weights or preprocessing. Those of a
                 store that is gone are left out instead: they cannot be made anew.
         """
-        if embedder.space not in self._vectors:
+        made_by = embedder.fingerprint
+        if made_by not in self._vectors:
             parts = [self._vectors_of(part) for part, _ in embedder.parts]
             ids = parts[0][0]
             for others, _ in parts[1:]:
                 ids = ids[np.isin(ids, others)]
             # Both are ordered alike, by store and path.
             rows = [vectors[np.isin(known, ids)] for known, vectors in parts]
-            self._vectors[embedder.space] = ids, fuse(rows, embedder)
-        return self._vectors[embedder.space]
+            self._vectors[made_by] = ids, fuse(rows, embedder)
+        return self._vectors[made_by]
 
     def _vectors_of(self, embedder: Embedder) -> tuple[NDArray[np.int64], Embeddings]:
         roots = self.catalogue.stores()
