@@ -322,13 +322,15 @@ def test_a_game_is_remembered(
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
     """A file that is copied in two halves is read when it is whole, and is news at once.
 
-    Also while another process writes to the gallery, and whatever date the store gives it.
+    Also while another process writes to the gallery, and whatever date the store gives it. What
+    is damaged is told once.
     """
     store, game, file = tmp_path / "store", tmp_path / "game", tmp_path / "better.glb"
     save(game / "chair.obj", plain(CHAIR).subdivide())
     save(store / "old" / "box.obj", trimesh.creation.box())
     save(file, plain(CHAIR))
     content = file.read_bytes()
+    (store / "old" / "torn.glb").write_bytes(content[:100])
     (store / "catalog.csv").write_text("path,arrived_at\nbetter.glb,2020-01-01\n")
     command = ["watch", store, "--game", game, "--by", "shape", "--json"]
     with subprocess.Popen(
@@ -339,6 +341,7 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
         assert process.stderr is not None
         try:
             assert "which is not there" in process.stderr.readline()
+            assert "torn.glb" in process.stderr.readline()
             assert "watching 1 asset for 1 asset" in process.stderr.readline()
             time.sleep(1)
             with FileLock(tmp_path / ".shapesim" / "lock"):
@@ -360,6 +363,7 @@ def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
             process.terminate()
             process.wait(30)
         last = process.stderr.read().splitlines()
+    assert not [line for line in last if "torn.glb" in line]
     if os.name == "posix":  # elsewhere it is no signal
         assert process.returncode == 0
         assert "0 added, 0 updated, 0 removed" not in last

@@ -79,10 +79,12 @@ def watch(
                 f" {counted(len(queries), 'asset')} of the game",
                 highlight=False,
             )
+            told = set(map(str, report.failures))
             try:
                 for report, news in follow(opened, stores, embedder, queries, filters, up):
                     report_lines(report.warnings, "yellow", "warning")
-                    report_failures(report.failures)
+                    report_failures([one for one in report.failures if str(one) not in told])
+                    told = set(map(str, report.failures))
                     counts = report.added, report.updated, report.removed
                     if any(counts):
                         changes = "{} added, {} updated, {} removed".format(*counts)
