@@ -114,7 +114,7 @@ def index_stores(
     return report
 
 
-def forget_stores(gallery: Gallery, stores: Sequence[Path]) -> int:
+def forget_stores(gallery: Gallery, stores: Iterable[Path | str]) -> int:
     """Takes stores out of the gallery; returns how many assets and pictures went with them.
 
     Args:
@@ -128,7 +128,7 @@ def forget_stores(gallery: Gallery, stores: Sequence[Path]) -> int:
     with gallery.writing():
         ids = {root: id for id, root in gallery.catalogue.stores().items()}
         roots = {}
-        for store in stores:
+        for store in map(Path, stores):
             # As it is named, first: what once was a store may be a link to another by now.
             given = Path(os.path.normpath(Path.cwd() / store))
             roots[store] = given if given in ids else gallery.catalogue.root_of(store)
@@ -184,6 +184,7 @@ def _update(
     # A file that moved arrived when it first came, and keeps its tags.
     moved = {state.sha256: state for state in survey.removed.values()}
     tasks = [entry.task(path) for path, entry in survey.pending.items()]
+    traced = catalogue.stores_of_meshes("copy")
     batch: list[tuple[Pending, ReadAsset | AssetError]] = []
     written = time.monotonic()
     try:
@@ -202,6 +203,13 @@ def _update(
     catalogue.remove(state.id for state in survey.removed.values())
     for id, listings in survey.listings.items():
         catalogue.set_listings(id, listings)
+    roots = catalogue.stores()
+    report.warnings += [
+        f"{roots[id]}: its meshes were read anew, and are not known to trace any more; run"
+        f" 'shapesim index {roots[id]} --by copy'"
+        for id in sorted(traced - catalogue.stores_of_meshes("copy"))
+        if any(entry.store.id == id for entry in survey.pending.values())
+    ]
     report.failures.sort(key=lambda failure: failure.path)
     return report
 
@@ -212,7 +220,7 @@ def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -
         return asset.sha256 not in moved
     # What has just come and changed may have been read while half of it was there.
     age = datetime.now(UTC) - datetime.fromisoformat(before.arrived_at)
-    return asset.sha256 not in ("", before.sha256) and age < _ARRIVING
+    return asset.sha256 not in ("", before.sha256) and timedelta(0) <= age < _ARRIVING
 
 
 def _count(report: IndexReport, entry: Pending, result: ReadAsset | AssetError) -> None:

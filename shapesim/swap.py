@@ -51,6 +51,16 @@ class Query:
     view: NDArray[np.float32] | None = None
 
 
+_NEEDS: dict[str, Callable[[Traits], bool]] = {
+    "rig": lambda traits: traits.joints > 0,
+    "animations": lambda traits: bool(traits.animations),
+    "textures": lambda traits: traits.texture_pixels > 0,
+    "uvs": lambda traits: traits.uvs,
+    "normals": lambda traits: traits.normals,
+    "watertight": lambda traits: traits.watertight,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What an asset must be like to be recommended.
@@ -65,6 +75,9 @@ class Filters:
         store: lies below this folder, or in this pack.
         needs: has all of these: rig, animations, textures, uvs, normals, watertight.
         only: and this holds for it.
+
+    Raises:
+        ShapesimError: there is no such need.
     """
 
     new_since: datetime | None = None
@@ -76,6 +89,12 @@ class Filters:
     store: Path | None = None
     needs: tuple[str, ...] = ()
     only: Callable[[Asset], bool] | None = None
+
+    def __post_init__(self) -> None:
+        unknown = set(self.needs) - _NEEDS.keys()
+        if unknown:
+            known = ", ".join(_NEEDS)
+            raise ShapesimError(f"nobody can need {', '.join(unknown)}; name some of {known}")
 
     def allow(self, asset: Asset) -> bool:
         """Whether an asset is like that; what is not known of it counts as not."""
@@ -97,7 +116,7 @@ class Filters:
                 or (listing.price is not None and listing.price <= self.max_price)
             )
             and (self.store is None or _is_below(asset.path, self.store))
-            and all(asset.traits is not None and _has(asset.traits, need) for need in self.needs)
+            and all(asset.traits is not None and _NEEDS[need](asset.traits) for need in self.needs)
             and (self.only is None or self.only(asset))
         )
 
@@ -152,20 +171,6 @@ def _names_of(folder: Path) -> list[Path]:
     return list(dict.fromkeys(names + packs))
 
 
-def _has(traits: Traits, need: str) -> bool:
-    having = {
-        "rig": traits.joints > 0,
-        "animations": bool(traits.animations),
-        "textures": traits.texture_pixels > 0,
-        "uvs": traits.uvs,
-        "normals": traits.normals,
-        "watertight": traits.watertight,
-    }
-    if need not in having:
-        raise ShapesimError(f"nobody can need '{need}'; name some of {', '.join(having)}")
-    return having[need]
-
-
 def recommend(
     gallery: Gallery,
     embedder: Embedder,
@@ -185,7 +190,7 @@ def recommend(
     Raises:
         GalleryError: the gallery is empty.
         EmbedderMismatchError: it was embedded by other weights.
-        ShapesimError: no asset has the tag, or there is no such need.
+        ShapesimError: no asset has the tag.
     """
     gallery.check_holds_assets()
     ids, _ = gallery.vectors(embedder)

@@ -83,6 +83,7 @@ class Mesh:
         joints: of its rig, 0 without one.
         animations: their names.
         companions: other files that it was read from, or that it lacks.
+        notes: what else of its file could not be read, a line each.
     """
 
     vertices: NDArray[np.float64]
@@ -97,16 +98,18 @@ class Mesh:
     joints: int = 0
     animations: tuple[str, ...] = ()
     companions: Companions = NO_COMPANIONS
+    notes: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the file names but does not have, a line each."""
-        return tuple(
+        """What could not be read, or what the file names but does not have, a line each."""
+        missing = (
             f"material file {name} is missing"
             if name.lower().endswith(".mtl")
             else f"texture {name} is not in the asset's pack"
             for name in self.companions.missing
         )
+        return (*self.notes, *missing)
 
     @property
     def triangles(self) -> NDArray[np.float64]:

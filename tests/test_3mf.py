@@ -174,8 +174,54 @@ def test_parts_of_a_package_are_put_together(tmp_path: Path) -> None:
     np.testing.assert_allclose(mesh.extents, (23, 9, 6))
 
 
+@pytest.mark.parametrize("flaw", ["triangle", "texture", "picture"])
+def test_a_flaw_costs_no_geometry(tmp_path: Path, flaw: str) -> None:
+    """A triangle without a surface, a texture that is not there, a picture that is none; told."""
+    group = (
+        '<m:texture2d id="8" path="/3D/Textures/one.png" contenttype="image/png"/>'
+        '<m:texture2dgroup id="9" texid="8"><m:tex2coord u="0" v="0"/></m:texture2dgroup>'
+    )
+    mesh = box(1, lambda face: 'pid="9" p1="0" p2="0" p3="0"')
+    if flaw == "triangle":
+        group, mesh = (
+            "",
+            box().replace("<triangles>", '<triangles><triangle v1="0" v2="0" v3="1"/>'),
+        )
+    picture = b"no picture" if flaw == "picture" else b""
+    path = written(tmp_path / "a.3mf", f"{group}<object id='1'>{mesh}</object>", picture=picture)
+    loaded = load_mesh(path)
+    np.testing.assert_allclose(loaded.extents, (1, 3, 2))
+    assert len(loaded.warnings) == 1
+
+
+def test_of_several_layers_the_lowest_is_seen(tmp_path: Path) -> None:
+    """A base material below a colour."""
+    layers = (
+        f'{PAINTS}<m:colorgroup id="8"><m:color color="#00FF00"/></m:colorgroup>'
+        '<m:multiproperties id="7" pids="9 8"><m:multi pindices="0 0"/><m:multi pindices="1 0"/></m:multiproperties>'
+    )
+    mesh = load_mesh(
+        written(tmp_path / "a.3mf", f'{layers}<object id="1" pid="7" pindex="1">{box()}</object>')
+    )
+    assert [material.name for material in mesh.materials] == ["blue"]
+    assert mesh.warnings == ()
+
+
+def test_corners_and_materials_are_shared(tmp_path: Path) -> None:
+    """Of one thing that is built three times."""
+    build = "".join(
+        f'<item objectid="1" transform="1 0 0 0 1 0 0 0 1 {10 * number} 0 0"/>'
+        for number in range(3)
+    )
+    mesh = load_mesh(
+        written(tmp_path / "a.3mf", f'{PAINTS}<object id="1" pid="9" pindex="0">{box()}</object>', build)
+    )  # fmt: skip
+    assert len(mesh.vertices) == 24
+    assert len(mesh.materials) == 1
+
+
 def test_a_package_that_is_none_is_named(tmp_path: Path) -> None:
-    """Cut off, or without a model."""
+    """Cut off."""
     path = written(tmp_path / "a.3mf", f'<object id="1">{box()}</object>')
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(AssetError, match="export it anew"):

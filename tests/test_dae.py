@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
 from shapesim.rendering import render
 
@@ -80,16 +82,46 @@ def textured(path: Path, shader: str) -> Path:
     return written(path, shader=shader, images=images)
 
 
+def held(skeleton: str) -> str:
+    """A skin, moved by a node that does not count."""
+    skin = NODE.format("controller", "skin", skeleton, BOUND, "controller")
+    return f"<node><translate>0 0 70</translate>{skin}</node>"
+
+
 def test_a_skinned_mesh_stands_where_its_joints_hold_it(tmp_path: Path) -> None:
-    """Beside a static one; its node does not move it."""
-    moved = (
-        f"<translate>0 0 70</translate>{NODE.format('controller', 'skin', '', BOUND, 'controller')}"
-    )
-    mesh = load_mesh(written(tmp_path / "skin.dae", node=moved, more=SKIN))
-    np.testing.assert_allclose(mesh.vertices.min(axis=0), (5, 0, 0), atol=1e-6)
-    np.testing.assert_allclose(mesh.extents, (1, 2, 3), atol=1e-6)
+    """Beside a static one; each of two skeletons, whose joints have the same names, its own."""
+    mesh = load_mesh(written(tmp_path / "skin.dae", node=f"{held('')}{ALL}", more=SKIN))
+    np.testing.assert_allclose(mesh.vertices.min(axis=0), (0, 0, 0), atol=1e-6)
+    np.testing.assert_allclose(mesh.extents, (6, 2, 3), atol=1e-6)
     assert mesh.joints == 1
-    assert len(mesh.faces) == 12
+    assert len(mesh.faces) == 24
+    two = f"{JOINT.replace('hips', 'other').replace('0 4 0', '9 4 0')}{held('<skeleton>#hips</skeleton>')}"
+    two += held("<skeleton>#other</skeleton>")
+    mesh = load_mesh(written(tmp_path / "two.dae", node=two, more=SKIN))
+    np.testing.assert_allclose(mesh.extents, (10, 2, 3), atol=1e-6)
+    assert mesh.joints == 2
+
+
+def test_a_face_with_expressions_is_read_in_its_own(tmp_path: Path) -> None:
+    """Also one that is skinned as well."""
+    sources = "".join(
+        f'<source id="{name}s"><{kind} id="{name}a" count="1">{value}</{kind}><technique_common>'
+        f'<accessor source="#{name}a" count="1"><param name="{name}" type="{of}"/></accessor>'
+        "</technique_common></source>"
+        for name, kind, value, of in (
+            ("TARGET", "IDREF_array", "box", "IDREF"), ("WEIGHT", "float_array", "1", "float"),
+        )
+    )  # fmt: skip
+    inputs = '<input semantic="MORPH_TARGET" source="#TARGETs"/><input semantic="MORPH_WEIGHT" source="#WEIGHTs"/>'
+    morph = f'<controller id="morph"><morph source="#box" method="NORMALIZED">{sources}<targets>{inputs}</targets></morph></controller>'
+    skin = SKIN.replace('source="#box"', 'source="#morph"')
+    both = skin.replace("<library_controllers>", f"<library_controllers>{morph}")
+    alone = NODE.format("controller", "morph", "", BOUND, "controller")
+    mesh = load_mesh(written(tmp_path / "a.dae", node=alone, more=both))
+    np.testing.assert_allclose(mesh.vertices.min(axis=0), (0, 0, 0), atol=1e-6)
+    mesh = load_mesh(written(tmp_path / "b.dae", node=held(""), more=both))
+    np.testing.assert_allclose(mesh.vertices.min(axis=0), (5, 0, 0), atol=1e-6)
+    assert mesh.joints == 1
 
 
 @pytest.mark.parametrize("scene", ["", '<scene><instance_visual_scene url="#all"/></scene>'])
@@ -115,6 +147,61 @@ def test_what_cannot_be_resolved_costs_no_geometry(tmp_path: Path, options: dict
     """A comment, a material, a texture."""
     mesh = load_mesh(written(tmp_path / "a.dae", **options))
     np.testing.assert_allclose(mesh.extents, (1, 2, 3), atol=1e-6)
+    red = np.allclose(mesh.materials[0].colour, (1, 0, 0, 1))
+    assert red == ("within" in options)
+    assert len(mesh.warnings) == ("node" in options or "images" in options)
+
+
+def test_a_part_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Beside what can; where nothing can, it is the reason."""
+    lost = '<instance_geometry url="#gone"/>'
+    mesh = load_mesh(written(tmp_path / "a.dae", node=f"{lost}{ALL}"))
+    assert len(mesh.faces) == 12
+    (warning,) = mesh.warnings
+    assert "#gone" in warning
+    with pytest.raises(AssetError, match="#gone"):
+        load_mesh(written(tmp_path / "b.dae", node=lost))
+    (tmp_path / "c.dae").write_text("<foo/>")
+    with pytest.raises(AssetError, match="no COLLADA"):
+        load_mesh(tmp_path / "c.dae")
+
+
+def test_corners_are_shared_where_nothing_differs(tmp_path: Path) -> None:
+    """A box has 8, and 24 with a texture on each side; without normals, it is shaded round."""
+    mesh = load_mesh(written(tmp_path / "a.dae"))
+    assert len(mesh.corners) == 24 - 4  # some sides meet in the same corner of the texture
+    plain = written(tmp_path / "b.dae")
+    text = re.sub('<input semantic="TEXCOORD"[^>]*>', "", plain.read_text(encoding="utf-8"))
+    corners = " ".join(str(c) for side in SIDES for c in side)
+    text = re.sub("<p>[^<]*</p></polylist>", f"<p>{corners}</p></polylist>", text)
+    plain.write_text(text, encoding="utf-8")
+    assert len(load_mesh(plain).corners) == 8
+
+
+def test_vertex_colours_and_strips_are_read(tmp_path: Path) -> None:
+    """And lines beside them are not in the way."""
+    path = written(tmp_path / "a.dae")
+    colours = " ".join(f"{row / 7:.6f} 0 {1 - row / 7:.6f}" for row in range(8))
+    source = (
+        f'<source id="c"><float_array id="ca" count="24">{colours}</float_array><technique_common>'
+        '<accessor source="#ca" count="8" stride="3"><param name="R" type="float"/>'
+        '<param name="G" type="float"/><param name="B" type="float"/></accessor></technique_common></source>'
+    )
+    strip = (
+        '<tristrips count="1" material="m"><input semantic="VERTEX" source="#v" offset="0"/>'
+        '<input semantic="COLOR" source="#c" offset="0"/><p>0 1 2 3</p></tristrips>'
+        '<linestrips count="1"><input semantic="VERTEX" source="#v" offset="0"/><p>0 1 2</p></linestrips>'
+    )
+    text = path.read_text(encoding="utf-8").replace("<vertices", f"{source}<vertices")
+    path.write_text(
+        re.sub("<polylist.*</polylist>", strip, text, flags=re.DOTALL), encoding="utf-8"
+    )
+    mesh = load_mesh(path)
+    assert len(mesh.faces) == 2
+    assert mesh.colours is not None
+    expected = np.array([[row / 7 * 255, 0, 255 - row / 7 * 255] for row in range(4)])
+    np.testing.assert_allclose(mesh.colours[:, :3], expected, atol=1)
+    assert mesh.warnings == ()
 
 
 def test_a_texture_is_cut_out_where_the_file_says_so(tmp_path: Path) -> None:

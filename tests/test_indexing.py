@@ -19,7 +19,13 @@ import trimesh
 from filelock import FileLock
 from PIL import Image as PilImage
 
-from shapesim.embedders import BothEmbedder, Embedder, LookEmbedder, ShapeEmbedder
+from shapesim.embedders import (
+    BothEmbedder,
+    CopyEmbedder,
+    Embedder,
+    LookEmbedder,
+    ShapeEmbedder,
+)
 from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, forget_stores, index_stores
@@ -676,3 +682,19 @@ def test_what_shows_next_to_nothing_is_named(tmp_path: Path, gallery: Path) -> N
     assert report.added == 4
     named = sorted(warning.split(":")[0] for warning in report.warnings if "nothing" in warning)
     assert named == ["stray.glb", "wire.obj"]
+
+
+def test_what_is_not_known_to_trace_any_more_is_told(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Meshes that were read anew for another space; not those that are gone."""
+    for name in ("kept", "gone"):
+        (tmp_path / name).mkdir()
+        trimesh.creation.box((1, 2, 3)).export(tmp_path / name / "box.glb")
+        run(tmp_path / name, CopyEmbedder(), gallery)
+    trimesh.creation.box((1, 2, 4)).export(tmp_path / "kept" / "box.glb")
+    (tmp_path / "gone" / "box.glb").unlink()
+    told = run(tmp_path / "kept", embedder, gallery).warnings
+    told += run(tmp_path / "gone", embedder, gallery).warnings
+    (warning,) = [line for line in told if "trace" in line]
+    assert f"shapesim index {tmp_path / 'kept'} --by copy" in warning

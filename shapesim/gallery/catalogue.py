@@ -478,6 +478,15 @@ class Catalogue:
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
 
+    def stores_of_meshes(self, space: str) -> set[int]:
+        """Ids of the stores of which meshes have vectors of a space."""
+        rows = self._rows(
+            "SELECT DISTINCT store FROM files JOIN vectors ON file = id"
+            " WHERE space = ? AND triangles IS NOT NULL",
+            (space,),
+        )
+        return {int(str(row[0])) for row in rows}
+
     def lacking(self, space: str, fingerprint: str) -> dict[int, int]:
         """How many assets have no vector of this fingerprint, by the id of their store.
 

@@ -37,7 +37,7 @@ _OVERLAP = 0.9  # a graph that shares less with the assets is built anew
 class Gallery:
     """Embedded assets on disk.
 
-    Any thread may search it.
+    Any thread may search it while none changes it.
 
     Args:
         folder: the gallery's own folder.
@@ -65,9 +65,9 @@ class Gallery:
         self.catalogue = Catalogue(file, create)
 
     @staticmethod
-    def locate(start: Path | None = None) -> Path | None:
+    def locate(start: Path | str | None = None) -> Path | None:
         """The folder of the gallery in ``start`` (the working folder) or its nearest parent."""
-        start = (start or Path.cwd()).resolve()
+        start = Path(start or Path.cwd()).resolve()
         for parent in (start, *start.parents):
             if (parent / FOLDER / CATALOGUE).is_file():
                 return parent / FOLDER
@@ -139,15 +139,16 @@ class Gallery:
                 store that is gone are left out instead: they cannot be made anew.
         """
         made_by = embedder.fingerprint
-        if made_by not in self._vectors:
+        known = self._vectors
+        if made_by not in known:
             parts = [self._vectors_of(part) for part, _ in embedder.parts]
             ids = parts[0][0]
             for others, _ in parts[1:]:
                 ids = ids[np.isin(ids, others)]
             # Both are ordered alike, by store and path.
-            rows = [vectors[np.isin(known, ids)] for known, vectors in parts]
-            self._vectors[made_by] = ids, fuse(rows, embedder)
-        return self._vectors[made_by]
+            rows = [vectors[np.isin(of, ids)] for of, vectors in parts]
+            known[made_by] = ids, fuse(rows, embedder)
+        return known[made_by]
 
     def _vectors_of(self, embedder: Embedder) -> tuple[NDArray[np.int64], Embeddings]:
         roots = self.catalogue.stores()

@@ -1,4 +1,4 @@
-"""DAE (COLLADA 1.4 and 1.5), through pycollada, with skinned meshes put into their rest pose."""
+"""DAE (COLLADA 1.4), through pycollada, with skinned meshes put into their rest pose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collada.triangleset import TriangleSet
 from lxml import etree
 from numpy.typing import NDArray
 
-from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
+from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material, Matrix4
 
@@ -25,17 +25,24 @@ _AXES: dict[str, Literal["x", "y", "z"]] = {"X_UP": "x", "Y_UP": "y", "Z_UP": "z
 # The export of Kenney's Asset Forge, known by its empty date, mirrors the model: all 59 such files
 # at hand are the mirror image of their FBX, GLB and STL twins.
 _ASSET_FORGE = "0001-01-01T00:00:00"
+_NO_SURFACE = ("linestrips",)  # for which pycollada leaves out the triangles beside them
 
 
 def load_dae(path: Path) -> Loaded:
-    """Loads a DAE file, as it says that its first scene is placed."""
-    document = _opened(path.read_bytes())
+    """Loads a DAE file, as it says that its scene is placed.
+
+    Raises:
+        ValueError: it is XML, but no COLLADA.
+    """
+    document, gone = _opened(path.read_bytes())
     reader = _Reader(path, document)
     for transform, node in _nodes(document):
         reader.add(transform, node)
     about, root = document.assetInfo, document.xmlnode.getroot()
     created = root.findtext(f"{document.tag('asset')}/{document.tag('created')}") or ""
     tools = [one.authoring_tool for one in about.contributors if one.authoring_tool]
+    problems = [*(f"no material {name}" for name in gone), *(one.msg for one in document.errors)]
+    lost = "; ".join(dict.fromkeys(problems))
     clips = [one.get("name") or "" for one in root.iter(document.tag("animation_clip"))]
     return Loaded(
         reader.parts,
@@ -48,24 +55,44 @@ def load_dae(path: Path) -> Loaded:
         animations=clips or ["animation"] * bool(document.animations),
         files=reader.files,
         missing=reader.missing,
+        notes=[f"not all of it can be read ({lost[:160]})"] if lost else [],
     )
 
 
-def _opened(content: bytes) -> Any:
-    """A file; what in it cannot be read is left out.
+def _opened(content: bytes) -> tuple[Any, list[str]]:
+    """A file; what in it cannot be read is left out, and told by its ``errors``.
 
-    For a comment within it, or a material that is not there, pycollada leaves out a whole geometry;
-    then these are left out instead.
+    For a comment within it, lines beside its triangles, or a material that is not there, pycollada
+    leaves out a whole geometry; then these are left out instead.
+
+    Returns:
+        The file, and names of materials that are not there.
     """
     document = Collada(io.BytesIO(content), ignore=[DaeError])
+    root = document.xmlnode.getroot()
+    if etree.QName(root).localname != "COLLADA":
+        raise ValueError("no COLLADA")
     if not document.errors:
-        return document
-    root, known = document.xmlnode.getroot(), {one.id for one in document.materials}
+        return document, []
+    tag, known = document.tag, {one.id for one in document.materials}
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
-    for binding in list(root.iter(document.tag("instance_material"))):
-        if (binding.get("target") or "").removeprefix("#") not in known:
-            binding.getparent().remove(binding)
-    return Collada(io.BytesIO(etree.tostring(root)), ignore=[DaeError])
+    gone = [
+        binding
+        for binding in root.iter(tag("instance_material"))
+        if (binding.get("target") or "").removeprefix("#") not in known
+    ]
+    for element in (*gone, *root.iter(*map(tag, _NO_SURFACE))):
+        element.getparent().remove(element)
+    # A face that is skinned and has expressions, too, has those of its geometry alone.
+    bases = {
+        f"#{one.get('id')}": one.find(tag("morph")).get("source")
+        for one in root.iter(tag("controller"))
+        if one.find(tag("morph")) is not None
+    }
+    for skin in root.iter(tag("skin")):
+        skin.set("source", bases.get(skin.get("source"), skin.get("source")))
+    names = [binding.get("target") or "" for binding in gone]
+    return Collada(io.BytesIO(etree.tostring(root)), ignore=[DaeError]), names
 
 
 def _nodes(document: Any) -> Iterator[tuple[Matrix4, Any]]:
@@ -90,40 +117,53 @@ class _Reader:
 
     def __init__(self, path: Path, document: Any) -> None:
         self.parts: list[Part] = []
-        self.joints: set[str] = set()
+        self.joints: set[Any] = set()  # their elements
         self.files: list[Path] = []
         self.missing: list[str] = []
-        self._path = path
+        self._path, self._document = path, document
         self._materials = {one.id: self._material(one) for one in document.materials}
-        self._places: dict[str, Matrix4] = {}
-        for transform, node in _nodes(document):
-            names = (node.xmlnode.get("sid"), node.id) if isinstance(node, Node) else ()
-            self._places |= {name: transform for name in names if name not in self._places}
+        self._places = {
+            node.xmlnode: transform
+            for transform, node in _nodes(document)
+            if isinstance(node, Node)
+        }
 
     def add(self, transform: Matrix4, node: Any) -> None:
         """Adds what a node draws, if anything."""
         controller = node.controller if isinstance(node, ControllerNode) else None
         if isinstance(controller, Skin):
-            geometry, transform = controller.geometry, self._rest(transform, controller)
+            geometry, transform = controller.geometry, self._rest(transform, node)
         elif isinstance(controller, Morph):
             geometry = controller.source_geometry
         elif isinstance(node, GeometryNode):
             geometry = node.geometry
         else:
             return
-        bound = {one.symbol: self._materials[one.target.id] for one in node.materials}
+        bound = {one.symbol: one for one in node.materials}
         for primitive in geometry.primitives:
             triangles = primitive.triangleset() if isinstance(primitive, Polylist) else primitive
             if isinstance(triangles, TriangleSet) and triangles.vertex is not None:
-                material = bound.get(triangles.material) or Material(triangles.material or "")
-                self.parts.append(_part(triangles, material, transform))
+                binding = bound.get(triangles.material)
+                material = Material(triangles.material or "")
+                if binding:
+                    material = self._materials[binding.target.id]
+                self.parts.append(_part(triangles, material, _set_of(binding), transform))
 
-    def _rest(self, transform: Matrix4, skin: Any) -> Matrix4:
+    def _rest(self, transform: Matrix4, node: Any) -> Matrix4:
         """Where a skin is: its joints place it, not its node; at rest all do alike."""
-        self.joints |= set(skin.joint_matrices)
-        for name, inverse in skin.joint_matrices.items():
-            if name in self._places:
-                transform = self._places[name] @ inverse
+        skin, tag = node.controller, self._document.tag
+        roots = {(one.text or "").strip() for one in node.xmlnode.findall(tag("skeleton"))}
+        skeletons = [one for one in self._places if f"#{one.get('id')}" in roots]
+        elements = [joint for one in skeletons or self._places for joint in one.iter(tag("node"))]
+        by_name: dict[str | None, Any] = {}
+        for element in elements:
+            for name in (element.get("sid"), element.get("id")):
+                by_name.setdefault(name, element)
+        held = [(by_name.get(name), inverse) for name, inverse in skin.joint_matrices.items()]
+        self.joints |= {element for element, _ in held if element is not None}
+        for element, inverse in held:
+            if element in self._places:
+                transform = self._places[element] @ inverse
                 break
         placed: Matrix4 = transform @ skin.bind_shape_matrix
         return placed
@@ -151,25 +191,41 @@ class _Reader:
         return found
 
 
-def _part(triangles: Any, material: Material, transform: Matrix4) -> Part:
-    """Triangles that share no corners."""
-    corners = triangles.vertex_index.ravel()
-    uvs = [
-        source[rows.ravel()][:, :2]
-        for source, rows in zip(triangles.texcoordset, triangles.texcoord_indexset, strict=False)
-    ]
+def _set_of(binding: Any) -> str:
+    """The set of texture coordinates that a material's texture lies by, as the file numbers it."""
+    effect = binding.target.effect if binding else None
+    for shown in (getattr(effect, "diffuse", None), getattr(effect, "emission", None)):
+        if isinstance(shown, Map):
+            named = {semantic: number for semantic, _, number in binding.inputs}
+            return named.get(shown.texcoord) or "0"
+    return "0"
+
+
+def _part(triangles: Any, material: Material, uv_set: str, transform: Matrix4) -> Part:
+    """Triangles whose corners are shared where nothing differs."""
+    sources = triangles.sources.get("TEXCOORD", ())
+    numbers = [number for *_, number, _ in sources]
+    uv = numbers.index(uv_set) if uv_set in numbers else 0
+    indices = [triangles.vertex_index]
+    if sources:
+        indices.append(triangles.texcoord_indexset[uv])
+    colours = triangles.sources.get("COLOR", ())[:1]
+    for offset, *_ in colours:
+        indices.append(triangles.index[:, :, offset])
+    if triangles.normal is not None:
+        indices.append(triangles.normal_index)
+    faces, rows = shared(indices)
     normals: NDArray[np.float64] | None = None
     if triangles.normal is not None:
-        normals = place_normals(triangles.normal[triangles.normal_index.ravel()], transform)
-    colours = None
-    for offset, _, _, _, source in triangles.sources.get("COLOR", ())[:1]:
-        rows = triangles.index[:, :, offset].ravel()
-        colours = source.data[rows] if material.is_cut_out else source.data[rows][:, :3]
+        normals = place_normals(triangles.normal[triangles.normal_index.ravel()[rows]], transform)
+    shades = [
+        source.data[triangles.index[:, :, offset].ravel()[rows]] for offset, *_, source in colours
+    ]
     return Part(
-        place(triangles.vertex[corners], transform),
-        wound(np.arange(len(corners)).reshape(-1, 3), transform),
+        place(triangles.vertex[triangles.vertex_index.ravel()[rows]], transform),
+        wound(faces, transform),
         material,
-        uvs[0] if uvs else None,
-        colours,
+        triangles.texcoordset[uv][indices[1].ravel()[rows]][:, :2] if sources else None,
+        (shades[0] if material.is_cut_out else shades[0][:, :3]) if shades else None,
         normals,
     )

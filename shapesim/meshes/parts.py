@@ -55,6 +55,7 @@ class Loaded:
         animations: their names.
         files: others that it was read from.
         missing: names of others that it needs and does not have.
+        notes: what else of it could not be read, a line each.
     """
 
     parts: list[Part]
@@ -67,6 +68,25 @@ class Loaded:
     animations: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def shared(indices: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Corners that are the same in all respects become one.
+
+    Args:
+        indices: (F, 3) each, of what the corners have in one respect, such as their normals.
+
+    Returns:
+        (F, 3) faces, and (V,) for each vertex a corner that it is, of all in a row.
+    """
+    keys = np.zeros(indices[0].size, np.int64)
+    for index in indices:
+        known, rows = np.unique(index.ravel(), return_inverse=True)
+        # Numbered anew each time, since the numbers of many respects multiply.
+        keys = np.unique(keys * len(known) + rows.ravel(), return_inverse=True)[1].ravel()
+    first, faces = np.unique(keys, return_index=True, return_inverse=True)[1:]
+    return faces.reshape(-1, 3).astype(np.int64), first.astype(np.int64)
 
 
 def place(vertices: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.float64]:
@@ -126,7 +146,8 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
     """
     parts = [part for part in loaded.parts if len(part.faces)]
     if not parts:
-        raise AssetError(path, "has no faces; does the export leave out meshes?")
+        reason = "has no faces; does the export leave out meshes?"
+        raise AssetError(path, " and ".join([*loaded.notes, reason]))
     for part in parts:
         if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
             raise AssetError(path, "has faces that name missing vertices; export it anew")
@@ -161,6 +182,7 @@ def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:
         joints=loaded.joints,
         animations=tuple(dict.fromkeys(loaded.animations)),
         companions=companions_of(path, loaded.files, loaded.missing),
+        notes=tuple(dict.fromkeys(loaded.notes)),
     )
 
 

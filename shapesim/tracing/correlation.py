@@ -40,9 +40,9 @@ _PLANE = (
 _AROUND = 2  # pixels around the best of those, that are tried, too
 _CUT = (0.87, 0.76, 0.66, 0.57, 0.5)  # of an original's side, that are left
 _PIXELS = 100  # that are compared at least: fewer agree with anything
-_WAYS = ((False, 0), (True, 0), (False, -24), (False, -12), (False, 12), (False, 24))
-"""Whether the found picture is mirrored, and by how many degrees it is turned."""
+_TURNS = (0, -24, -12, 12, 24)  # degrees of the found picture: as it is, it may be mirrored, too
 _WINDOW = 5  # pixels, over which brightness and contrast are made alike
+_MARGIN = _WINDOW // 2
 _GRAIN = 6.0  # grey levels: what varies less is flat
 _FLAT = 0.08  # of that scale, as deviation of all that is compared
 _KEPT = 2  # places of each original
@@ -78,18 +78,19 @@ class _Group:
     Attributes:
         size: width and height, to which they are brought to be looked for.
         sought: (N, P) unit rows of those pixels.
-        larger: (H, W) each, in which the found picture is looked for.
+        larger: (N, H, W), in which the found picture is looked for.
     """
 
     size: tuple[int, int]
     sought: Plane
-    larger: list[Grey]
+    larger: Grey
 
     @classmethod
     def of(cls, originals: Sequence[Grey], size: tuple[int, int]) -> _Group:
         width, height = (round(side * _AMONG) for side in size)
-        sought = np.stack([_levelled(_resized(one, *size)).ravel() for one in originals])
-        return cls(size, _units(sought), [_resized(one, width, height) for one in originals])
+        sought = _levelled_each(np.stack([_resized(one, *size) for one in originals]))
+        larger = np.stack([_resized(one, width, height) for one in originals])
+        return cls(size, _units(sought.reshape(len(sought), -1)), larger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def sweep(
     for size, rows in alike.items():
         group = _Group.of([greyed(originals[row]) for row in rows], size)
         look = partial(_looked_for, group, (straight, mirrored))
-        tried = [one for part in mapped(look, _WAYS) for one in part]
+        tried = [one for part in mapped(look, _TURNS) for one in part]
         if not tried:
             continue
         scores = np.stack([one.scores for one in tried])
@@ -180,13 +181,16 @@ def _sought_sides(original: Image) -> tuple[int, int] | None:
     return wide, tall
 
 
-def _looked_for(group: _Group, found: tuple[Grey, Grey], way: tuple[bool, int]) -> list[_Tried]:
-    """In one way, which is whether the found picture is its mirror image, and how it is turned."""
-    is_mirrored, turn = way
-    one = found[is_mirrored]
+def _looked_for(group: _Group, found: tuple[Grey, Grey], turn: int) -> list[_Tried]:
+    """In the found picture and its mirror image, turned by so much."""
+    laid = _Laid.of(group, turn)
     return [
-        *_in_found(group, one, is_mirrored, turn),
-        *_in_originals(group, one, is_mirrored, turn),
+        tried
+        for is_mirrored, one in enumerate(found if turn == 0 else found[:1])
+        for tried in (
+            *_in_found(group, one, bool(is_mirrored), turn),
+            *_in_originals(laid, one, bool(is_mirrored)),
+        )
     ]
 
 
@@ -218,12 +222,13 @@ def _in_found(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Itera
         last = np.array(windows.shape[:2])[:, None] - 1
         reach = min(step // 2, _AROUND)
         around = range(-reach, reach + 1)  # the best may be one that was left out
-        for shift in product(around, repeat=2) if step > 1 else ():
-            near_y, near_x = (coarse + np.array(shift)[:, None]).clip(0, last)
-            near = windows[near_y, near_x].reshape(len(sought), -1)
-            score = np.einsum("np,np->n", near, sought) / norms[near_y, near_x]
-            y, x = np.where(score > best, (near_y, near_x), (y, x))
-            best = np.maximum(best, score)
+        if step > 1:
+            shifts = np.array(list(product(around, repeat=2)))
+            near_y, near_x = (coarse[:, None] + shifts.T[:, :, None]).clip(0, last[:, None])
+            near = windows[near_y, near_x].reshape(*near_y.shape, -1)
+            score = np.einsum("snp,np->sn", near, sought) / norms[near_y, near_x]
+            finest = score.argmax(axis=0), rows
+            best, y, x = score[finest], near_y[finest], near_x[finest]
         of_original = scaling((1, 1), group.size)
         to_found = scaling(small.shape[::-1], (1, 1)) @ inverse(matrix)
         yield _Tried(
@@ -236,21 +241,73 @@ def _placed(before: Matrix3, after: Matrix3, x: float, y: float) -> Matrix3:
     return after @ shifting(x, y) @ before
 
 
-def _in_originals(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Iterator[_Tried]:
-    """The found picture at several sizes in every original: these are laid out as one picture."""
-    count = len(group.larger)
-    height, width = group.larger[0].shape
-    side = round(1.42 * max(width, height))  # as large as it may be when turned
-    across = int(np.ceil(np.sqrt(count)))
-    tiles = np.zeros((-(-count // across) * across, side, side), np.float32)
-    matrix = np.eye(3)
-    for number, original in enumerate(group.larger):
-        tile, matrix = turned(original, turn, _edge(original), (side, side))  # all alike
-        tiles[number] = _levelled(tile)
-    laid = tiles.reshape(-1, across, side, side).swapaxes(1, 2)
-    plane = np.ascontiguousarray(laid.reshape(-1, across * side))
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """The larger originals of a group, turned and laid out as one picture.
+
+    All at once: one by one, Python would keep one thread waiting for the other.
+
+    Attributes:
+        plane: of square tiles.
+        side: of a tile.
+        across: tiles in a row.
+        count: of originals.
+        size: width and height of each.
+        matrix: from the points of an original to those of its tile.
+    """
+
+    plane: Plane
+    side: int
+    across: int
+    count: int
+    size: tuple[int, int]
+    matrix: Matrix3
+
+    @classmethod
+    def of(cls, group: _Group, turn: int) -> _Laid:
+        count, height, width = group.larger.shape
+        side = round(1.42 * max(width, height))  # as large as it may be when turned
+        tiles, matrix = _turned_each(group.larger, turn, side)
+        across = int(np.ceil(np.sqrt(count)))
+        laid = np.zeros((-(-count // across) * across, side, side), np.float32)
+        laid[:count] = _levelled_each(tiles)
+        plane = laid.reshape(-1, across, side, side).swapaxes(1, 2).reshape(-1, across * side)
+        return cls(plane, side, across, count, (width, height), matrix)
+
+
+def _turned_each(planes: Grey, degrees: float, side: int) -> tuple[Grey, Matrix3]:
+    """(N, H, W), each turned clockwise about its middle into a square, on what is around it.
+
+    Returns:
+        (N, S, S), and from the points of a picture to those of its square.
+    """
+    count, height, width = planes.shape
+    around = [planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1]]
+    grounds = np.median(np.concatenate(around, axis=1), axis=1).astype(np.uint8)
+    tiles = np.repeat(grounds, side * side).reshape(count, side, side)
+    left, top = (side - width) // 2, (side - height) // 2
+    tiles[:, top : top + height, left : left + width] = planes
+    if not degrees:
+        return tiles, shifting(left, top)
+    _, matrix = turned(planes[0], degrees, 0, (side, side))
+    back = shifting(left, top) @ inverse(matrix)
+    y, x = np.mgrid[:side, :side]
+    from_x, from_y = ((row[0] * x + row[1] * y + row[2]).clip(0, side - 1) for row in back[:2])
+    rows = np.arange(0, count * side, side)[:, None, None]
+    made = cv2.remap(
+        tiles.reshape(-1, side),
+        np.tile(from_x, (count, 1)).astype(np.float32),
+        (from_y + rows).reshape(-1, side).astype(np.float32),
+        cv2.INTER_LINEAR,
+    )
+    return np.asarray(made, np.uint8).reshape(tiles.shape), matrix
+
+
+def _in_originals(laid: _Laid, found: Grey, is_mirrored: bool) -> Iterator[_Tried]:
+    """The found picture at several sizes in every original."""
+    plane, side, (width, height) = laid.plane, laid.side, laid.size
     fit = min(width / found.shape[1], height / found.shape[0])
-    to_original = scaling((width, height), (1, 1)) @ inverse(matrix)
+    to_original = scaling(laid.size, (1, 1)) @ inverse(laid.matrix)
     for share in _CUT:
         wide, tall = (round(side * fit * share) for side in found.shape[::-1])
         if wide * tall < _PIXELS:
@@ -259,10 +316,10 @@ def _in_originals(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> I
         inside = np.full(plane.shape, -1, np.float32)
         scores = cv2.matchTemplate(plane, sought, cv2.TM_CCORR) / _norms(plane, wide, tall)
         inside[: scores.shape[0], : scores.shape[1]] = scores
-        by_tile = inside.reshape(-1, side, across, side).swapaxes(1, 2)
-        by_tile = by_tile.reshape(-1, side, side)[:count]
+        by_tile = inside.reshape(-1, side, laid.across, side).swapaxes(1, 2)
+        by_tile = by_tile.reshape(-1, side, side)[: laid.count]
         by_tile = by_tile[:, : side - tall + 1, : side - wide + 1]
-        rows = by_tile.reshape(count, -1)
+        rows = by_tile.reshape(laid.count, -1)
         corners = rows.argmax(axis=1)
         y, x = np.divmod(corners, by_tile.shape[2])
         of_found = scaling((1, 1), (wide, tall))
@@ -296,6 +353,14 @@ def _levelled(plane: Grey) -> Plane:
     square = cv2.blur(grey * grey, size, borderType=cv2.BORDER_REPLICATE)
     varies = np.maximum(square - mean * mean, 0)
     return np.asarray((grey - mean) / np.sqrt(varies + np.float32(_GRAIN**2)), np.float32)
+
+
+def _levelled_each(planes: Grey) -> Plane:
+    """(N, H, W), each by itself: one above the other, with margins between them."""
+    margins = ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN))
+    framed = np.pad(planes, margins, "edge")
+    levelled = _levelled(framed.reshape(-1, framed.shape[2])).reshape(framed.shape)
+    return levelled[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
 def _units(rows: Plane) -> Plane:

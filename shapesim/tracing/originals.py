@@ -23,7 +23,7 @@ _AXES = 64  # in which all are compared, to find those that may be near
 _MAYBE = 4096  # of them, that are compared in full
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
 _AT_ONCE = 65536  # rows that are compared: bounds memory
-_CACHED = 1024  # pictures, and as many with their local features: a quarter of a GB at most
+_CACHED = 1024  # pictures, and as many with their local features: half a GB at most
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,13 +124,14 @@ class Tracer:
             )
         self._originals = Originals(gallery, embedder)
 
-    def trace(self, path: Path) -> Trace:
+    def trace(self, path: Path | str) -> Trace:
         """The originals of one picture file.
 
         Raises:
             AssetError: it cannot be read.
             GalleryError: the gallery was indexed anew meanwhile, and lost what was near.
         """
+        path = Path(path)
         picture = on_background(load_image(path, _LARGEST))
         width, height = image_size(path)
         evidence = self.gather(picture)
