@@ -97,7 +97,7 @@ def test_a_pickle_of_tensors_is_the_same_as_safetensors(weights: Path, tmp_path:
 def test_only_what_can_be_trained_takes_a_file(weights: Path) -> None:
     """A space that knows no weights of the user's is none by them."""
     for space in ("look", "copy", "taste"):
-        with pytest.raises(KeyError):
+        with pytest.raises(WeightsError, match="no space"):
             make_embedder(f"{space}:{weights}")
 
 
