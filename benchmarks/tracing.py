@@ -345,8 +345,9 @@ def enlarge(
         ]
     )
     first = database.execute("SELECT MAX(id) + 1 FROM files").fetchone()[0]
-    for start in range(0, count - len(real), 10_000):
-        size = min(10_000, count - len(real) - start)
+    batch = min(10_000, len(files))  # in which no name occurs twice
+    for start in range(0, count - len(real), batch):
+        size = min(batch, count - len(real) - start)
         one, other, noise = (
             real[rng.integers(0, len(real), size)], real[rng.integers(0, len(real), size)],
             rng.normal(0, 0.03, (size, real.shape[1])).astype(np.float32),
