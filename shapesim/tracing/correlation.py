@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from shapesim.kernels import correlating
 from shapesim.keypoints import greyed
 from shapesim.tracing.affine import Matrix3, applied, inverse, scaling, shifting, turned
 from shapesim.types import Image
@@ -33,7 +33,7 @@ _LEAST = 8  # of its shorter side
 _AMONG = 7 / 6  # so many times larger is an original, in which the found picture is looked for
 _GROWN = (1.0, 0.83, 0.69, 0.58, 0.48, 0.4, 0.33, 0.28)  # of the side, that an original fills
 _FINE = 0.5  # of it, below which every other place is tried
-_PLACES = 8000  # that are tried at most, about: a strip of a picture has more
+_PLACES = 4000  # that are tried at most, about: a strip of a picture has more
 _PLANE = (
     400_000  # pixels of the found picture: brought to the width of an original, a strip is longer
 )
@@ -138,10 +138,15 @@ def sweep(
     scale = _FOUND_SIDE / max(grey.shape)
     straight = _resized(grey, *(max(1, round(side * scale)) for side in grey.shape[::-1]))
     mirrored = np.ascontiguousarray(straight[:, ::-1])
-    for size, rows in alike.items():
-        group = _Group.of([greyed(originals[row]) for row in rows], size)
-        look = partial(_looked_for, group, (straight, mirrored))
-        tried = [one for part in mapped(look, _TURNS) for one in part]
+    if not alike:
+        return hints
+    groups = [
+        _Group.of([greyed(originals[row]) for row in rows], size) for size, rows in alike.items()
+    ]
+    looks = zip(*product(groups, _TURNS), strict=True)
+    looked = iter(mapped(partial(_looked_for, (straight, mirrored)), *looks))
+    for rows in alike.values():
+        tried = [one for part in islice(looked, len(_TURNS)) for one in part]
         if not tried:
             continue
         scores = np.stack([one.scores for one in tried])
@@ -181,7 +186,7 @@ def _sought_sides(original: Image) -> tuple[int, int] | None:
     return wide, tall
 
 
-def _looked_for(group: _Group, found: tuple[Grey, Grey], turn: int) -> list[_Tried]:
+def _looked_for(found: tuple[Grey, Grey], group: _Group, turn: int) -> list[_Tried]:
     """In the found picture and its mirror image, turned by so much."""
     laid = _Laid.of(group, turn)
     return [
@@ -196,8 +201,7 @@ def _looked_for(group: _Group, found: tuple[Grey, Grey], turn: int) -> list[_Tri
 
 def _in_found(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Iterator[_Tried]:
     """Every original in the found picture at several sizes."""
-    (width, height), sought = group.size, group.sought
-    rows = np.arange(len(sought))
+    width, height = group.size
     most = min(found.shape[1] / width, found.shape[0] / height)
     for share in _GROWN:
         sides = [round(side / (most * share)) for side in found.shape[::-1]]
@@ -208,31 +212,17 @@ def _in_found(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Itera
         if leant.size > _PLANE:
             break
         plane = _levelled(leant)
-        windows = sliding_window_view(plane, (height, width))
-        places = windows.shape[0] * windows.shape[1]
-        step = max(2 if share < _FINE else 1, round(np.sqrt(places / _PLACES)))
-        norms = _norms(plane, width, height)
-        some = windows[::step, ::step]
-        scores = sought @ some.reshape(-1, width * height).T
-        scores /= norms[::step, ::step].reshape(1, -1)
-        first = scores.argmax(axis=1)
-        best = scores[rows, first]
-        coarse = np.array(np.unravel_index(first, some.shape[:2])) * step
-        y, x = coarse
-        last = np.array(windows.shape[:2])[:, None] - 1
-        reach = min(step // 2, _AROUND)
-        around = range(-reach, reach + 1)  # the best may be one that was left out
-        if step > 1:
-            shifts = np.array(list(product(around, repeat=2)))
-            near_y, near_x = (coarse[:, None] + shifts.T[:, :, None]).clip(0, last[:, None])
-            near = windows[near_y, near_x].reshape(*near_y.shape, -1)
-            score = np.einsum("snp,np->sn", near, sought) / norms[near_y, near_x]
-            finest = score.argmax(axis=0), rows
-            best, y, x = score[finest], near_y[finest], near_x[finest]
+        lengths = correlating.lengths(plane, height, width, _least(height, width))
+        step = max(2 if share < _FINE else 1, round(np.sqrt(lengths.size / _PLACES)))
+        scores = group.sought @ correlating.windows(plane, height, width, step).T
+        reach = min(step // 2, _AROUND)  # the best may be one that was left out
+        best, places = correlating.best_windows(
+            scores, group.sought, plane, lengths, height, width, step, reach
+        )
         of_original = scaling((1, 1), group.size)
         to_found = scaling(small.shape[::-1], (1, 1)) @ inverse(matrix)
         yield _Tried(
-            best, np.stack([x, y], axis=1),
+            best, places,
             partial(_placed, of_original, to_found), is_mirrored,
         )  # fmt: skip
 
@@ -313,18 +303,13 @@ def _in_originals(laid: _Laid, found: Grey, is_mirrored: bool) -> Iterator[_Trie
         if wide * tall < _PIXELS:
             continue
         sought = _units(_levelled(_resized(found, wide, tall)).reshape(1, -1)).reshape(tall, wide)
-        inside = np.full(plane.shape, -1, np.float32)
-        scores = cv2.matchTemplate(plane, sought, cv2.TM_CCORR) / _norms(plane, wide, tall)
-        inside[: scores.shape[0], : scores.shape[1]] = scores
-        by_tile = inside.reshape(-1, side, laid.across, side).swapaxes(1, 2)
-        by_tile = by_tile.reshape(-1, side, side)[: laid.count]
-        by_tile = by_tile[:, : side - tall + 1, : side - wide + 1]
-        rows = by_tile.reshape(laid.count, -1)
-        corners = rows.argmax(axis=1)
-        y, x = np.divmod(corners, by_tile.shape[2])
+        scores = cv2.matchTemplate(plane, sought, cv2.TM_CCORR)
+        best, places = correlating.best_in_tiles(
+            scores, plane, laid.count, side, tall, wide, _least(tall, wide)
+        )
         of_found = scaling((1, 1), (wide, tall))
         yield _Tried(
-            rows[np.arange(len(rows)), corners], np.stack([x, y], axis=1),
+            best, places,
             partial(_cut, of_found, to_original), is_mirrored,
         )  # fmt: skip
 
@@ -366,18 +351,10 @@ def _levelled_each(planes: Grey) -> Plane:
 def _units(rows: Plane) -> Plane:
     """(N, P) rows about 0, of length 1, or less where they are flat."""
     rows = rows - rows.mean(axis=1, keepdims=True)
-    least = np.float32(np.sqrt(rows.shape[1]) * _FLAT)
+    least = np.float32(_least(1, rows.shape[1]))
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), least))
 
 
-def _norms(plane: Plane, width: int, height: int) -> Plane:
-    """Lengths of what is in a window about its mean, for each corner of a window."""
-    count = width * height
-    sums, squares = (
-        cv2.boxFilter(values, -1, (width, height), anchor=(0, 0), normalize=False)[
-            : plane.shape[0] - height + 1, : plane.shape[1] - width + 1
-        ]
-        for values in (plane, plane * plane)
-    )
-    lengths = np.sqrt(np.maximum(squares - sums * sums / count, 0))
-    return np.asarray(np.maximum(lengths, np.float32(np.sqrt(count) * _FLAT)), np.float32)
+def _least(height: int, width: int) -> float:
+    """Length of what is flat."""
+    return float(np.sqrt(height * width) * _FLAT)

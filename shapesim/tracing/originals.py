@@ -19,7 +19,7 @@ from shapesim.keypoints import Features, Kept, Small
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import Embeddings
 
-_AXES = 64  # in which all are compared, to find those that may be near
+_AXES = 48  # in which all are compared, to find those that may be near
 _MAYBE = 4096  # of them, that are compared in full
 _NEAREST = 3  # unrelated pictures, whose nearness is what nearness is worth nothing
 _AT_ONCE = 65536  # rows that are compared: bounds memory

@@ -40,7 +40,7 @@ _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
 _STEPS = (8, 24, 48)  # originals that are looked for by local features, the nearest first
 _SWEPT = 96  # that are looked for by what is bright and dark, where none of those is clear
 _HINTED = 32  # of these, the likeliest, that are looked at closely
-_JUDGED = 32  # that are compared in all respects
+_JUDGED = 16  # that are compared in all respects
 _UNTURNED = 0.03  # by which a mirrored place has to be better
 _FRAMES = 3  # pictures within it
 _WITHIN = 2  # within each of those
@@ -205,14 +205,14 @@ class _Search:
         """At the nearest originals of the picture, and of those within it."""
         self._regions = [self._whole, *self._whole.within(_FRAMES)]
         self._embed(squared(self._regions), self._regions)
-        return self._looked_for(self._candidates()[: _STEPS[0]])
+        return self._looked_for(self._candidates(_STEPS[0]))
 
     def wider_look(self) -> list[_Sighting]:
         """At more originals, also of parts of the picture, and of pictures in pictures within."""
         inner = [part for one in self._regions[1:] for part in one.within(_WITHIN)]
         parts = self._whole.parts()
         self._embed([*squared(inner), *parts], [*inner, *[self._whole] * len(parts)])
-        likely = self._candidates()
+        likely = self._candidates(_SWEPT)
         seen: list[_Sighting] = []
         for start, end in pairwise((0, *_STEPS)):
             seen += self._looked_for(likely[start:end])
@@ -250,8 +250,8 @@ class _Search:
         self._vectors = np.concatenate([self._vectors, vectors])
         self._shown_in += shown_in
 
-    def _candidates(self) -> list[_Candidate]:
-        near = self._originals.nearest(self._vectors, _SWEPT, self._pool.map)
+    def _candidates(self, count: int) -> list[_Candidate]:
+        near = self._originals.nearest(self._vectors, count, self._pool.map)
         if not near:
             raise GalleryError("the gallery was indexed anew meanwhile; run 'shapesim trace' again")
         return [_Candidate(one, self._shown_in[one.part]) for one in near]

@@ -10,14 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.kernels import overlaying
 from shapesim.kernels.matching import nearest_and_next
-from shapesim.keypoints import Features, Small, greyed
+from shapesim.keypoints import Features, Level, Small
 from shapesim.tracing.affine import Matrix3, applied, corners, scaling
 from shapesim.types import Box, Image
 
 _RATIO = 0.85  # most that the nearest is away, of what the second nearest is
 _REACH = 0.016  # of the found picture's side, by which matched points may be off
 _SCALES = (0.15, 7.0)  # that occur
+_COARSE, _STEP = (
+    1.5,
+    2**0.5,
+)  # times larger is a found picture, before it is brought to fewer pixels
 _COMPARED = 104  # pixels of an original's longer side, in which it is compared with what is seen
 _WINDOW = 11  # pixels, in which both should vary alike
 _GRAIN = 3.0  # grey levels: what varies less is flat
@@ -108,9 +113,9 @@ def hinted(found: Small, original: Small, matrix: Matrix3) -> Place:
 def strongest(found: Small, original: Small, places: Iterable[Place]) -> Place | None:
     """The place where what is seen is most like the original; None where nothing is seen."""
     tried = [
-        replace(place, likeness=_likeness(*pair))
+        replace(place, likeness=likeness)
         for place in places
-        if (pair := _overlaid(found, original, place.matrix))
+        if (likeness := _likeness(*_side_by_side(found, original, place.matrix))) is not None
     ]
     return max(tried, key=lambda place: place.strength, default=None)
 
@@ -122,9 +127,10 @@ def compare(found: Small, original: Small, place: Place) -> Verified | None:
     """
     refined = _refined(found, original, place)
     for one in (refined, place):
-        pair = _overlaid(found, original, one.matrix)
-        if pair and (likeness := _likeness(*pair)) >= place.likeness:
-            colours, gaps = _colours(*pair)
+        pair = _side_by_side(found, original, one.matrix)
+        likeness = _likeness(*pair)
+        if likeness is not None and likeness >= place.likeness:
+            colours, gaps = _colours(*_overlaid(*pair))
             box = box_of(one.matrix, original, found)
             return Verified(replace(one, likeness=likeness), colours, gaps, box)
     return None
@@ -185,59 +191,49 @@ def _refined(found: Small, original: Small, place: Place) -> Place:
     empty: Any = None
     try:
         _, moved = cv2.findTransformECC(
-            greyed(ours), greyed(theirs), start, cv2.MOTION_AFFINE, stop, empty, 5
+            ours.grey, theirs.grey, start, cv2.MOTION_AFFINE, stop, empty, 5
         )
     except cv2.error:  # nothing to hold on to
         return place
     if not np.isfinite(moved).all() or abs(np.linalg.det(moved[:, :2])) < 1e-3:
         return place
-    back = scaling(theirs.shape[1::-1], found.size)
-    matrix = back @ np.vstack([moved, [0, 0, 1]]) @ scaling(original.size, ours.shape[1::-1])
+    back = scaling(theirs.grey.shape[::-1], found.size)
+    matrix = back @ np.vstack([moved, [0, 0, 1]]) @ scaling(original.size, ours.grey.shape[::-1])
     return Place(matrix, place.inliers, place.share)
 
 
-def _side_by_side(found: Small, original: Small, matrix: Matrix3) -> tuple[Image, Image, Matrix3]:
+def _side_by_side(found: Small, original: Small, matrix: Matrix3) -> tuple[Level, Level, Matrix3]:
     """Both pictures at about one scale, and the transform from the original's to the other's."""
-    ours = original.scaled(_COMPARED / max(original.pixels.shape[:2]))
-    grown = matrix @ scaling(ours.shape[1::-1], original.size)
+    ours = original.level(_COMPARED / max(original.pixels.shape[:2]))
+    grown = matrix @ scaling(ours.grey.shape[::-1], original.size)
     scale = max(found.pixels.shape[:2]) / max(found.size)
     coarse = float(np.sqrt(abs(np.linalg.det(grown[:2, :2])))) * scale
-    # Else what lies between its pixels would not be seen.
-    theirs = found.scaled(1 / coarse) if coarse > 1.5 else found.pixels
-    return ours, theirs, scaling(found.size, theirs.shape[1::-1]) @ grown
+    # Else what lies between its pixels would not be seen. By steps, so that few are made.
+    step = max(np.floor(np.log(max(coarse, 1e-9) / _COARSE) / np.log(_STEP)), -1)
+    theirs = found.level(1 if step < 0 else 1 / (_COARSE * _STEP**step))
+    return ours, theirs, scaling(found.size, theirs.grey.shape[::-1]) @ grown
+
+
+def _likeness(ours: Level, theirs: Level, placing: Matrix3) -> float | None:
+    """How alike grey varies in both; None where too little of the original is in the picture."""
+    found = overlaying.likeness(ours.grey, theirs.grey, placing, _LEAST, _WINDOW, _GRAIN)
+    return None if found < -1.5 else found
 
 
 def _overlaid(
-    found: Small, original: Small, matrix: Matrix3
-) -> tuple[Image, Image, NDArray[np.float32]] | None:
-    """An original, what is seen in its place, and where that is within the found picture.
-
-    None where too little of it is.
-    """
-    ours, theirs, placing = _side_by_side(found, original, matrix)
-    size = ours.shape[1::-1]
+    ours: Level, theirs: Level, placing: Matrix3
+) -> tuple[Image, Image, NDArray[np.float32]]:
+    """An original, what is seen in its place, and where that is within the found picture."""
+    size = ours.grey.shape[::-1]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen: Any = cv2.warpAffine(theirs, placing[:2], size, flags=flags)
-    inside = cv2.warpAffine(np.ones(theirs.shape[:2], np.float32), placing[:2], size, flags=flags)
-    mask = (inside > 0.9).astype(np.float32)
-    return None if mask.mean() < _LEAST else (ours, seen, mask)
+    seen: Any = cv2.warpAffine(theirs.pixels, placing[:2], size, flags=flags)
+    ones = np.ones(theirs.grey.shape, np.float32)
+    inside = cv2.warpAffine(ones, placing[:2], size, flags=flags)
+    return ours.pixels, seen, (inside > 0.9).astype(np.float32)
 
 
 def _mean(plane: Any, window: int) -> Any:
     return cv2.blur(plane, (window, window), borderType=cv2.BORDER_CONSTANT)
-
-
-def _likeness(ours: Any, seen: Any, mask: NDArray[np.float32]) -> float:
-    """Correlation of grey in windows, weighed by how much varies there."""
-    one, other = (greyed(picture).astype(np.float32) * mask for picture in (ours, seen))
-    share = np.maximum(_mean(mask, _WINDOW), 1e-3)
-    mean_one, mean_other = _mean(one, _WINDOW) / share, _mean(other, _WINDOW) / share
-    vary_one = np.maximum(_mean(one * one, _WINDOW) / share - mean_one**2, 0)
-    vary_other = np.maximum(_mean(other * other, _WINDOW) / share - mean_other**2, 0)
-    together = _mean(one * other, _WINDOW) / share - mean_one * mean_other
-    alike = together / np.sqrt((vary_one + _GRAIN**2) * (vary_other + _GRAIN**2))
-    weights = mask * np.sqrt(np.maximum(vary_one, vary_other))
-    return float((alike * weights).sum() / (weights.sum() + 0.1 * _GRAIN * mask.sum()))
 
 
 def _colours(ours: Any, seen: Any, mask: NDArray[np.float32]) -> tuple[float, tuple[float, ...]]:
