@@ -151,6 +151,10 @@ def check_stores(stores: Sequence[Path]) -> None:
         ShapesimError: one is not.
     """
     for store in stores:
+        if store.is_file():
+            raise ShapesimError(
+                f"{store}: a file; name the folder that it lies in (zip packs are read as well)"
+            )
         if not store.is_dir():
             raise ShapesimError(f"{store}: no such folder; name the folder of a store")
         if not is_text(store.resolve()):

@@ -86,6 +86,7 @@ def test_one_bad_query_does_not_stop_the_others(home: Path, tmp_path: Path) -> N
         (("swap", "nothing.fbx"), 1, "no gallery in this folder or above it"),
         (("swap", "a.fbx", "--gallery", "gone"), 1, "make one by 'shapesim index STORE'"),
         (("index", "no-such-store"), 1, "no such folder"),
+        (("index", __file__), 1, "name the folder that it lies in"),
         (("embed", "a.obj", "--out", "no/v.npz"), 1, "cannot be written"),
         (("voxelize", ".", "--out", "no/v.npz"), 1, "cannot be written"),
         (("voxelize", ".", "--out", "v.npz"), 1, "no mesh files"),
