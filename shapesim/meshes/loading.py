@@ -19,9 +19,10 @@ from shapesim.errors import (
 from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
+from shapesim.meshes.obj import load_obj
 from shapesim.meshes.packs import located
 from shapesim.meshes.parts import Loaded, assemble
-from shapesim.meshes.scenes import load_obj, load_scene
+from shapesim.meshes.scenes import load_scene
 from shapesim.meshes.threemf import load_3mf
 from shapesim.types import Mesh
 

@@ -1,4 +1,4 @@
-"""Formats that trimesh reads: OBJ, STL, PLY and OFF."""
+"""Formats that trimesh reads: STL, PLY and OFF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _METRES |= {"inch": 0.0254, "foot": 0.3048}
 
 _HEAD = 1 << 16  # bytes that tell who wrote a file
 # Whose exporters write the colours of materials linear.
-_BLENDER = re.compile(rb"^# Blender|^comment Created by Blender", re.MULTILINE)
+_BLENDER = re.compile(rb"^comment Created by Blender", re.MULTILINE)
 _MOST_COLOURS = 64  # of faces, for which there is a material each
 
 
@@ -50,40 +50,6 @@ def _readable(path: Path) -> bytes:
         head, end, body = content.partition(b"end_header")
         return as_utf8(head) + end + body
     return content
-
-
-def load_obj(path: Path) -> Loaded:
-    """Loads an OBJ file and the material file it names, if that is there."""
-    text = as_utf8(path.read_bytes())
-    negative = re.search(rb"^f[^#\n]*\s-\d", text, re.MULTILINE)
-    loaded = load_scene(path, _with_absolute_indices(text) if negative else text)
-    head = text[:_HEAD].decode("utf-8", errors="replace")
-    for name in re.findall(r"^mtllib\s+(.+?)\s*$", head, re.MULTILINE):
-        if not (path.parent / name.replace("\\", "/")).is_file():
-            loaded.missing.append(name)
-    return loaded
-
-
-def _with_absolute_indices(text: bytes) -> bytes:
-    """Counts negative indices from the line they stand on; trimesh counts from the file's end."""
-    counts = {b"v": 0, b"vt": 0, b"vn": 0}
-    lines = []
-    for line in text.splitlines():
-        kind, *words = line.split() or [b""]
-        if kind in counts:
-            counts[kind] += 1
-        elif kind == b"f":
-            totals = list(counts.values())
-            corners = [
-                b"/".join(
-                    b"%d" % (total + int(index) + 1) if index.startswith(b"-") else index
-                    for index, total in zip(word.split(b"/"), totals, strict=False)
-                )
-                for word in words
-            ]
-            line = b" ".join([b"f", *corners])  # noqa: PLW2901
-        lines.append(line)
-    return b"\n".join(lines)
 
 
 def from_trimesh(scene: trimesh.Scene) -> Loaded:

@@ -1,0 +1,324 @@
+"""Wavefront OBJ, and the MTL files that it names.
+
+Corners of one material may be told in any mixture of layouts, so that each line is read by its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.errors import AssetError
+from shapesim.meshes.encoding import as_utf8
+from shapesim.meshes.parts import Loaded, Part, shared
+from shapesim.meshes.polygons import triangulated
+from shapesim.meshes.textures import PackResolver, find_texture
+from shapesim.types import Material
+
+_HEAD = 1 << 16  # bytes that tell who wrote a file
+_BLENDER = re.compile(rb"^# Blender", re.MULTILINE)  # writes linear colours
+_NUMBER = re.compile(rb"\d+")
+_CORNER = re.compile(rb"-?1(/(-?1)?)?(/(-?1)?)?")
+# How many words behind an option of a texture belong to it, but for numbers.
+_OPTIONS = dict.fromkeys(("-blendu", "-blendv", "-cc", "-clamp", "-imfchan", "-texres", "-bm",
+                          "-boost", "-type"), 1)  # fmt: skip
+_OPTIONS |= {"-mm": 2, "-o": 3, "-s": 3, "-t": 3}
+
+_Indices = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Look:
+    """A material, and how its texture's coordinates are moved: scaled, then shifted."""
+
+    material: Material
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Faces:
+    """Lines that name the corners of faces, by how they do.
+
+    Attributes:
+        lines: of each layout, which is a line with every number replaced by a 1.
+        counts: how many vertices, texture coordinates and normals there were before each of them.
+    """
+
+    lines: dict[bytes, list[bytes]] = field(default_factory=dict)
+    counts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
+
+    def add(self, line: bytes, counts: tuple[int, int, int]) -> None:
+        layout = _NUMBER.sub(b"1", line)
+        self.lines.setdefault(layout, []).append(line)
+        self.counts.setdefault(layout, []).append(counts)
+
+
+def load_obj(path: Path) -> Loaded:
+    """Loads an OBJ file and the material files it names, if they are there.
+
+    Raises:
+        AssetError: a line cannot be read.
+    """
+    text = as_utf8(path.read_bytes())
+    numbers: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"vn": []}
+    faces: dict[str, _Faces] = {}
+    libraries: list[str] = []
+    current = ""
+    vertices, uvs, normals = numbers.values()
+    for line in _lines(text):
+        kind, _, rest = line.partition(b" ")
+        if kind in numbers:
+            numbers[kind].append(_said(rest))
+        elif kind == b"f":
+            counts = (len(vertices), len(uvs), len(normals))
+            faces.setdefault(current, _Faces()).add(_said(rest), counts)
+        elif kind == b"usemtl":
+            current = rest.decode(errors="replace")
+        elif kind == b"mtllib":
+            libraries.append(rest.decode(errors="replace"))
+    resolver = PackResolver(path)
+    looks = _looks(path, libraries, resolver)
+    points, colours = _vertices(path, vertices)
+    places = _rows(path, "vt", uvs, 2, 1)
+    directions = _rows(path, "vn", normals, 3, 3)
+    parts = []
+    for name, some in faces.items():
+        look = looks.get(name) or _Look(Material(name), np.ones(2), np.zeros(2))
+        corners = _triangles(path, some, points)
+        if not len(corners):
+            continue
+        limits = (len(points), len(places), len(directions))
+        if corners[..., 0].min() < 1 or corners[..., 0].max() > limits[0]:
+            raise AssetError(path, "has faces that name missing vertices; export it anew")
+        # What is no more than decoration may be missing: row 0 is none.
+        indices = [corners[..., column] for column in range(3)]
+        for index, limit in zip(indices[1:], limits[1:], strict=True):
+            index[(index < 0) | (index > limit)] = 0
+        rows, first = shared(indices)
+        vertex, uv, normal = (index.ravel()[first] for index in indices)
+        parts.append(
+            Part(
+                points[vertex - 1],
+                rows,
+                look.material,
+                _with_none(places)[uv] * look.scale + look.shift if uv.any() else None,
+                None if colours is None else colours[vertex - 1],
+                _with_none(directions)[normal] if normal.any() else None,
+            )
+        )
+    return Loaded(
+        parts,
+        linear=bool(_BLENDER.search(text[:_HEAD])),
+        files=resolver.files,
+        missing=resolver.missing,
+    )
+
+
+def _lines(text: bytes) -> Iterator[bytes]:
+    """Those that say something: a keyword, one space, and the rest."""
+    joined = re.sub(rb"\\[ \t]*\r?\n", b" ", text)
+    for line in joined.replace(b"\r", b"\n").split(b"\n"):
+        if words := line.split(None, 1):
+            yield words[0] + b" " + words[1].rstrip() if len(words) == 2 else words[0]
+
+
+def _said(line: bytes) -> bytes:
+    """Without a comment behind it."""
+    return line.partition(b"#")[0] if b"#" in line else line
+
+
+def _numbers(path: Path, kind: str, lines: list[bytes]) -> list[list[float]]:
+    """Of lines that are not all alike."""
+    found = []
+    for line in lines:
+        try:
+            found.append([float(word) for word in line.split()])
+        except ValueError as error:
+            shown = line[:40].decode(errors="replace")
+            raise AssetError(path, f"has a line that cannot be read: '{kind} {shown}'") from error
+    return found
+
+
+def _rows(path: Path, kind: str, lines: list[bytes], width: int, least: int) -> NDArray[np.float64]:
+    """(N, W) numbers; of fewer in a line, but so many at least, the others are 0."""
+    if not lines:
+        return np.zeros((0, width))
+    widths = {len(line.split()) for line in lines}
+    if len(widths) == 1 and (columns := widths.pop()) >= width:
+        try:
+            values = np.array(b" ".join(lines).split(), dtype=np.float64)
+            return np.asarray(values.reshape(len(lines), columns)[:, :width])
+        except ValueError:  # which line it is, is told below
+            pass
+    made = np.zeros((len(lines), width))
+    for row, given in enumerate(_numbers(path, kind, lines)):
+        if len(given) < least:
+            raise AssetError(path, f"has a line '{kind}' of {len(given)} numbers; export it anew")
+        made[row, : len(given)] = given[:width]
+    return made
+
+
+def _vertices(
+    path: Path, lines: list[bytes]
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """(V, 3), and (V, 3) colours behind them, 0 to 1, if there are any: white where there are none.
+
+    Raises:
+        AssetError: a line cannot be read.
+    """
+    words = np.array([len(line.split()) for line in lines], np.int64)
+    if not (words >= 6).any():
+        return _rows(path, "v", lines, 3, 3), None
+    if (words >= 6).all():
+        wide = _rows(path, "v", lines, 6, 6)
+    else:
+        wide = np.zeros((len(lines), 6))
+        plain = words < 6
+        wide[plain, :3] = _rows(path, "v", [lines[row] for row in np.flatnonzero(plain)], 3, 3)
+        wide[~plain] = _rows(path, "v", [lines[row] for row in np.flatnonzero(~plain)], 6, 6)
+    colours = wide[:, 3:]
+    if colours.max() > 1:
+        colours = colours / 255
+    colours[words < 6] = 1
+    return wide[:, :3], colours
+
+
+def _triangles(path: Path, faces: _Faces, points: NDArray[np.float64]) -> _Indices:
+    """(F, 3, 3) of each corner the vertex, the texture coordinate and the normal; 0 for none."""
+    found = [np.zeros((0, 3, 3), np.int64)]
+    for given, lines in faces.lines.items():
+        layout = given.replace(b"+", b"")
+        words = layout.split()
+        if not all(_CORNER.fullmatch(word) for word in words):
+            shown = lines[0][:40].decode(errors="replace")
+            raise AssetError(path, f"has a face that cannot be read: 'f {shown}'")
+        if len(words) < 3:  # a line
+            continue
+        flat = np.array(b" ".join(lines).replace(b"/", b" ").split(), dtype=np.int64)
+        rows = flat.reshape(len(lines), -1)
+        corners = np.zeros((len(lines), len(words), 3), np.int64)
+        column = 0
+        for corner, word in enumerate(words):
+            for kind, number in enumerate(word.split(b"/")):
+                if number:
+                    corners[:, corner, kind] = rows[:, column]
+                    column += 1
+        if b"-" in layout:  # counted back from the line they stand on
+            counts = np.array(faces.counts[given])[:, None]
+            corners = np.where(corners < 0, np.maximum(corners + counts + 1, -1), corners)
+        found.append(_cut(corners, points))
+    return np.concatenate(found)
+
+
+def _cut(corners: _Indices, points: NDArray[np.float64]) -> _Indices:
+    """(F, 3, 3) of (P, C, 3) corners of polygons."""
+    if corners.shape[1] == 3 or not len(points):
+        return corners[:, :3]
+    polygons = points[(corners[..., 0] - 1).clip(0, len(points) - 1)]
+    triangles = triangulated(polygons)
+    made = corners[np.arange(len(corners))[:, None, None], triangles]
+    return made[(triangles >= 0).all(axis=2)]
+
+
+def _with_none(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row 0 for what has none."""
+    return np.concatenate([np.full((1, rows.shape[1]), np.nan), rows])
+
+
+def _looks(path: Path, libraries: list[str], resolver: PackResolver) -> dict[str, _Look]:
+    """Of all materials, by their names."""
+    looks: dict[str, _Look] = {}
+    for given in libraries:
+        names = [given] if (path.parent / given.replace("\\", "/")).is_file() else []
+        for name in names or _split_names(given):
+            try:
+                content = resolver.get(name)
+            except (OSError, ValueError):  # it is not there, or not in the pack
+                resolver.missing.append(name)
+                continue
+            folder = Path(name.replace("\\", "/")).parent
+            for material, properties in _properties(content):
+                looks[material] = _look(path, folder, material, properties, resolver)
+    return looks
+
+
+def _split_names(given: str) -> list[str]:
+    """Several names of material files, each without spaces; or one that has some."""
+    names = [name.strip('"') for name in re.findall(r'"[^"]+"|\S+', given)]
+    is_several = len(names) > 1 and all(name.lower().endswith(".mtl") for name in names)
+    return names if is_several else [given.strip('"')]
+
+
+def _properties(content: bytes) -> Iterator[tuple[str, dict[str, str]]]:
+    """Of each material of a file, what it says, by keywords in lower case."""
+    name, properties = "", dict[str, str]()
+    for line in _lines(as_utf8(content)):
+        kind, _, rest = line.decode(errors="replace").partition(" ")
+        if kind.lower() == "newmtl":
+            if properties:
+                yield name, properties
+            name, properties = rest, {"newmtl": rest}
+        else:
+            properties[kind.lower()] = rest
+    if properties:
+        yield name, properties
+
+
+def _look(
+    path: Path, folder: Path, name: str, properties: dict[str, str], resolver: PackResolver
+) -> _Look:
+    texture, scale, shift = None, np.ones(2), np.zeros(2)
+    if wanted := properties.get("map_kd"):
+        file, options = _texture(wanted)
+        for option, values in ((options.get("-s"), scale), (options.get("-o"), shift)):
+            values[: len((option or [])[:2])] = (option or [])[:2]
+        texture = find_texture(path, str(folder / file)) or find_texture(path, file)
+        if file and texture is None:
+            resolver.missing.append(file)
+        elif texture:
+            resolver.files.append(texture)
+    colour = _floats(properties.get("kd", ""))[:3]
+    opacity = _floats(properties.get("d", "").replace("-halo", ""))[:1]
+    if not opacity and (through := _floats(properties.get("tr", ""))[:1]):
+        opacity = [1 - through[0]]
+    alpha = min(opacity[0], 1.0) if opacity and opacity[0] > 0 else 1.0  # 0 says nothing: see FBX
+    if not colour or (texture and not any(colour)):  # a texture in black is none
+        red, green, blue = (1.0, 1.0, 1.0) if texture else Material().colour[:3]
+    else:
+        red, green, blue = (colour * 3)[:3] if len(colour) == 1 else (*colour, 0.0)[:3]
+    return _Look(Material(name, (red, green, blue, alpha), texture), scale, shift)
+
+
+def _texture(given: str) -> tuple[str, dict[str, list[float]]]:
+    """The name of a texture, and the numbers of the options before it."""
+    words, options = given.split(), dict[str, list[float]]()
+    while words and words[0].lower() in _OPTIONS:
+        option = words.pop(0).lower()
+        options[option] = numbers = []
+        for _ in range(_OPTIONS[option]):
+            if len(words) > 1 and (value := _floats(words[0])):
+                numbers += value
+            elif _OPTIONS[option] > 1 or len(words) < 2:  # numbers may be fewer, words are not
+                break
+            words.pop(0)
+    name = given[given.find(words[0]) :] if words else ""  # with its own spaces
+    return (name if not options else " ".join(words)).strip('"'), options
+
+
+def _floats(text: str) -> list[float]:
+    """The numbers that a text begins with."""
+    found: list[float] = []
+    for word in text.replace(",", ".").split():
+        try:
+            value: Any = float(word)
+        except ValueError:
+            break
+        found.append(value)
+    return found
