@@ -20,8 +20,10 @@ from shapesim.copies import simplification_doubt
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
+from shapesim.gallery.catalogue import FileState
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
+from shapesim.reading import stamp
 from shapesim.types import Asset, Material, Mesh
 from shapesim.workers import map_isolated
 
@@ -99,15 +101,17 @@ def find_duplicates(
     described: dict[int, _Described] = {}
     failures: list[AssetError] = []
     rows = {asset.path: row for row, asset in enumerate(assets)}
+    known = gallery.catalogue.files()
     results = map_isolated(_describe, assets, lambda asset: asset.path)
     for done, (asset, result) in enumerate(results, 1):
         if isinstance(result, AssetError):
             failures.append(result)
+        elif _has_changed(asset.path, known[asset.path]):
+            failures.append(AssetError(asset.path, "has changed; run 'shapesim index' again"))
         else:
             described[rows[asset.path]] = result
         progress("reading", done, len(assets))
-    digests = {state.id: state.sha256 for state in gallery.catalogue.files().values()}
-    bytes_of = [digests[id] for id in ids.tolist()]
+    bytes_of = [known[asset.path].sha256 for asset in assets]
     pairs: dict[Tier, list[tuple[int, int]]] = {tier: [] for tier in TIERS}
     first: dict[str, int] = {}  # of the same bytes; the others go along
     for row in sorted(described):
@@ -131,6 +135,14 @@ def find_duplicates(
             near[one, other] = doubt
         progress("comparing", done, len(tasks))
     return _grouped(assets, pairs, geometry, near), failures
+
+
+def _has_changed(path: Path, known: FileState) -> bool:
+    """Whether a file is no longer what was indexed: what is recorded of it is of another."""
+    try:
+        return stamp(path, known.companions) != (known.size, known.mtime)
+    except (OSError, AssetError):  # gone since it was read
+        return True
 
 
 def _describe(asset: Asset) -> _Described:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import math
+import posixpath
+import re
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 _FILES = ("catalog.csv", "catalog.json")
+_DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
+_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 _ALIASES = {"id": "path", "license": "licence"}
 
 
@@ -24,7 +28,7 @@ class Listing:
         licence: such as ``CC0-1.0``.
         price: in the store's currency.
         url: where it is sold.
-        arrived_at: ISO 8601 in UTC.
+        arrived_at: ISO 8601 in UTC; of what came on a day, the day's end.
         more: all other columns.
     """
 
@@ -64,9 +68,11 @@ def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
             problems.append(f"{file}: cannot be read ({error}); left out")
             continue
         for number, row in enumerate(rows, 1):
-            path = row.pop("path", "").replace("\\", "/").removeprefix("./")
+            path = _below(store, row.pop("path", ""))
             if not path:
                 problems.append(f"{file}: entry {number} names no path; left out")
+            elif path.split("/")[0] == "..":
+                problems.append(f"{file}: {path} leads out of the store; left out")
             elif path in listings:
                 problems.append(f"{file}: {path} is listed twice; the first counts")
             else:
@@ -74,6 +80,16 @@ def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
                     row, f"{file}: {{}} of {path} is {{}}; left out", problems
                 )
     return listings, problems
+
+
+def _below(store: Path, given: str) -> str:
+    """A path as it is from the store's root, from where also those that begin with a slash count.
+
+    Empty where it is none, and with .. in front where it leads out.
+    """
+    root = f"{store.resolve().as_posix()}/"
+    path = posixpath.normpath(given.replace("\\", "/").removeprefix(root).lstrip("/"))
+    return "" if path == "." else path
 
 
 def table_of(opened: TextIO) -> csv.DictReader[str]:
@@ -121,7 +137,7 @@ def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
     price = arrived_at = None
     if text := row.pop("price", None):
         try:
-            price = float(text)
+            price = float(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
         except ValueError:
             price = math.nan
         if not (math.isfinite(price) and price >= 0):
@@ -130,6 +146,8 @@ def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
     if text := row.pop("arrived_at", None):
         try:
             moment = datetime.fromisoformat(text)
+            if _DAY.fullmatch(text):  # at any time of it: until it ends, it is news of that day
+                moment += timedelta(days=1, seconds=-1)
             moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
             arrived_at = moment.isoformat(timespec="seconds")
         except (ValueError, OverflowError):

@@ -143,8 +143,7 @@ def make_map(
         points = lay_out(vectors, method)
         layouts.append(Layout(space, method, points, trustworthiness(vectors, points)))
         if space not in near:
-            k = min(_NEIGHBOURS + 1, len(ids))
-            near[space] = ExactIndex(vectors).query(vectors, k)[0][:, 1:].astype(np.uint32)
+            near[space] = _neighbours(vectors)
     progress(len(wanted), len(wanted))
     blobs += [layout.points.tobytes() for layout in layouts]
     blobs += [rows.tobytes() for rows in near.values()]
@@ -182,6 +181,15 @@ def _vectors(gallery: Gallery) -> dict[str, tuple[NDArray[np.int64], Embeddings]
     if not found:
         raise GalleryError(f"{gallery.folder}: is not embedded; run 'shapesim index'")
     return found
+
+
+def _neighbours(vectors: Embeddings) -> NDArray[np.uint32]:
+    """(N, K) rows of the nearest others; an asset's copies are as near to it as it is itself."""
+    k = min(_NEIGHBOURS + 1, len(vectors))
+    rows = ExactIndex(vectors).query(vectors, k)[0]
+    own = rows == np.arange(len(rows))[:, None]
+    own[~own.any(axis=1), -1] = True  # among many copies
+    return np.asarray(rows[~own].reshape(len(rows), k - 1), np.uint32)
 
 
 def _columns(assets: Sequence[Asset]) -> dict[str, Any]:

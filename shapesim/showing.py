@@ -339,8 +339,9 @@ def _caption(
 
 
 def _composed(name: str) -> str:
-    """A name of a file with ü as one letter, of which macOS makes two."""
-    return unicodedata.normalize("NFC", name)
+    """A name of a file with ü as one letter, of which macOS makes two, on one line."""
+    composed = unicodedata.normalize("NFC", name)
+    return "".join("\ufffd" if unicodedata.category(one) == "Cc" else one for one in composed)
 
 
 def _shortened(text: str, width: int, font: FreeTypeFont) -> str:

@@ -102,14 +102,18 @@ class Filters:
         return (
             (
                 self.new_since is None
-                or datetime.fromisoformat(asset.arrived_at) >= self.new_since.astimezone()
+                or datetime.fromisoformat(asset.arrived_at)
+                >= (self.new_since if self.new_since.tzinfo else self.new_since.astimezone())
             )
             and (self.tag is None or self.tag in asset.tags)
             and (self.max_triangles is None or asset.triangles <= self.max_triangles)
             and (not self.formats or _plain(asset.path.suffix) in map(_plain, self.formats))
             and (
                 self.licence is None
-                or (listing.licence or "").casefold() == self.licence.casefold()
+                or (
+                    listing.licence is not None
+                    and listing.licence.casefold() == self.licence.casefold()
+                )
             )
             and (
                 self.max_price is None

@@ -192,3 +192,68 @@ def test_without_meshopt_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "meshopt", None)
     with pytest.raises(AssetError, match=r"pip install 'shapesim\[meshopt\]'"):
         load_mesh(FILES / "chair-compressed.glb")
+
+
+def test_texture_coordinates_may_be_integers_in_any_file(tmp_path: Path) -> None:
+    """Without an extension (glTF 2.0, section 3.7.2.1): 65535 is 1."""
+    integers = (UVS * 65535).astype("<u2")
+    tree = tree_of((CORNERS, FLOAT, "VEC3"), (integers, UNSIGNED_SHORT, "VEC2"))
+    tree["accessors"][1]["normalized"] = True
+    tree["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"] = 1
+    mesh = loaded(tree, tmp_path)
+    np.testing.assert_allclose(mesh.uvs[:, 0], UVS[:, 0], atol=1e-4)
+    np.testing.assert_allclose(mesh.uvs[:, 1], 1 - UVS[:, 1], atol=1e-4)
+
+
+def test_what_hangs_on_a_camera_is_there(tmp_path: Path) -> None:
+    """As a weapon before the eyes: the mesh beside the camera, and those below it."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    tree["cameras"] = [{"type": "perspective", "perspective": {"yfov": 1, "znear": 0.1}}]
+    tree["nodes"] = [
+        {"mesh": 0, "camera": 0, "children": [1]},
+        {"mesh": 0, "translation": [0, 0, 5]},
+    ]
+    mesh = loaded(tree, tmp_path)
+    assert len(mesh.faces) == 2
+    assert mesh.corners[:, 2].max() == 5
+
+
+def test_glossy_materials_show_their_colours(tmp_path: Path) -> None:
+    """In the place of those that are there for readers that do not know them."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    tree["extensionsUsed"] = ["KHR_materials_pbrSpecularGlossiness"]
+    tree["materials"] = [{
+        "pbrMetallicRoughness": {"baseColorFactor": [0, 0, 0, 1]},
+        "extensions": {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [1, 0.5, 0, 1]}},
+    }]  # fmt: skip
+    tree["meshes"][0]["primitives"][0]["material"] = 0
+    (material,) = loaded(tree, tmp_path).materials
+    assert material.colour == pytest.approx((1, 0.5, 0, 1), abs=1e-2)
+
+
+@pytest.mark.parametrize("width", [3, 4])
+def test_colours_of_vertices_need_no_material(tmp_path: Path, width: int) -> None:
+    """All of their bits count, their alpha does not, and white is what they are multiplied by."""
+    colours = np.full((3, width), 32768, "<u2")
+    tree = tree_of((CORNERS, FLOAT, "VEC3"), (colours, UNSIGNED_SHORT, f"VEC{width}"))
+    tree["bufferViews"][1]["byteStride"] = 2 * width if width == 4 else 8
+    if width == 3:
+        padded = np.full((3, 4), 32768, "<u2")
+        tree = tree_of((CORNERS, FLOAT, "VEC3"), (padded, UNSIGNED_SHORT, "VEC3"))
+        tree["bufferViews"][1]["byteStride"] = 8
+    tree["accessors"][1]["normalized"] = True
+    tree["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = 1
+    mesh = loaded(tree, tmp_path)
+    assert mesh.materials[0].colour == (1, 1, 1, 1)
+    assert mesh.colours.tolist() == [[188, 188, 188, 255]] * 3
+
+
+def test_a_skinned_mesh_of_another_scene_is_not_shown(tmp_path: Path) -> None:
+    """Only what hangs in the scene that is."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    tree["skins"] = [{"joints": [2]}]
+    tree["nodes"] = [{"mesh": 0}, {"mesh": 0, "skin": 0}, {"translation": [3, 0, 0]}]
+    tree["scenes"] = [{"nodes": [0]}, {"nodes": [1, 2]}]
+    assert len(loaded(tree, tmp_path).faces) == 1
+    tree["scene"] = 1
+    assert loaded(tree, tmp_path).corners[:, 0].min() == 3

@@ -104,6 +104,9 @@ def arrivals(
         queries, failures = read_game(game, embedder, up)
         report_failures(failures)
         failures = []
+        new = [asset for asset in opened.assets.values() if is_new(asset)]
+        is_asked = new and not any(map(filters.allow, new))
+        why = filters.why_none(new) if is_asked else ""
         with progress_bar("comparing") as bar:
             for path, improved in find_news(opened, embedder, queries, is_new, filters, up):
                 bar.update(bar.task_ids[0], advance=1, total=len(queries))
@@ -115,7 +118,8 @@ def arrivals(
     news = {path: news[path] for path in queries if path in news}  # in the game's order
     show_news(news, f"Arrived since {since}, and better", as_json)
     if not news:
-        stderr.print(f"no news: nothing that arrived since {since} would improve an asset")
+        why = why or f"nothing that arrived since {since} would improve an asset"
+        stderr.print(f"no news: {escape(why)}", highlight=False, soft_wrap=True)
         raise typer.Exit(NO_NEWS)
     if report:
         from shapesim.reporting import Entry

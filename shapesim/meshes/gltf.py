@@ -28,6 +28,8 @@ from shapesim.meshes.scenes import from_trimesh
 from shapesim.meshes.textures import PackResolver
 
 _JSON_CHUNK = 0x4E4F534A
+_SHINY = "KHR_materials_pbrSpecularGlossiness"
+_OF_SHINY = {"baseColorFactor": "diffuseFactor", "baseColorTexture": "diffuseTexture"}
 
 
 def load_gltf(path: Path) -> Loaded:
@@ -38,6 +40,7 @@ def load_gltf(path: Path) -> Loaded:
     _check_features(path, tree)
     _check_files(path, tree)
     resolver = PackResolver(path)
+    is_changed = _said_plainly(tree)
     plain = is_plain(tree)
 
     if not plain:
@@ -50,7 +53,7 @@ def load_gltf(path: Path) -> Loaded:
         rest, kind = spelled_out(path, tree, content), "glb"
     if tree.get("skins"):
         _place_skins(path, tree, rest)
-    if tree.get("skins") or not plain:
+    if tree.get("skins") or is_changed or not plain:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
@@ -80,6 +83,35 @@ def _check_features(path: Path, tree: dict[str, Any]) -> None:
     found = sorted(used & {"EXT_mesh_gpu_instancing"}) + ["triangle fans"] * (6 in modes)
     if found:
         raise AssetError(path, f"uses {', '.join(found)}, which cannot be read; export without")
+
+
+def _said_plainly(tree: dict[str, Any]) -> bool:
+    """Writes down what trimesh takes otherwise than it is meant; whether there was anything."""
+    is_changed = False
+    for node in tree.get("nodes", []):
+        # With it, trimesh would leave out the mesh and the children.
+        is_changed |= node.pop("camera", None) is not None
+    for material in tree.get("materials", []):
+        # Its colours are those of the other model, but for gloss; they stand in their place.
+        if shiny := material.get("extensions", {}).pop(_SHINY, None):
+            is_changed = True
+            material["pbrMetallicRoughness"] = {
+                name: shiny[given]
+                for name, given in _OF_SHINY.items()
+                if given in shiny
+            }  # fmt: skip
+    without = [
+        primitive
+        for mesh in tree.get("meshes", [])
+        for primitive in mesh.get("primitives", [])
+        if "material" not in primitive
+    ]
+    if without:  # are white, times the colours of their vertices, and opaque
+        materials = tree.setdefault("materials", [])
+        materials.append({})
+        for primitive in without:
+            primitive["material"] = len(materials) - 1
+    return is_changed or bool(without)
 
 
 def _split_glb(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -117,15 +149,27 @@ def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:
     """Moves every skinned mesh to a node of its own that has its rest transform."""
     nodes = tree["nodes"]
     world = _world_transforms(nodes)
-    for node in list(nodes):
+    shown = [_nodes_of(nodes, scene) for scene in tree.get("scenes", [])]
+    for index, node in enumerate(list(nodes)):
         if "skin" not in node or "mesh" not in node:
             continue
         skin = tree["skins"][node.pop("skin")]
         inverse_bind = _inverse_binds(path, tree, skin, rest)
         transform = world[skin["joints"][0]] @ inverse_bind[0]
         nodes.append({"mesh": node.pop("mesh"), "matrix": transform.T.ravel().tolist()})
-        for scene in tree.get("scenes", []):
-            scene.setdefault("nodes", []).append(len(nodes) - 1)
+        for scene, within in zip(tree.get("scenes", []), shown, strict=True):
+            if index in within:
+                scene["nodes"].append(len(nodes) - 1)
+
+
+def _nodes_of(nodes: list[dict[str, Any]], scene: dict[str, Any]) -> set[int]:
+    found: set[int] = set()
+    pending = list(scene.get("nodes", []))
+    while pending:
+        if (index := pending.pop()) not in found:
+            found.add(index)
+            pending += nodes[index].get("children", [])
+    return found
 
 
 def _world_transforms(nodes: list[dict[str, Any]]) -> list[NDArray[np.float64]]:

@@ -9,7 +9,7 @@ Draco compressed stay as they are.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,17 @@ def is_plain(tree: Tree) -> bool:
         {_QUANTIZED, _MESHOPT} & set(tree.get("extensionsUsed", []))
         or any("sparse" in accessor for accessor in tree.get("accessors", []))
         or any(_texture_of(material) for material in tree.get("materials", []))
+        or any(accessor.get("componentType") != _FLOAT for accessor in _in_floats(tree))
     )
+
+
+def _in_floats(tree: Tree) -> Iterator[Tree]:
+    """What trimesh takes for floats. Of texture coordinates, all files may have integers."""
+    for mesh in tree.get("meshes", []):
+        for primitive in mesh.get("primitives", []):
+            for name, number in primitive.get("attributes", {}).items():
+                if name.startswith(_IN_FLOATS):
+                    yield tree["accessors"][number]
 
 
 def spelled_out(path: Path, tree: Tree, read: Callable[[Tree], bytes]) -> bytes:
