@@ -63,7 +63,7 @@ def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
         if not file.is_file():
             continue
         try:
-            rows = _json_rows(file) if file.suffix == ".json" else _csv_rows(file)
+            rows = _json_rows(file) if file.suffix == ".json" else _csv_rows(file, problems)
         except (OSError, ValueError, csv.Error, RecursionError) as error:
             problems.append(f"{file}: cannot be read ({error}); left out")
             continue
@@ -102,9 +102,17 @@ def table_of(opened: TextIO) -> csv.DictReader[str]:
     return csv.DictReader(opened, delimiter=max(",;\t", key=head.count))
 
 
-def _csv_rows(file: Path) -> list[dict[str, str]]:
+def _csv_rows(file: Path, problems: list[str]) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        return [_plain(row) for row in table_of(opened)]
+        table = table_of(opened)
+        rows = [_plain(row) for row in table]
+        opened.seek(0)
+        try:
+            for _ in csv.reader(opened, delimiter=table.reader.dialect.delimiter, strict=True):
+                pass
+        except csv.Error as error:  # such as a quote that swallows all behind it
+            problems.append(f"{file}: is a quote left open? ({error})")
+    return rows
 
 
 def _json_rows(file: Path) -> list[dict[str, str]]:

@@ -143,7 +143,7 @@ def make_map(
         points = lay_out(vectors, method)
         layouts.append(Layout(space, method, points, trustworthiness(vectors, points)))
         if space not in near:
-            near[space] = _neighbours(vectors)
+            near[space] = nearest_others(vectors)
     progress(len(wanted), len(wanted))
     blobs += [layout.points.tobytes() for layout in layouts]
     blobs += [rows.tobytes() for rows in near.values()]
@@ -183,7 +183,7 @@ def _vectors(gallery: Gallery) -> dict[str, tuple[NDArray[np.int64], Embeddings]
     return found
 
 
-def _neighbours(vectors: Embeddings) -> NDArray[np.uint32]:
+def nearest_others(vectors: Embeddings) -> NDArray[np.uint32]:
     """(N, K) rows of the nearest others; an asset's copies are as near to it as it is itself."""
     k = min(_NEIGHBOURS + 1, len(vectors))
     rows = ExactIndex(vectors).query(vectors, k)[0]

@@ -145,7 +145,7 @@ def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: Shape
     assert any("yesterday" in warning for warning in report.warnings)
     with Gallery(gallery) as opened:
         dates = {asset.id: asset.arrived_at for asset in opened.assets.values()}
-    assert dates["a.obj"] == "2026-01-02T00:00:00+00:00"
+    assert dates["a.obj"] == "2026-01-02T23:59:59+00:00"
     assert dates["b.glb"] > "2026-01-02"
 
 

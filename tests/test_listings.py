@@ -25,7 +25,7 @@ def test_columns_become_a_listing(tmp_path: Path) -> None:
             licence="CC0-1.0",
             price=2.5,
             url="https://x.org",
-            arrived_at="2026-01-02T00:00:00+00:00",
+            arrived_at="2026-01-02T23:59:59+00:00",
             more={"artist": "Ann"},
         )
     }
@@ -94,3 +94,51 @@ def test_a_damaged_catalogue_is_left_out(tmp_path: Path) -> None:
         assert listings == {}
         assert len(problems) == 1
         assert "cannot be read" in problems[0]
+
+
+def test_paths_are_below_the_store_however_they_are_written(tmp_path: Path) -> None:
+    """With slashes in front, absolute, or by detours; what leads out is named."""
+    (tmp_path / "catalog.csv").write_text(
+        "path,price\n"
+        f"/a.obj,1\n{tmp_path}/sub/b.obj,2\nsub/../c.obj,3\n././sub//d.obj,4\n\\e.obj,5\n"
+        "../f.obj,6\n./,7\n",
+        encoding="utf-8",
+    )
+    listings, problems = read_listings(tmp_path)
+    assert {path: one.price for path, one in listings.items()} == {
+        "a.obj": 1, "sub/b.obj": 2, "c.obj": 3, "sub/d.obj": 4, "e.obj": 5
+    }  # fmt: skip
+    assert [("leads out" in one, "names no path" in one) for one in problems] == [
+        (True, False), (False, True)
+    ]  # fmt: skip
+
+
+def test_prices_may_have_decimal_commas(tmp_path: Path) -> None:
+    """As spreadsheets of half of Europe write them; thousands are not guessed at."""
+    (tmp_path / "catalog.csv").write_text(
+        "path;price\na.obj;4,99\nb.obj;0,5\nc.obj;1,000\n", encoding="utf-8"
+    )
+    listings, problems = read_listings(tmp_path)
+    assert [one.price for one in listings.values()] == [4.99, 0.5, None]
+    assert "'1,000'" in problems[0]
+
+
+def test_a_day_counts_until_it_ends(tmp_path: Path) -> None:
+    """So that who asks every night for the last day is told of all of it."""
+    (tmp_path / "catalog.csv").write_text(
+        "path,arrived_at\na.obj,2026-03-01\nb.obj,2026-03-01T12:00:00+02:00\n", encoding="utf-8"
+    )
+    listings, _ = read_listings(tmp_path)
+    assert [one.arrived_at for one in listings.values()] == [
+        "2026-03-01T23:59:59+00:00", "2026-03-01T10:00:00+00:00"
+    ]  # fmt: skip
+
+
+def test_a_quote_that_is_left_open_is_told(tmp_path: Path) -> None:
+    """It makes one value of all behind it."""
+    table = tmp_path / "catalog.csv"
+    table.write_text('path,name,price\na.obj,"Chair,3\nb.obj,Stool,4\n', encoding="utf-8")
+    (problem,) = read_listings(tmp_path)[1]
+    assert "is a quote left open?" in problem
+    table.write_text('path,name,price\na.obj,"Chair,\n oak",3\nb.obj,Stool,4\n', encoding="utf-8")
+    assert read_listings(tmp_path)[1] == []

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from shapesim.gallery import Gallery
-from shapesim.mapping import _sheets, clusters, lay_out, trustworthiness
+from shapesim.mapping import _sheets, clusters, lay_out, nearest_others, trustworthiness
 from tests.browsers import opened
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
@@ -62,6 +62,18 @@ def test_neighbours_stay_neighbours(method: str) -> None:
     assert (kinds[gaps.argmin(axis=1)] == kinds).mean() > 0.97
     assert trustworthiness(rows, points) > 0.8
     np.testing.assert_array_equal(points, lay_out(rows, method))  # type: ignore[arg-type]
+
+
+def test_copies_are_neighbours_and_nothing_is_its_own() -> None:
+    """However many vectors are the same."""
+    rows = np.repeat(unit_rows(20, 16, 0), [9, 3, *[1] * 18], axis=0)
+    found = nearest_others(rows)
+    assert found.shape == (len(rows), 6)
+    assert not (found == np.arange(len(rows))[:, None]).any()
+    assert (found[:9] < 9).all()
+    for row in range(9, 12):
+        assert set(found[row, :2]) == {9, 10, 11} - {row}
+    assert nearest_others(rows[:1]).shape == (1, 0)
 
 
 def test_dense_places_are_told_apart() -> None:

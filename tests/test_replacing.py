@@ -399,6 +399,10 @@ def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) ->
     with Gallery(tmp_path / "gallery", create=True) as gallery:
         index_stores(gallery, [store], embedder)
         groups, failures = find_duplicates(gallery, embedder)
+        shutil.copy(store / "fine.glb", store / "bytes.glb")
+        changed, told = find_duplicates(gallery, embedder)
+    assert [(one.path.name, "has changed" in one.reason) for one in told] == [("bytes.glb", True)]
+    assert "exact" not in {group.tier for group in changed}
     assert failures == []
     names = {group.tier: {path.name for path in group.paths} for group in groups}
     assert len(groups) == len(names) == 4
