@@ -313,7 +313,9 @@ class Replaced:
         with one_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
             found = list(threads.map(lambda match: self._fitted(match, options), matches))
         fitted = [
-            match if isinstance(swap, AssetError) else replace(match, swap=swap)
+            replace(match, is_copy=False)  # as far as is known now
+            if isinstance(swap, AssetError)
+            else replace(match, swap=swap)
             for match, swap in zip(matches, found, strict=True)
         ]
         return (
@@ -327,6 +329,9 @@ class Replaced:
             mesh = load_mesh(asset.path, asset.up)
         except AssetError as error:
             return error
+        is_known = len(mesh.faces) == asset.triangles
+        if not (is_known and np.allclose(mesh.extents, asset.extents, rtol=1e-3)):
+            return AssetError(asset.path, "has changed; run 'shapesim index' again")
         found = fit(
             self.surface, Surface(mesh), options.mirror, options.stretch, options.any_up, self.whole
         )

@@ -188,6 +188,20 @@ def test_matches_that_are_gone_are_marked(tmp_path: Path) -> None:
     assert "run 'shapesim index'" in result.stderr
 
 
+def test_matches_that_were_replaced_are_told(tmp_path: Path) -> None:
+    """What is known of a file says nothing of another under its name."""
+    furniture = SAMPLES / "store" / "meadow-pack" / "furniture"
+    shutil.copytree(furniture, tmp_path / "store")
+    shutil.copy(furniture / "chair-office.glb", tmp_path / "mine.glb")
+    assert shapesim("index", "store", "--by", "shape", cwd=tmp_path).returncode == 0
+    command = ("swap", "mine.glb", "--by", "shape", "-k", "2")
+    assert "(same geometry)" in shapesim(*command, cwd=tmp_path).stdout
+    shutil.copy(furniture / "bed-single.glb", tmp_path / "store" / "chair-office.glb")
+    result = shapesim(*command, cwd=tmp_path)
+    assert "(same geometry)" not in result.stdout
+    assert "chair-office.glb: has changed" in result.stderr
+
+
 def test_embed_writes_paths_and_unit_vectors(tmp_path: Path) -> None:
     """What failed is named on stderr and left out of the arrays."""
     (tmp_path / "broken.glb").write_bytes(b"glTF")

@@ -257,3 +257,16 @@ def test_a_skinned_mesh_of_another_scene_is_not_shown(tmp_path: Path) -> None:
     assert len(loaded(tree, tmp_path).faces) == 1
     tree["scene"] = 1
     assert loaded(tree, tmp_path).corners[:, 0].min() == 3
+
+
+def test_what_has_no_surface_costs_nothing_else(tmp_path: Path) -> None:
+    """Lines with children, and what is nowhere."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    here = {"attributes": {"POSITION": 0}}
+    tree["meshes"] = [
+        {"primitives": [{**here, "mode": 3}]}, {"primitives": [here, {"attributes": {}}]}
+    ]  # fmt: skip
+    tree["nodes"] = [{"mesh": 0, "children": [1]}, {"mesh": 1, "translation": [0, 0, 5]}]
+    mesh = loaded(tree, tmp_path)
+    assert len(mesh.faces) == 1
+    assert (mesh.corners[:, 2] == 5).all()

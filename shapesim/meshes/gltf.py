@@ -28,6 +28,7 @@ from shapesim.meshes.scenes import from_trimesh
 from shapesim.meshes.textures import PackResolver
 
 _JSON_CHUNK = 0x4E4F534A
+_UNREAD = {"EXT_mesh_gpu_instancing", "KHR_meshopt_compression"}
 _SHINY = "KHR_materials_pbrSpecularGlossiness"
 _OF_SHINY = {"baseColorFactor": "diffuseFactor", "baseColorTexture": "diffuseTexture"}
 
@@ -80,7 +81,7 @@ def _check_features(path: Path, tree: dict[str, Any]) -> None:
         for mesh in tree.get("meshes", [])
         for primitive in mesh.get("primitives", [])
     }
-    found = sorted(used & {"EXT_mesh_gpu_instancing"}) + ["triangle fans"] * (6 in modes)
+    found = sorted(used & _UNREAD) + ["triangle fans"] * (6 in modes)
     if found:
         raise AssetError(path, f"uses {', '.join(found)}, which cannot be read; export without")
 
@@ -88,9 +89,17 @@ def _check_features(path: Path, tree: dict[str, Any]) -> None:
 def _said_plainly(tree: dict[str, Any]) -> bool:
     """Writes down what trimesh takes otherwise than it is meant; whether there was anything."""
     is_changed = False
+    meshes = tree.get("meshes", [])
+    for mesh in meshes:
+        given = mesh.get("primitives", [])
+        mesh["primitives"] = [one for one in given if _has_surface(one)]
+        is_changed |= len(mesh["primitives"]) < len(given)
     for node in tree.get("nodes", []):
-        # With it, trimesh would leave out the mesh and the children.
+        # With those, trimesh would leave out the mesh and the children, or refuse the file.
         is_changed |= node.pop("camera", None) is not None
+        if "mesh" in node and not meshes[node["mesh"]]["primitives"]:
+            del node["mesh"]
+            is_changed = True
     for material in tree.get("materials", []):
         # Its colours are those of the other model, but for gloss; they stand in their place.
         if shiny := material.get("extensions", {}).pop(_SHINY, None):
@@ -102,8 +111,8 @@ def _said_plainly(tree: dict[str, Any]) -> bool:
             }  # fmt: skip
     without = [
         primitive
-        for mesh in tree.get("meshes", [])
-        for primitive in mesh.get("primitives", [])
+        for mesh in meshes
+        for primitive in mesh["primitives"]
         if "material" not in primitive
     ]
     if without:  # are white, times the colours of their vertices, and opaque
@@ -112,6 +121,12 @@ def _said_plainly(tree: dict[str, Any]) -> bool:
         for primitive in without:
             primitive["material"] = len(materials) - 1
     return is_changed or bool(without)
+
+
+def _has_surface(primitive: dict[str, Any]) -> bool:
+    """Whether it is made of triangles, which are somewhere; trimesh leaves out lines and points."""
+    is_packed = "KHR_draco_mesh_compression" in primitive.get("extensions", {})
+    return primitive.get("mode", 4) > 3 and (is_packed or "POSITION" in primitive["attributes"])
 
 
 def _split_glb(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
