@@ -256,3 +256,28 @@ def test_the_way_from_the_file_to_the_frame_mirrors_what_asset_forge_mirrors(
     assert np.linalg.det(mesh.upright) < 0
     np.testing.assert_allclose(np.sort(mesh.vertices, axis=0), np.sort(placed, axis=0))
     assert (np.linalg.det(mesh.triangles - mesh.vertices.mean(axis=0)) > 0).all()
+
+
+def test_polygons_are_cut_within_their_outlines(tmp_path: Path) -> None:
+    """An arrow and a square, of which one corner points inwards: 4 and 1 in all."""
+    corners = "4 -4 0 1 0 0 4 4 0 0 0 0 5 0 0 6 0 0 6 1 0 5 1 0"
+    param = "".join(f'<param name="{name}" type="float"/>' for name in "XYZ")
+    path = tmp_path / "a.dae"
+    path.write_text(
+        f"""<?xml version="1.0"?>
+<COLLADA xmlns="http://www.collada.org/2005/11/COLLADASchema" version="1.4.1">
+<asset><up_axis>Y_UP</up_axis></asset><library_geometries><geometry id="g"><mesh><source id="p">
+<float_array id="pa" count="24">{corners}</float_array><technique_common>
+<accessor source="#pa" count="8" stride="3">{param}</accessor></technique_common></source>
+<vertices id="v"><input semantic="POSITION" source="#p"/></vertices><polylist count="3">
+<input semantic="VERTEX" source="#v" offset="0"/><vcount>4 3 3</vcount>
+<p>0 1 2 3 4 5 6 4 6 7</p></polylist></mesh></geometry></library_geometries>
+<library_visual_scenes><visual_scene id="s"><node><instance_geometry url="#g"/></node></visual_scene>
+</library_visual_scenes><scene><instance_visual_scene url="#s"/></scene></COLLADA>""",
+        encoding="utf-8",
+    )
+    sides = load_mesh(path).triangles
+    areas = np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0])[:, 2] / 2
+    assert areas[:2].sum() == pytest.approx(4)
+    assert (areas > 0).all()
+    assert areas[2:].tolist() == pytest.approx([0.5, 0.5])

@@ -18,6 +18,7 @@ from lxml import etree
 from numpy.typing import NDArray
 
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
+from shapesim.meshes.polygons import triangulated
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material, Matrix4
 
@@ -141,7 +142,7 @@ class _Reader:
             return
         bound = {one.symbol: one for one in node.materials}
         for primitive in geometry.primitives:
-            triangles = primitive.triangleset() if isinstance(primitive, Polylist) else primitive
+            triangles = _cut(primitive) if isinstance(primitive, Polylist) else primitive
             if isinstance(triangles, TriangleSet) and triangles.vertex is not None:
                 binding = bound.get(triangles.material)
                 material = Material(triangles.material or "")
@@ -189,6 +190,24 @@ class _Reader:
         elif name.strip():
             self.missing.append(name.strip())
         return found
+
+
+def _cut(polygons: Any) -> Any:
+    """Triangles of polygons, in their order; pycollada's would reach beyond inner corners."""
+    if polygons.vertex is None or not polygons.npolygons:
+        return polygons.triangleset()
+    counts, starts = polygons.vcounts, polygons.polyindex[:, 0]
+    rows = [np.zeros((0, 3), np.int64)]
+    for count in np.unique(counts[counts > 2]).tolist():
+        first = starts[counts == count]
+        corners = polygons.vertex[polygons.vertex_index[first[:, None] + np.arange(count)]]
+        cut = triangulated(corners.astype(np.float64))
+        rows.append((first[:, None, None] + cut)[(cut >= 0).all(axis=2)])
+    found = np.concatenate(rows)
+    chosen = found[np.argsort(found.min(axis=1), kind="stable")].ravel()
+    return TriangleSet(
+        polygons.sources, polygons.material, polygons.index[chosen].ravel(), polygons.xmlnode
+    )
 
 
 def _set_of(binding: Any) -> str:
