@@ -125,15 +125,19 @@ def compare(found: Small, original: Small, place: Place) -> Verified | None:
 
     None where too little of it is in the picture.
     """
-    refined = _refined(found, original, place)
-    for one in (refined, place):
-        pair = _side_by_side(found, original, one.matrix)
-        likeness = _likeness(*pair)
-        if likeness is not None and likeness >= place.likeness:
-            colours, gaps = _colours(*_overlaid(*pair))
-            box = box_of(one.matrix, original, found)
-            return Verified(replace(one, likeness=likeness), colours, gaps, box)
-    return None
+    tried = [
+        (likeness, one)
+        for one in (_refined(found, original, place), place)
+        if (likeness := _likeness(*_side_by_side(found, original, one.matrix, by_steps=False)))
+        is not None
+    ]
+    if not tried:
+        return None
+    likeness, one = max(tried, key=lambda pair: pair[0])
+    pair = _side_by_side(found, original, one.matrix, by_steps=False)
+    colours, gaps = _colours(*_overlaid(*pair))
+    box = box_of(one.matrix, original, found)
+    return Verified(replace(one, likeness=likeness), colours, gaps, box)
 
 
 def box_of(matrix: Matrix3, original: Small, found: Small) -> Box:
@@ -185,7 +189,7 @@ def _refined(found: Small, original: Small, place: Place) -> Place:
     G. Evangelidis and E. Psarakis, "Parametric Image Alignment Using Enhanced Correlation
     Coefficient Maximization", PAMI 2008.
     """
-    ours, theirs, placing = _side_by_side(found, original, place.matrix)
+    ours, theirs, placing = _side_by_side(found, original, place.matrix, by_steps=False)
     start = placing[:2].astype(np.float32)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
     empty: Any = None
@@ -202,15 +206,21 @@ def _refined(found: Small, original: Small, place: Place) -> Place:
     return Place(matrix, place.inliers, place.share)
 
 
-def _side_by_side(found: Small, original: Small, matrix: Matrix3) -> tuple[Level, Level, Matrix3]:
-    """Both pictures at about one scale, and the transform from the original's to the other's."""
+def _side_by_side(
+    found: Small, original: Small, matrix: Matrix3, by_steps: bool = True
+) -> tuple[Level, Level, Matrix3]:
+    """Both pictures at one scale, and the transform from the original's to the other's.
+
+    By steps, at about one scale: few levels are made then, but fine colours differ.
+    """
     ours = original.level(_COMPARED / max(original.pixels.shape[:2]))
     grown = matrix @ scaling(ours.grey.shape[::-1], original.size)
     scale = max(found.pixels.shape[:2]) / max(found.size)
     coarse = float(np.sqrt(abs(np.linalg.det(grown[:2, :2])))) * scale
-    # Else what lies between its pixels would not be seen. By steps, so that few are made.
-    step = max(np.floor(np.log(max(coarse, 1e-9) / _COARSE) / np.log(_STEP)), -1)
-    theirs = found.level(1 if step < 0 else 1 / (_COARSE * _STEP**step))
+    if coarse > _COARSE and by_steps:
+        coarse = _COARSE * _STEP ** float(np.floor(np.log(coarse / _COARSE) / np.log(_STEP)))
+    # Else what lies between its pixels would not be seen.
+    theirs = found.level(1 / coarse if coarse >= _COARSE else 1)
     return ours, theirs, scaling(found.size, theirs.grey.shape[::-1]) @ grown
 
 
