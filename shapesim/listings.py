@@ -87,8 +87,10 @@ def _below(store: Path, given: str) -> str:
 
     Empty where it is none, and with .. in front where it leads out.
     """
-    root = f"{store.resolve().as_posix()}/"
-    path = posixpath.normpath(given.replace("\\", "/").removeprefix(root).lstrip("/"))
+    path = given.replace("\\", "/")
+    for root in (store.absolute(), store.resolve()):  # by the name of a link, too
+        path = path.removeprefix(f"{root.as_posix()}/")
+    path = posixpath.normpath(path.lstrip("/"))
     return "" if path == "." else path
 
 

@@ -44,12 +44,12 @@ def _unit(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
-def test_lengths_are_those_of_each_window_about_its_mean(plane: NDArray[np.float32]) -> None:
+def test_norms_are_those_of_each_window_about_its_mean(plane: NDArray[np.float32]) -> None:
     """What is flat has the least."""
     windows = sliding_window_view(plane.astype(float), (6, 9))
     about = windows - windows.mean(axis=(2, 3), keepdims=True)
     expected = np.maximum(np.sqrt((about**2).sum(axis=(2, 3))), _LEAST)
-    found = correlating.lengths(plane, 6, 9, _LEAST)
+    found = correlating.window_norms(plane, 6, 9, _LEAST)
     assert (expected == _LEAST).any()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
@@ -68,7 +68,7 @@ def test_the_best_window_is_that_of_all(
     every = sliding_window_view(plane, (height, width))[::step, ::step]
     np.testing.assert_array_equal(found, every.reshape(len(found), -1))
     rows = sought.reshape(len(sought), -1)
-    norms = correlating.lengths(plane, height, width, _LEAST)
+    norms = correlating.window_norms(plane, height, width, _LEAST)
     best, places = correlating.best_windows(
         rows @ found.T, rows, plane, norms, height, width, step, reach
     )

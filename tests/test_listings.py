@@ -98,15 +98,19 @@ def test_a_damaged_catalogue_is_left_out(tmp_path: Path) -> None:
 
 def test_paths_are_below_the_store_however_they_are_written(tmp_path: Path) -> None:
     """With slashes in front, absolute, or by detours; what leads out is named."""
-    (tmp_path / "catalog.csv").write_text(
+    store = tmp_path / "store"
+    store.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(store, target_is_directory=True)
+    (store / "catalog.csv").write_text(
         "path,price\n"
-        f"/a.obj,1\n{tmp_path}/sub/b.obj,2\nsub/../c.obj,3\n././sub//d.obj,4\n\\e.obj,5\n"
+        f"/a.obj,1\n{store}/sub/b.obj,2\n{link}/g.obj,8\nsub/../c.obj,3\n././sub//d.obj,4\n\\e.obj,5\n"
         "../f.obj,6\n./,7\n",
         encoding="utf-8",
     )
-    listings, problems = read_listings(tmp_path)
+    listings, problems = read_listings(link)
     assert {path: one.price for path, one in listings.items()} == {
-        "a.obj": 1, "sub/b.obj": 2, "c.obj": 3, "sub/d.obj": 4, "e.obj": 5
+        "a.obj": 1, "sub/b.obj": 2, "g.obj": 8, "c.obj": 3, "sub/d.obj": 4, "e.obj": 5
     }  # fmt: skip
     assert [("leads out" in one, "names no path" in one) for one in problems] == [
         (True, False), (False, True)

@@ -66,6 +66,25 @@ def test_polygons_of_many_are_told_apart() -> None:
     assert sorted(map(sorted, found[1].tolist())) == [[0, 1, 3], [1, 2, 3]]
 
 
+def test_no_polygon_loses_its_triangles() -> None:
+    """However it is folded, and where it crosses itself or is nowhere."""
+    rng = np.random.default_rng(0)
+    flat = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0.0]])
+    folded = flat + rng.normal(0, 1, (500, 4, 3)) * (0, 0, 1)
+    assert (triangulated(folded) >= 0).all()
+    crossed = flat[[0, 2, 1, 3]]
+    for polygon in (
+        crossed,
+        flat * 0,
+        np.full((5, 3), np.inf),
+        flat * 1e300,
+        np.full((6, 3), np.nan),
+    ):
+        assert (triangulated(polygon[None]) >= 0).all()
+    star = np.array([[np.sin(4 * np.pi * k / 5), np.cos(4 * np.pi * k / 5), 0] for k in range(5)])
+    assert (triangulated(star[None]) >= 0).all()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -78,6 +97,7 @@ def test_polygons_of_many_are_told_apart() -> None:
         _SQUARE + "vn 0 0 1\nvt 0 0\nf 1//1 2//1 3//1\nf 1/1 3/1 4/1",
         _SQUARE + "l 1 2\np 3\nf 1 2\nf 1/ 2/ 3/\nf +1 3 4",
         "\ufeff" + _SQUARE + "f 1 2 3 4",
+        "# saved to C:\\art\\\n" + _SQUARE + "f 1 2 3 4",
     ],
 )
 def test_a_square_is_one_however_it_is_written(tmp_path: Path, text: str) -> None:

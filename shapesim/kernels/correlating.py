@@ -29,8 +29,8 @@ def windows(plane: Plane, height: int, width: int, step: int) -> Plane:
 
 
 @compiled
-def lengths(plane: Plane, height: int, width: int, least: float) -> Plane:
-    """(H - height + 1, W - width + 1) of what is in each window less its mean; that at least."""
+def window_norms(plane: Plane, height: int, width: int, least: float) -> Plane:
+    """(H - height + 1, W - width + 1) of each window less its mean, each that at least."""
     down, across = plane.shape[0] - height + 1, plane.shape[1] - width + 1
     found = np.empty((down, across), np.float32)
     sums, squares = np.zeros(plane.shape[1]), np.zeros(plane.shape[1])
@@ -71,7 +71,7 @@ def best_windows(
         scores: (N, P) products of what is sought and ``windows``.
         sought: (N, H * W).
         plane: in which it is.
-        norms: its ``lengths``.
+        norms: its ``window_norms``.
         height: of a window.
         width: of a window.
         step: between the windows' corners.
@@ -127,7 +127,7 @@ def best_in_tiles(
     best, places = np.empty(count, np.float32), np.empty((count, 2), np.int64)
     for n in range(count):
         top, left = n // across * side, n % across * side
-        norms = lengths(plane[top : top + side, left : left + side], height, width, least)
+        norms = window_norms(plane[top : top + side, left : left + side], height, width, least)
         most = np.float32(-np.inf)
         for y in range(norms.shape[0]):
             for x in range(norms.shape[1]):

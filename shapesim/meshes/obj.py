@@ -23,6 +23,8 @@ from shapesim.types import Material
 
 _HEAD = 1 << 16  # bytes that tell who wrote a file
 _BLENDER = re.compile(rb"^# Blender", re.MULTILINE)  # writes linear colours
+# A comment, which may end with a backslash, or what goes on in the next line.
+_CONTINUED = re.compile(rb"([ \t]*#[^\r\n]*)|\\[ \t]*\r?\n")
 _NUMBER = re.compile(rb"\d+")
 _CORNER = re.compile(rb"-?1(/(-?1)?)?(/(-?1)?)?")
 # How many words behind an option of a texture belong to it, but for numbers.
@@ -48,7 +50,8 @@ class _Faces:
 
     Attributes:
         lines: of each layout, which is a line with every number replaced by a 1.
-        counts: how many vertices, texture coordinates and normals there were before each of them.
+        counts: how many vertices, texture coordinates and normals there were before each of those
+            that count back.
     """
 
     lines: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -57,7 +60,8 @@ class _Faces:
     def add(self, line: bytes, counts: tuple[int, int, int]) -> None:
         layout = _NUMBER.sub(b"1", line)
         self.lines.setdefault(layout, []).append(line)
-        self.counts.setdefault(layout, []).append(counts)
+        if b"-" in layout:
+            self.counts.setdefault(layout, []).append(counts)
 
 
 def load_obj(path: Path) -> Loaded:
@@ -123,7 +127,7 @@ def load_obj(path: Path) -> Loaded:
 
 def _lines(text: bytes) -> Iterator[bytes]:
     """Those that say something: a keyword, one space, and the rest."""
-    joined = re.sub(rb"\\[ \t]*\r?\n", b" ", text)
+    joined = _CONTINUED.sub(lambda found: found[0] if found[1] else b" ", text)
     for line in joined.replace(b"\r", b"\n").split(b"\n"):
         if words := line.split(None, 1):
             yield words[0] + b" " + words[1].rstrip() if len(words) == 2 else words[0]
@@ -183,7 +187,7 @@ def _vertices(
         plain = words < 6
         wide[plain, :3] = _rows(path, "v", [lines[row] for row in np.flatnonzero(plain)], 3, 3)
         wide[~plain] = _rows(path, "v", [lines[row] for row in np.flatnonzero(~plain)], 6, 6)
-    colours = wide[:, 3:]
+    colours = np.nan_to_num(wide[:, 3:])
     if colours.max() > 1:
         colours = colours / 255
     colours[words < 6] = 1
@@ -308,8 +312,7 @@ def _texture(given: str) -> tuple[str, dict[str, list[float]]]:
             elif _OPTIONS[option] > 1 or len(words) < 2:  # numbers may be fewer, words are not
                 break
             words.pop(0)
-    name = given[given.find(words[0]) :] if words else ""  # with its own spaces
-    return (name if not options else " ".join(words)).strip('"'), options
+    return (" ".join(words) if options else given).strip('"'), options
 
 
 def _floats(text: str) -> list[float]:

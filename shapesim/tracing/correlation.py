@@ -212,12 +212,12 @@ def _in_found(group: _Group, found: Grey, is_mirrored: bool, turn: int) -> Itera
         if leant.size > _PLANE:
             break
         plane = _levelled(leant)
-        lengths = correlating.lengths(plane, height, width, _least(height, width))
-        step = max(2 if share < _FINE else 1, round(np.sqrt(lengths.size / _PLACES)))
+        norms = correlating.window_norms(plane, height, width, _least(height, width))
+        step = max(2 if share < _FINE else 1, round(np.sqrt(norms.size / _PLACES)))
         scores = group.sought @ correlating.windows(plane, height, width, step).T
         reach = min(step // 2, _AROUND)  # the best may be one that was left out
         best, places = correlating.best_windows(
-            scores, group.sought, plane, lengths, height, width, step, reach
+            scores, group.sought, plane, norms, height, width, step, reach
         )
         of_original = scaling((1, 1), group.size)
         to_found = scaling(small.shape[::-1], (1, 1)) @ inverse(matrix)
