@@ -189,5 +189,5 @@ def _reason(match: Match, rival: Match | None) -> str:
     if match.swap.losses:
         words += f"; but {'; '.join(match.swap.losses)}"
     if rival is not None:
-        words += f"; better than {rival.asset.id}, which was there before"
+        words += f"; better than {rival.asset.shown_as}, which was there before"
     return words

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import current_thread, main_thread
 
 from shapesim.embedders import Embedder
 from shapesim.errors import (
@@ -175,7 +178,6 @@ def _update(
     known = [Store(root, id, axes[id]) for id, root in catalogue.stores().items()]
     chosen = [catalogue.root_of(root) for root in stores]
     survey = survey_stores(chosen, known, catalogue.files(), embedder)
-    catalogue.set_arrivals(survey.redated)
     catalogue.reassign(survey.reassigned)
     catalogue.set_unreachable(survey.unreachable)
     report = IndexReport(
@@ -204,9 +206,9 @@ def _update(
             progress(count + 1, len(tasks), len(report.failures))
     finally:  # what was read is kept, also when the user has had enough
         _write(gallery, batch, moved, report)
+        for id, listings in survey.listings.items():
+            catalogue.set_listings(id, listings)
     catalogue.remove(state.id for state in survey.removed.values())
-    for id, listings in survey.listings.items():
-        catalogue.set_listings(id, listings)
     roots = catalogue.stores()
     report.warnings += [
         f"{roots[id]}: its meshes were read anew, and are not known to trace any more; run"
@@ -223,7 +225,7 @@ def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -
     if before is None or before.reason is not None:
         return asset.sha256 not in moved
     # What has just come and changed may have been read while half of it was there.
-    age = datetime.now(UTC) - datetime.fromisoformat(before.arrived_at)
+    age = datetime.now(UTC) - datetime.fromisoformat(before.first_seen)
     return asset.sha256 not in ("", before.sha256) and timedelta(0) <= age < _ARRIVING
 
 
@@ -238,6 +240,23 @@ def _count(report: IndexReport, entry: Pending, result: ReadAsset | AssetError) 
         report.updated += 1
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Has Ctrl-C wait: a library that was not loaded to its end can never be loaded again."""
+    if current_thread() is not main_thread():  # which alone hears of it
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
+
+
+@_uninterrupted()
 def _write(
     gallery: Gallery,
     batch: list[tuple[Pending, ReadAsset | AssetError]],
@@ -319,7 +338,7 @@ def _record(
         mtime=asset.stamp[1] if asset else entry.mtime,
         sha256=asset.sha256 if asset else "",
         companions=asset.companions if asset else known,
-        arrived_at=source.arrived_at if source and not entry.is_dated else entry.arrived_at,
+        first_seen=(source or entry).first_seen,
         reader=entry.reader,
         replaces=replaced.id if replaced else None,
         reason=error.reason if error else None,

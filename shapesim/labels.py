@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from shapesim.errors import ShapesimError
-from shapesim.listings import table_of
+from shapesim.listings import table_of, text_of
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -32,13 +32,12 @@ def read_labels(path: Path) -> dict[str, str]:
 def read_rows(path: Path) -> list[tuple[str, str]]:
     """Pairs of path and label, in their order; see ``read_labels``."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = table_of(file)
-            if not {"path", "label"} <= set(rows.fieldnames or ()):
-                raise ShapesimError(f"{path}: needs the columns path and label")
-            return [(row["path"] or "", row["label"] or "") for row in rows]
-    except (OSError, UnicodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or "is no CSV file in UTF-8"
+        rows = table_of(text_of(path))
+        if not {"path", "label"} <= set(rows.fieldnames or ()):
+            raise ShapesimError(f"{path}: needs the columns path and label")
+        return [(row["path"] or "", row["label"] or "") for row in rows]
+    except (OSError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or "is no CSV file"
         raise ShapesimError(f"{path}: {reason}; name a CSV file of labels") from error
 
 

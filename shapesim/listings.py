@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import posixpath
@@ -10,7 +11,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from shapesim.encoding import as_utf8
 
 _FILES = ("catalog.csv", "catalog.json")
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
@@ -51,21 +54,23 @@ class Listing:
         return Listing(**(given | {"tags": tuple(given.get("tags", ()))}))
 
 
-def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
+def read_listings(store: Path) -> tuple[dict[str, Listing] | None, list[str]]:
     """Listings by path under the store's root, and what is wrong with them, a line each.
 
     A value that is wrong is left out and the rest of its row counts; of two rows for one asset the
-    first does.
+    first does. None where a file of them cannot be read.
     """
     listings: dict[str, Listing] = {}
     problems: list[str] = []
+    is_readable = True
     for file in (store / name for name in _FILES):
         if not file.is_file():
             continue
         try:
             rows = _json_rows(file) if file.suffix == ".json" else _csv_rows(file, problems)
         except (OSError, ValueError, csv.Error, RecursionError) as error:
-            problems.append(f"{file}: cannot be read ({error}); left out")
+            problems.append(f"{file}: cannot be read ({error}); what it said before stays")
+            is_readable = False
             continue
         for number, row in enumerate(rows, 1):
             path = _below(store, row.pop("path", ""))
@@ -79,7 +84,7 @@ def read_listings(store: Path) -> tuple[dict[str, Listing], list[str]]:
                 listings[path] = _listing(
                     row, f"{file}: {{}} of {path} is {{}}; left out", problems
                 )
-    return listings, problems
+    return listings if is_readable else None, problems
 
 
 def _below(store: Path, given: str) -> str:
@@ -94,32 +99,40 @@ def _below(store: Path, given: str) -> str:
     return "" if path == "." else path
 
 
-def table_of(opened: TextIO) -> csv.DictReader[str]:
-    """Rows of a CSV file, separated by what its first line has most of.
+def table_of(text: str) -> csv.DictReader[str]:
+    """Rows of a CSV file's text, separated by what its first line has most of.
 
     Spreadsheets write semicolons where numbers have decimal commas, or tabs.
     """
-    head = opened.readline()
-    opened.seek(0)
-    return csv.DictReader(opened, delimiter=max(",;\t", key=head.count))
+    head = text.split("\n", 1)[0]
+    return csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
+
+
+def text_of(file: Path) -> str:
+    """What stands in a text file, in UTF-8, UTF-16 or, else, Latin-1; line ends as they are.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return as_utf8(file.read_bytes()).decode()
 
 
 def _csv_rows(file: Path, problems: list[str]) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        table = table_of(opened)
-        rows = [_plain(row) for row in table]
-        opened.seek(0)
-        try:
-            for _ in csv.reader(opened, delimiter=table.reader.dialect.delimiter, strict=True):
-                pass
-        except csv.Error as error:  # such as a quote that swallows all behind it
-            problems.append(f"{file}: is a quote left open? ({error})")
+    text = text_of(file)
+    table = table_of(text)
+    rows = [_plain(row) for row in table]
+    try:
+        delimiter = table.reader.dialect.delimiter
+        for _ in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:  # such as a quote that swallows all behind it
+        problems.append(f"{file}: is a quote left open? ({error})")
     return rows
 
 
 def _json_rows(file: Path) -> list[dict[str, str]]:
     """Of a list of objects, of one under ``assets``, or of objects by path."""
-    content = json.loads(file.read_text(encoding="utf-8-sig", errors="replace"))
+    content = json.loads(text_of(file))
     if isinstance(content, dict):
         content = content.get("assets", content)
     if isinstance(content, dict):
@@ -159,7 +172,10 @@ def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
             if _DAY.fullmatch(text):  # at any time of it: until it ends, it is news of that day
                 moment += timedelta(days=1, seconds=-1)
             moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-            arrived_at = moment.isoformat(timespec="seconds")
+            if moment > datetime.now(UTC) + timedelta(days=1):  # today, anywhere
+                problems.append(problem.format(f"the day '{text}'", "yet to come"))
+            else:
+                arrived_at = moment.isoformat(timespec="seconds")
         except (ValueError, OverflowError):
             problems.append(problem.format(f"'{text}'", "no ISO date"))
     tags = [tag.strip() for tag in row.pop("tags", "").replace(";", ",").split(",")]

@@ -197,8 +197,8 @@ def _columns(assets: Sequence[Asset]) -> dict[str, Any]:
     tags = [next(iter(asset.tags.items()), ("", 0.0)) for asset in assets]
     return {
         "name": [asset.listing.name or asset.path.name for asset in assets],
-        "path": [asset.id for asset in assets],
-        "pack": [asset.id.rpartition("/")[0] or asset.path.parent.name for asset in assets],
+        "path": [asset.shown_as for asset in assets],
+        "pack": [one.shown_as.rpartition("/")[0] or one.path.parent.name for one in assets],
         "tag": [label for label, _ in tags],
         "sure": [round(probability, 3) for _, probability in tags],
         "arrived": [asset.arrived_at[:10] for asset in assets],

@@ -219,7 +219,7 @@ def _entry(
     swap = match.swap
     return {
         "name": asset.listing.name or asset.path.name,
-        "path": asset.id,
+        "path": asset.shown_as,
         "score": round(match.score, 3),
         "fit": None if swap is None else round(_fit(swap), 3),
         "covers": swap is not None and swap.fit.covered is not None,

@@ -45,8 +45,7 @@ class Pending:
         name: its path in the store.
         size: in bytes, of all that belongs to it.
         mtime: in nanoseconds, the latest.
-        arrived_at: when it came.
-        is_dated: whether that is known, and not merely the time of the survey.
+        first_seen: when it came, as far as its store does not say otherwise.
         before: what is known of it; None of a new one.
         embedder: makes its vectors.
     """
@@ -55,8 +54,7 @@ class Pending:
     name: str
     size: int
     mtime: int
-    arrived_at: str
-    is_dated: bool
+    first_seen: str
     before: FileState | None
     embedder: Embedder
 
@@ -86,7 +84,6 @@ class Survey:
         pending: files to read, by where they are.
         unchanged: assets that are as they were.
         removed: files that are gone.
-        redated: ids of files, and when these came, as a catalogue of their store says.
         reassigned: ids of files, the store whose they are now, and their path in it.
         listings: what stores say of their assets, by the id of the store and the path in it.
         unreachable: ids of files that lack vectors, and can neither be read now nor called gone.
@@ -98,7 +95,6 @@ class Survey:
     pending: dict[Path, Pending] = field(default_factory=dict)
     unchanged: int = 0
     removed: dict[Path, FileState] = field(default_factory=dict)
-    redated: list[tuple[int, str]] = field(default_factory=list)
     reassigned: list[tuple[int, int, str]] = field(default_factory=list)
     listings: dict[int, dict[str, Listing]] = field(default_factory=dict)
     unreachable: list[int] = field(default_factory=list)
@@ -146,7 +142,7 @@ class _Surveyor:
         self.survey = Survey()
 
     def look(self, store: Store) -> dict[str, Listing] | None:
-        """What a store says of its assets, by path; None if it cannot be asked now."""
+        """What a store says of its assets, by path; None if that cannot be read now."""
         survey, root = self.survey, store.root
         held = [path for path, state in self._known.items() if state.store == store.id]
         had_meshes = any(not is_picture(path) for path in held)
@@ -155,6 +151,7 @@ class _Surveyor:
         survey.warnings += found.notes
         listings, problems = read_listings(root)
         survey.warnings += problems
+        is_readable, listings = listings is not None, listings or {}
         names = {path.relative_to(root).as_posix() for path in found.files}
         # An umlaut has two spellings, of which macOS and editors choose differently.
         spelt = {normalize("NFC", name): name for name in names}
@@ -179,10 +176,10 @@ class _Surveyor:
             if path not in self._seen:
                 self._seen.add(path)
                 owner = next((one for one in inner if path.is_relative_to(one.root)), store)
-                self._sort(path, owner, listings.get(path.relative_to(root).as_posix()))
+                self._sort(path, owner)
         survey.removed.update(self._gone(store, found))
         self._note_unreachable(set(held).difference(found.files, survey.removed))
-        return listings
+        return listings if is_readable else None
 
     def _embedder_of(self, path: Path) -> Embedder:
         return self._for_pictures if is_picture(path) else self._embedder
@@ -213,7 +210,7 @@ class _Surveyor:
         ]
         return _deepest_first(inner)
 
-    def _sort(self, path: Path, owner: Store, listing: Listing | None) -> None:
+    def _sort(self, path: Path, owner: Store) -> None:
         """Whether a file has to be read."""
         survey, before = self.survey, self._known.get(path)
         try:
@@ -225,16 +222,11 @@ class _Surveyor:
             return
         # What was damaged and has changed since, such as half a copy, arrives only now.
         mended = before and before.reason and (before.size, before.mtime) != (size, mtime)
-        first = before.arrived_at if before and not mended else ""
-        date = (listing and listing.arrived_at) or first
-        if before and date and date != before.arrived_at:
-            survey.redated.append((before.id, date))
+        first_seen = before.first_seen if before and not mended else self._now
         name = path.relative_to(owner.root).as_posix()
         if before and before.store != owner.id:
             survey.reassigned.append((before.id, owner.id, name))
-        entry = Pending(
-            owner, name, size, mtime, date or self._now, bool(date), before, self._embedder_of(path)
-        )  # fmt: skip
+        entry = Pending(owner, name, size, mtime, first_seen, before, self._embedder_of(path))
         if not before or not _is_current(before, entry):
             survey.pending[path] = entry
         elif before.reason:

@@ -176,6 +176,8 @@ class Asset:
     Attributes:
         path: where the file is.
         id: its posix path under the store's root.
+        shown_as: what tells it from all others of its gallery: the id, behind its store's name
+            where there are several stores.
         triangles: number of triangles.
         extents: (x, y, z) size in the file's unit, y up.
         unit: metres per unit, None where the file does not say.
@@ -189,6 +191,7 @@ class Asset:
 
     path: Path
     id: str
+    shown_as: str
     triangles: int
     extents: tuple[float, float, float]
     unit: float | None

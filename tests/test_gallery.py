@@ -47,6 +47,27 @@ def index(request: pytest.FixtureRequest) -> Index:
         return NNDescentIndex(vectors)
 
 
+def test_assets_are_shown_with_their_store_where_there_are_several(tmp_path: Path) -> None:
+    """By its name; or by all of its path where two have that name."""
+    names = ("a/first", "b/second", "c/second")
+    shown = []
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        for name in names:
+            (tmp_path / name).mkdir(parents=True)
+            store, _ = gallery.catalogue.add_store(tmp_path / name)
+            record = FileRecord(
+                store=store, path="pack/x.obj", size=1, mtime=1, sha256="", reader="",
+                first_seen="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
+                signature=np.zeros(13, np.float32),
+            )  # fmt: skip
+            gallery.catalogue.write([(record, [])])
+            shown.append([asset.shown_as for asset in gallery.catalogue.assets().values()])
+    assert shown[0] == ["pack/x.obj"]
+    assert shown[1] == ["first/pack/x.obj", "second/pack/x.obj"]
+    seconds = [f"{(tmp_path / name).resolve().as_posix()}/pack/x.obj" for name in names[1:]]
+    assert shown[2] == ["first/pack/x.obj", *seconds]
+
+
 @pytest.mark.parametrize("k", [1, 10, 300, 1000])
 def test_answers_equal_brute_force(index: Index, k: int) -> None:
     """Rows and distances are those of a full sort, also where k exceeds the number of vectors."""
@@ -71,7 +92,7 @@ def fill(
         (
             FileRecord(
                 store=store, path=f"{first + row:05}.obj", size=1, mtime=1, sha256="", reader="",
-                arrived_at="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
+                first_seen="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
                 signature=np.zeros(13, np.float32),
             ),
             [VectorRecord(embedder.space, embedder.fingerprint, vector)],
@@ -161,6 +182,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         db.execute("ALTER TABLE files DROP COLUMN traits")
         db.execute("ALTER TABLE files DROP COLUMN listing")
         db.execute("ALTER TABLE files DROP COLUMN companions")
+        db.execute("ALTER TABLE files RENAME COLUMN first_seen TO arrived_at")
         db.execute("DROP TABLE thumbnails")
         db.execute("DROP TABLE tags")
         db.execute("DROP TABLE pictures")
@@ -188,7 +210,7 @@ def test_a_picture_is_compared_with_single_views(tmp_path: Path, embedder: Shape
         for row in range(4):
             record = FileRecord(
                 store=store, path=f"{row}.obj", size=1, mtime=1, sha256="", reader="",
-                arrived_at="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
+                first_seen="2026-01-01T00:00:00+00:00", triangles=1, extents=(1.0, 1.0, 1.0),
                 signature=np.full(13, row, np.float32),
             )  # fmt: skip
             stored = views[row].astype(np.float16)

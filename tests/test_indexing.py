@@ -29,6 +29,7 @@ from shapesim.embedders import (
 from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, forget_stores, index_stores
+from shapesim.listings import Listing
 from tests.conftest import SAMPLES
 
 INDEX_BY_SHAPE = [sys.executable, "-m", "shapesim", "index", "--by", "shape"]
@@ -100,7 +101,7 @@ def test_arrival_times_survive_changes_and_moves(
     """A changed file and a moved file keep the time at which they first came."""
     run(store, embedder, gallery)
     with sqlite3.connect(gallery / "gallery.sqlite") as db:
-        db.execute("UPDATE files SET arrived_at = '2020-01-01T00:00:00+00:00'")
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
     db.close()
     trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")
     shutil.move(store / "b.glb", store / "schöner pack" / "b.glb")
@@ -122,7 +123,7 @@ def test_a_file_that_moved_keeps_what_is_known_of_it(
         opened.catalogue.set_tags([ids["b.glb"]], [(ids["b.glb"], "box", 0.9)])
     with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
         db.execute("UPDATE vectors SET space = 'other', fingerprint = 'x'")
-        db.execute("UPDATE files SET arrived_at = '2020-01-01T00:00:00+00:00'")
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
     shutil.copy(store / "b.glb", store / "copy.glb")
     (store / "b.glb").rename(store / "renamed.glb")
     assert counts(run(store, embedder, gallery)) == (2, 2, 0, 1, 1)
@@ -147,6 +148,33 @@ def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: Shape
         dates = {asset.id: asset.arrived_at for asset in opened.assets.values()}
     assert dates["a.obj"] == "2026-01-02T23:59:59+00:00"
     assert dates["b.glb"] > "2026-01-02"
+
+
+def test_a_date_taken_back_is_none(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
+    """The file came when it was first seen, then."""
+    catalogue = store / "catalog.csv"
+    years = []
+    for text in ("a.obj,2020-01-02", "a.obj,", "a.obj,2020-01-02"):
+        catalogue.write_text(f"path,arrived_at\n{text}\n", encoding="utf-8")
+        run(store, embedder, gallery)
+        with Gallery(gallery) as opened:
+            years.append({asset.id: asset.arrived_at[:4] for asset in opened.assets.values()})
+    assert [year["a.obj"] == "2020" for year in years] == [True, False, True]
+
+
+def test_a_damaged_catalogue_takes_nothing_back(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Half a file, as while it is being written."""
+    catalogue = store / "catalog.json"
+    catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
+    run(store, embedder, gallery)
+    catalogue.write_text('{"a.obj": {"licence": "MIT",', "utf-8")
+    (warning,) = run(store, embedder, gallery).warnings
+    assert "what it said before stays" in warning
+    with Gallery(gallery) as opened:
+        (kept,) = [asset for asset in opened.assets.values() if asset.listing != Listing()]
+    assert (kept.id, kept.arrived_at[:4], kept.listing.licence) == ("a.obj", "2020", "MIT")
 
 
 def test_a_catalogue_spells_umlauts_as_it_likes(
@@ -430,11 +458,13 @@ def test_what_arrives_is_told_whatever_its_date(
 
     Moved, touched, and older changed ones do not.
     """
-    dated = "path,arrived_at\na.obj,2020-01-01\nschöner pack/c.stl,2020-01-01\n"
+    dated = "path,arrived_at\na.obj,2020-01-01\nb.glb,2020-01-01\n"
     (store / "catalog.csv").write_text(dated, encoding="utf-8")
     root = store.resolve()
     first = run(store, embedder, gallery)
     assert first.arrived == {root / name for name in ("a.obj", "b.glb", "schöner pack/c.stl")}
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00+00:00' WHERE path != 'b.glb'")
     (store / "a.obj").rename(store / "moved.obj")
     os.utime(store / "b.glb")
     trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
@@ -463,13 +493,13 @@ def test_what_was_read_before_an_interruption_is_kept(
 def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
     store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C within a batch: it is embedded once more, and written."""
+    """Ctrl-C within a batch: it is embedded to its end, and written."""
     embed, calls = ShapeEmbedder.embed_batch, []
 
     def lose_patience(self: ShapeEmbedder, prepared: Any) -> Any:
         calls.append(len(prepared))
         if len(calls) == 1:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return embed(self, prepared)
 
     monkeypatch.setattr("shapesim.indexing._BATCH", 2)
@@ -477,9 +507,9 @@ def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
     with Gallery(gallery, create=True) as opened:
         with pytest.raises(KeyboardInterrupt):
             index_stores(opened, [store], embedder)
-        assert opened.catalogue.count() > 0
+        assert opened.catalogue.count() == sum(calls) > 0
     monkeypatch.undo()
-    assert run(store, embedder, gallery).unchanged == sum(calls[1:])
+    assert run(store, embedder, gallery).unchanged == sum(calls)
 
 
 def test_what_is_written_when_the_user_has_had_enough_is_written_once(

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shapesim.labels import read_labels
 from shapesim.listings import Listing, read_listings
+
+
+def read(store: Path) -> tuple[dict[str, Listing], list[str]]:
+    """Listings that can be read."""
+    listings, problems = read_listings(store)
+    assert listings is not None
+    return listings, problems
 
 
 def test_columns_become_a_listing(tmp_path: Path) -> None:
@@ -16,7 +24,7 @@ def test_columns_become_a_listing(tmp_path: Path) -> None:
         'a.obj,Oak chair,"chair; wood",CC0-1.0,2.5,https://x.org,2026-01-02,Ann\n',
         encoding="utf-8-sig",
     )
-    listings, problems = read_listings(tmp_path)
+    listings, problems = read(tmp_path)
     assert problems == []
     assert listings == {
         "a.obj": Listing(
@@ -40,7 +48,7 @@ def test_spreadsheets_separate_by_semicolons_or_tabs(tmp_path: Path) -> None:
         rows = [("path", "label", "name"), ("a.obj", "chair", "Stool"), ("b.obj", "", "Box")]
         text = "\n".join(sign.join(row) for row in rows)
         (tmp_path / "catalog.csv").write_text(text, encoding="utf-8")
-        listings, problems = read_listings(tmp_path)
+        listings, problems = read(tmp_path)
         assert problems == []
         assert listings["a.obj"] == Listing(name="Stool", more={"label": "chair"})
         assert read_labels(tmp_path / "catalog.csv") == {"a.obj": "chair"}
@@ -62,7 +70,7 @@ def test_json_in_three_forms(tmp_path: Path) -> None:
         {"x.glb": row},
     ):
         (tmp_path / "catalog.json").write_text(json.dumps(content), encoding="utf-8")
-        listings, problems = read_listings(tmp_path)
+        listings, problems = read(tmp_path)
         assert problems == []
         assert listings == {"x.glb": Listing(tags=("a", "b"), price=3.0)}
 
@@ -78,7 +86,7 @@ def test_what_is_wrong_is_named_and_the_rest_counts(tmp_path: Path) -> None:
         ",1,,\n",
         encoding="utf-8",
     )
-    listings, problems = read_listings(tmp_path)
+    listings, problems = read(tmp_path)
     assert listings["a.obj"] == Listing(name="First")
     assert listings["b.obj"] == listings["c.obj"] == Listing()
     assert len(problems) == 6
@@ -91,9 +99,29 @@ def test_a_damaged_catalogue_is_left_out(tmp_path: Path) -> None:
     for text in ('{"a.obj": {"pri', "[1, 2]", '"text"'):
         (tmp_path / "catalog.json").write_text(text, encoding="utf-8")
         listings, problems = read_listings(tmp_path)
-        assert listings == {}
+        assert listings is None
         assert len(problems) == 1
         assert "cannot be read" in problems[0]
+
+
+def test_a_day_to_come_is_left_out(tmp_path: Path) -> None:
+    """It is a slip; today is not over."""
+    today = datetime.now(UTC).date()
+    rows = [f"{today.isoformat()}.obj,{today}", f"later.obj,{today + timedelta(days=3)}"]
+    (tmp_path / "catalog.csv").write_text("\n".join(["path,arrived_at", *rows]), encoding="utf-8")
+    listings, problems = read(tmp_path)
+    assert [bool(one.arrived_at) for one in listings.values()] == [True, False]
+    (problem,) = problems
+    assert "later.obj is yet to come" in problem
+
+
+def test_catalogues_and_labels_are_read_in_any_encoding(tmp_path: Path) -> None:
+    """As spreadsheets save them: "Unicode text" of Excel is UTF-16, its CSV often Latin-1."""
+    table = tmp_path / "catalog.csv"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1"):
+        table.write_text("path\tname\tlabel\nä.obj\tStühle\tchair\n", encoding=encoding)
+        assert read_listings(tmp_path)[0] == {"ä.obj": Listing("Stühle", more={"label": "chair"})}
+        assert read_labels(table) == {"ä.obj": "chair"}
 
 
 def test_paths_are_below_the_store_however_they_are_written(tmp_path: Path) -> None:
@@ -108,7 +136,7 @@ def test_paths_are_below_the_store_however_they_are_written(tmp_path: Path) -> N
         "../f.obj,6\n./,7\n",
         encoding="utf-8",
     )
-    listings, problems = read_listings(link)
+    listings, problems = read(link)
     assert {path: one.price for path, one in listings.items()} == {
         "a.obj": 1, "sub/b.obj": 2, "g.obj": 8, "c.obj": 3, "sub/d.obj": 4, "e.obj": 5
     }  # fmt: skip
@@ -122,7 +150,7 @@ def test_prices_may_have_decimal_commas(tmp_path: Path) -> None:
     (tmp_path / "catalog.csv").write_text(
         "path;price\na.obj;4,99\nb.obj;0,5\nc.obj;1,000\n", encoding="utf-8"
     )
-    listings, problems = read_listings(tmp_path)
+    listings, problems = read(tmp_path)
     assert [one.price for one in listings.values()] == [4.99, 0.5, None]
     assert "'1,000'" in problems[0]
 
@@ -132,7 +160,7 @@ def test_a_day_counts_until_it_ends(tmp_path: Path) -> None:
     (tmp_path / "catalog.csv").write_text(
         "path,arrived_at\na.obj,2026-03-01\nb.obj,2026-03-01T12:00:00+02:00\n", encoding="utf-8"
     )
-    listings, _ = read_listings(tmp_path)
+    listings, _ = read(tmp_path)
     assert [one.arrived_at for one in listings.values()] == [
         "2026-03-01T23:59:59+00:00", "2026-03-01T10:00:00+00:00"
     ]  # fmt: skip
@@ -142,7 +170,7 @@ def test_a_quote_that_is_left_open_is_told(tmp_path: Path) -> None:
     """It makes one value of all behind it."""
     table = tmp_path / "catalog.csv"
     table.write_text('path,name,price\na.obj,"Chair,3\nb.obj,Stool,4\n', encoding="utf-8")
-    (problem,) = read_listings(tmp_path)[1]
+    (problem,) = read(tmp_path)[1]
     assert "is a quote left open?" in problem
     table.write_text('path,name,price\na.obj,"Chair,\n oak",3\nb.obj,Stool,4\n', encoding="utf-8")
     assert read_listings(tmp_path)[1] == []

@@ -173,5 +173,7 @@ def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
 
 
 def _match(path: Path) -> Match:
-    asset = Asset(path, path.name, 12, (1, 1, 1), None, "2026-01-01", np.zeros(13, np.float32))
+    asset = Asset(
+        path, path.name, path.name, 12, (1, 1, 1), None, "2026-01-01", np.zeros(13, np.float32)
+    )
     return Match(asset, 0.5, False)

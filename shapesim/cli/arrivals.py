@@ -217,6 +217,6 @@ def _table(news: Mapping[Path, list[News]], title: str) -> Table:
             table.add_row(
                 escape(str(path)) if number == 0 else "",
                 f"{one.match.score:.2f}",
-                f"{escape(one.match.asset.id)}\n[dim]{escape(one.reason)}[/dim]",
+                f"{escape(one.match.asset.shown_as)}\n[dim]{escape(one.reason)}[/dim]",
             )
     return table

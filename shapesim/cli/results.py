@@ -60,13 +60,12 @@ def show(
     """
     from shapesim.meshes.packs import is_there
 
-    several_stores = len(gallery.catalogue.stores()) > 1  # an id alone would not tell which
     for path, matches in found.items():
         if as_json:
             entries = [match.to_json(rank) for rank, match in enumerate(matches, 1)]
             print(json.dumps({"query": str(path), "matches": entries}))
         elif matches:
-            stdout.print(_table(gallery, f"{title} {escape(str(path))}", matches, several_stores))
+            stdout.print(_table(gallery, f"{title} {escape(str(path))}", matches))
     if not any(found.values()):
         why = filters.why_none(gallery.assets.values())
         stderr.print(f"no match{why and ': '}{escape(why)}", highlight=False, soft_wrap=True)
@@ -98,7 +97,7 @@ def report(
     stderr.print(f"report: {escape(str(out))}")
 
 
-def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_stores: bool) -> Table:
+def _table(gallery: Gallery, title: str, matches: Sequence[Match]) -> Table:
     from shapesim.meshes.packs import is_there
 
     pictures = _thumbnails(gallery, matches)
@@ -116,7 +115,7 @@ def _table(gallery: Gallery, title: str, matches: Sequence[Match], several_store
     for fact in facts:
         table.add_column(fact, justify="left" if fact == "arrived" else "right", no_wrap=True)
     for rank, match in enumerate(matches, 1):
-        name = escape(str(match.asset.path) if several_stores else match.asset.id)
+        name = escape(match.asset.shown_as)
         if not is_there(match.asset.path):
             name += " [red](no longer there)[/red]"
         if match.is_copy:

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, dataclass
@@ -23,7 +24,7 @@ from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
-_SCHEMA_VERSION = 7
+_SCHEMA_VERSION = 8
 _UNKNOWN = -1  # time of the last change of what could not be read
 _SCHEMA = """
 CREATE TABLE gallery (
@@ -83,6 +84,8 @@ CREATE TABLE pictures (
 """,
     # Those kept before were of no use without.
     7: "DELETE FROM pictures;\nALTER TABLE pictures ADD COLUMN features BLOB NOT NULL DEFAULT x''",
+    # What a store says of when an asset came stands in its listing.
+    8: "ALTER TABLE files RENAME COLUMN arrived_at TO first_seen",
 }
 
 
@@ -95,7 +98,7 @@ class FileState:
     size: int
     mtime: int
     sha256: str
-    arrived_at: str
+    first_seen: str
     reason: str | None
     reader: str
     companions: Companions
@@ -118,7 +121,7 @@ class FileRecord:
     size: int
     mtime: int
     sha256: str
-    arrived_at: str
+    first_seen: str
     reader: str
     companions: Companions = NO_COMPANIONS
     replaces: int | None = None
@@ -292,7 +295,7 @@ class Catalogue:
         """Every file recorded, by where it is."""
         roots = self.stores()
         rows = self._rows(
-            "SELECT store, path, id, size, mtime, sha256, arrived_at, reason, reader, companions,"
+            "SELECT store, path, id, size, mtime, sha256, first_seen, reason, reader, companions,"
             " (SELECT group_concat(fingerprint) FROM vectors WHERE file = id) FROM files"
         )
         found = {}
@@ -314,12 +317,12 @@ class Catalogue:
                 # Out of the way of the new row, which is to have an id of its own.
                 db.execute("UPDATE files SET path = '/' || path WHERE id = ?", (record.replaces,))
                 cursor = db.execute(
-                    "INSERT INTO files (store, path, size, mtime, sha256, arrived_at, reason,"
+                    "INSERT INTO files (store, path, size, mtime, sha256, first_seen, reason,"
                     " reader, triangles, x, y, z, unit, signature, traits, companions)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         record.store, record.path, record.size, record.mtime, record.sha256,
-                        record.arrived_at, record.reason, record.reader, record.triangles,
+                        record.first_seen, record.reason, record.reader, record.triangles,
                         *(record.extents or (None, None, None)), record.unit, signature,
                         json.dumps(asdict(record.traits)) if record.traits else None,
                         json.dumps(astuple(record.companions)),
@@ -377,11 +380,6 @@ class Catalogue:
             db.execute("UPDATE files SET listing = NULL WHERE store = ?", (store,))
             db.executemany("UPDATE files SET listing = ? WHERE store = ? AND path = ?", rows)
 
-    def set_arrivals(self, arrivals: Iterable[tuple[int, str]]) -> None:
-        """Records another arrival time for files by id."""
-        with self._transaction() as db:
-            db.executemany("UPDATE files SET arrived_at = ?2 WHERE id = ?1", list(arrivals))
-
     def reassign(self, files: Iterable[tuple[int, int, str]]) -> None:
         """Hands files, by id, to another store, by its id, where each has another path."""
         with self._transaction() as db:
@@ -427,31 +425,30 @@ class Catalogue:
     def assets(self) -> dict[int, Asset]:
         """All assets by id, ordered by store and path; pictures are none."""
         roots = self.stores()
+        prefixes = _prefixes(roots)
         rows = self._rows(
-            "SELECT files.id, store, path, triangles, x, y, z, unit, arrived_at, signature,"
+            "SELECT files.id, store, path, triangles, x, y, z, unit, first_seen, signature,"
             " traits, listing, up FROM files JOIN stores ON store = stores.id"
             " WHERE triangles IS NOT NULL ORDER BY store, path"
         )
         tags = self.tags()
-        listings = {
-            int(str(row[0])): Listing.from_json(json.loads(str(row[11]))) for row in rows if row[11]
-        }
+        listings = [Listing.from_json(json.loads(str(row[11] or "{}"))) for row in rows]
         return {
             int(str(row[0])): Asset(
                 path=roots[int(str(row[1]))] / str(row[2]),
                 id=str(row[2]),
+                shown_as=prefixes[int(str(row[1]))] + str(row[2]),
                 triangles=int(str(row[3])),
                 extents=(float(str(row[4])), float(str(row[5])), float(str(row[6]))),
                 unit=None if row[7] is None else float(str(row[7])),
-                arrived_at=str(row[8]),
+                arrived_at=listing.arrived_at or str(row[8]),
                 signature=np.frombuffer(row[9], np.float32),  # type: ignore[call-overload]
-                tags=dict.fromkeys(listings.get(int(str(row[0])), Listing()).tags, 1.0)
-                | tags.get(int(str(row[0])), {}),
+                tags=dict.fromkeys(listing.tags, 1.0) | tags.get(int(str(row[0])), {}),
                 traits=_traits(row[10]),
                 up=row[12],  # type: ignore[arg-type]
-                listing=listings.get(int(str(row[0])), Listing()),
+                listing=listing,
             )
-            for row in rows
+            for row, listing in zip(rows, listings, strict=True)
         }
 
     def vectors(self, space: str, fingerprint: str) -> tuple[NDArray[np.int64], Embeddings]:
@@ -548,6 +545,17 @@ class Catalogue:
             (space, fingerprint),
         )
         return {int(str(row[0])) for row in rows}
+
+
+def _prefixes(roots: Mapping[int, Path]) -> dict[int, str]:
+    """What stands before an asset's id, to tell it from those of other stores, by the store's."""
+    if len(roots) == 1:
+        return dict.fromkeys(roots, "")
+    names = Counter(root.name for root in roots.values())
+    return {
+        id: f"{root.name if names[root.name] == 1 else root.as_posix()}/"
+        for id, root in roots.items()
+    }
 
 
 def _traits(text: object) -> Traits | None:

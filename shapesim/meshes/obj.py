@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.encoding import as_utf8
 from shapesim.errors import AssetError
-from shapesim.meshes.encoding import as_utf8
 from shapesim.meshes.parts import Loaded, Part, shared
 from shapesim.meshes.polygons import triangulated
 from shapesim.meshes.textures import PackResolver, find_texture

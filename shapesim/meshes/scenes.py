@@ -14,7 +14,7 @@ from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.color import DEFAULT_COLOR, to_rgba
 from trimesh.visual.material import PBRMaterial
 
-from shapesim.meshes.encoding import as_utf8
+from shapesim.encoding import as_utf8
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
 from shapesim.meshes.textures import PackResolver
 from shapesim.types import Material

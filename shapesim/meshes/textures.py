@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from trimesh.resolvers import FilePathResolver
 
-from shapesim.meshes.encoding import as_utf8
+from shapesim.encoding import as_utf8
 from shapesim.types import Companions
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga"})

@@ -1,4 +1,4 @@
-"""Text of mesh files in whatever encoding it was written."""
+"""Text files in whatever encoding they were written."""
 
 from __future__ import annotations
 
