@@ -26,7 +26,7 @@ _MOST = 0.7  # of a picture's side, from which on nothing is cut out
 _SHOWN = 0.25  # of a part, from which on it belongs to the thing: poles and ropes fill no part
 _LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they are
 _ORIENTATION = 0x0112  # of EXIF: from 5 on, width and height are exchanged
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA", "DDS")
 _REDUCED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})  # modes that Pillow reduces
 
 

@@ -25,6 +25,7 @@ from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.meshes.textures import companion_files
+from shapesim.texturing import lost_textures
 from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits
 from shapesim.workers import map_isolated
@@ -116,7 +117,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         thumbnail=None if view is None else _webp(view),
         pictures=_kept(task.embedder, mesh, prepared),
         traits=traits_of(mesh, located(task.path)),
-        warnings=(*mesh.warnings, *_doubts(view)),
+        warnings=(*mesh.warnings, *lost_textures(mesh), *_doubts(view)),
         seconds=(loaded - began, time.perf_counter() - loaded),
     )
 

@@ -18,6 +18,7 @@ from shapesim.images import load_image, open_picture
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render, ring
+from shapesim.texturing import lost_textures
 from shapesim.types import Camera, Image
 from shapesim.workers import map_isolated
 
@@ -58,16 +59,30 @@ class RenderTask:
     camera: Camera | None = None
 
 
-def render_file(task: RenderTask) -> NDArray[np.uint8]:
-    """(V, S, S, 4) views of one file; runs in a worker."""
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a file looks like.
+
+    Attributes:
+        views: (V, S, S, 4).
+        warnings: what of it could not be read, a line each.
+    """
+
+    views: NDArray[np.uint8]
+    warnings: tuple[str, ...]
+
+
+def render_file(task: RenderTask) -> Rendered:
+    """Runs in a worker."""
     mesh = load_mesh(task.path, task.up)
     cameras = [task.camera] if task.camera else ring(task.views, task.elevation)
-    return render(mesh, cameras, task.size, _SAMPLES)
+    views = render(mesh, cameras, task.size, _SAMPLES)
+    return Rendered(views, (*mesh.warnings, *lost_textures(mesh)))
 
 
 def render_files(
     tasks: Sequence[RenderTask],
-) -> Iterator[tuple[RenderTask, NDArray[np.uint8] | AssetError]]:
+) -> Iterator[tuple[RenderTask, Rendered | AssetError]]:
     """Renders files in workers, in the order of completion."""
     yield from map_isolated(render_file, tasks, lambda task: task.path, queued=_RENDERED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SEEN = 0.05  # alpha from which a part is seen
 _LARGEST = 1024  # pixels of a texture's side: more is never seen
+_CACHED = 4  # textures
 _LINEAR = to_linear(np.arange(256) / 255).astype(np.float32)
 
 
@@ -97,6 +99,38 @@ class Textures:
         return colours
 
 
+def lost_textures(mesh: Mesh) -> tuple[str, ...]:
+    """Those that cannot be read, a line each: the mesh is seen without them."""
+    lost = []
+    for material in mesh.materials:
+        found = None if material.texture is None else _picture(material.texture)
+        if isinstance(found, AssetError):
+            name = getattr(material.texture, "name", "") or f"of {material.name or 'a material'}"
+            lost.append(f"texture {name} {found.reason}")
+    return tuple(dict.fromkeys(lost))
+
+
+def _picture(texture: PilImage | Path) -> NDArray[np.uint8] | AssetError:
+    """(H, W, 4) pixels, or why there are none."""
+    try:
+        if isinstance(texture, Path):
+            return _read(texture, texture.stat().st_mtime_ns)
+        return load_image(texture, _LARGEST)
+    except OSError as error:
+        return AssetError(str(texture), error.strerror or "cannot be opened")
+    except AssetError as error:
+        return error
+
+
+@lru_cache(_CACHED)
+def _read(texture: Path, _changed: int) -> NDArray[np.uint8] | AssetError:
+    """Packs have one texture for many meshes."""
+    try:
+        return load_image(texture, _LARGEST)
+    except AssetError as error:
+        return error
+
+
 def _vertex_colours(mesh: Mesh) -> NDArray[np.float32] | None:
     """(F, 3, 4) linear colours at the corners."""
     if mesh.colours is None:
@@ -111,11 +145,8 @@ def _levels(texture: PilImage | Path | None, is_cut_out: bool) -> list[NDArray[n
     """(H, W, 4) linear pictures, each half as large as the one before; none without a texture."""
     from PIL import Image
 
-    if texture is None:
-        return []
-    try:
-        picture = load_image(texture, _LARGEST)
-    except AssetError:  # the loader has warned of a missing one; a damaged one is as good as none
+    picture = None if texture is None else _picture(texture)
+    if picture is None or isinstance(picture, AssetError):  # which ``lost_textures`` tells
         return []
     levels = [picture]
     while min(levels[-1].shape[:2]) > 4:

@@ -43,7 +43,7 @@ def _texture_pixels(materials: tuple[Material, ...]) -> list[int]:
                 with PilImage.open(texture) as picture:
                     pixels.append(picture.width * picture.height)
             except (OSError, ValueError, PilImage.DecompressionBombError):
-                continue  # which the loader's warnings name
+                continue  # which ``lost_textures`` tells
         else:
             pixels.append(texture.width * texture.height)
     return pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
+from shapesim.texturing import lost_textures
 from shapesim.voxels import voxelise
 from tests.conftest import SAMPLES
 
@@ -270,3 +273,47 @@ def test_what_has_no_surface_costs_nothing_else(tmp_path: Path) -> None:
     mesh = loaded(tree, tmp_path)
     assert len(mesh.faces) == 1
     assert (mesh.corners[:, 2] == 5).all()
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    """Extensions that nobody here knows, and morph targets that are not at rest."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"))
+    tree["extensionsRequired"] = ["KHR_materials_unlit", "ACME_bent_space"]
+    tree["meshes"][0]["weights"] = [0, 0]
+    assert len(loaded(tree, tmp_path).warnings) == 1
+    tree["nodes"][0]["weights"] = [0, 0.5]
+    bent, moved = loaded(tree, tmp_path).warnings
+    assert "ACME_bent_space" in bent
+    assert "morph targets" in moved
+
+
+@pytest.mark.parametrize("kind", ["png", "dds", "webp", "damaged", "cut off", "ktx2"])
+def test_base_colours_that_are_lost_are_told(tmp_path: Path, kind: str) -> None:
+    """DDS is read, and WebP; what is damaged or in KTX2 is named, whatever stands beside it."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    kinds = {"dds": "DDS", "webp": "WEBP"}
+    Image.fromarray(noise).save(buffer, kinds.get(kind, "PNG"))
+    content = buffer.getvalue()
+    if kind == "damaged":
+        content = b"x" * 99
+    if kind == "cut off":
+        content = content[: len(content) // 2]
+    uri = f"data:image/x;base64,{base64.b64encode(content).decode()}"
+    tree = tree_of((CORNERS, FLOAT, "VEC3"), (UVS, FLOAT, "VEC2"))
+    tree["images"] = [{"uri": uri, "name": "paint"}]
+    extension = {
+        "dds": "MSFT_texture_dds", "webp": "EXT_texture_webp", "ktx2": "KHR_texture_basisu"
+    }.get(kind)  # fmt: skip
+    source = {"source": 0}
+    tree["textures"] = [{"extensions": {extension: source}} if extension else source]
+    tree["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    tree["meshes"][0]["primitives"][0] |= {
+        "attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0
+    }  # fmt: skip
+    mesh = loaded(tree, tmp_path)
+    told = " ".join((*mesh.warnings, *lost_textures(mesh)))
+    words = {"damaged": "is no picture", "cut off": "is cut off", "ktx2": "in KTX2"}
+    assert words[kind] in told if kind in words else told == ""
+    has_texture = mesh.materials[0].texture is not None
+    assert has_texture == (kind not in ("damaged", "ktx2"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,20 @@ def test_background() -> None:
     """A transparent pixel takes the colour behind it, an opaque one keeps its own."""
     pixels = np.array([[[[10, 20, 30, 0], [10, 20, 30, 255]]]], np.uint8)
     assert on_background(pixels, (1, 2, 3)).tolist() == [[[[1, 2, 3], [10, 20, 30]]]]
+
+
+def test_a_texture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """One that is cut off, in the place of its colour; it is mended without another path."""
+    path = tmp_path / "skin.png"
+    quarters().resize((64, 64), Image.Resampling.BICUBIC).save(path)
+    whole = path.read_bytes()
+    mesh = quad(materials=(Material(texture=path),))
+    assert texturing.lost_textures(mesh) == ()
+    path.write_bytes(whole[: len(whole) // 2])
+    os.utime(path, (1, 1))
+    assert texturing.lost_textures(mesh) == (
+        "texture skin.png is cut off or damaged; save it anew",
+    )
+    assert len(np.unique(render(mesh, FRONT, 16)[0][..., 0])) < 8
+    path.unlink()
+    assert "skin.png" in texturing.lost_textures(mesh)[0]

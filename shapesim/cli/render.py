@@ -16,6 +16,7 @@ from shapesim.cli.console import (
     expanded,
     progress_bar,
     report_failures,
+    report_lines,
     stderr,
     stdout,
 )
@@ -99,6 +100,7 @@ def render(
     ]
     firsts: dict[Path, NDArray[np.uint8]] = {}
     failures: list[AssetError] = []
+    warnings: list[str] = []
     count = 0
     with progress_bar("rendering") as bar:
         bar.update(bar.task_ids[0], total=len(tasks))
@@ -108,15 +110,18 @@ def render(
                 failures.append(result)
                 continue
             count += 1
+            warnings += [f"{task.path}: {warning}" for warning in result.warnings]
             if sheet:
-                firsts[task.path] = on_background(result[0], PAPER)
+                firsts[task.path] = on_background(result.views[0], PAPER)
             if turntable:
-                write_turntable(result, targets[task.path][0])
+                write_turntable(result.views, targets[task.path][0])
                 continue
-            pictures = result if background == "transparent" else on_background(result)
+            seen = result.views
+            pictures = seen if background == "transparent" else on_background(seen)
             for picture, target in zip(pictures, targets[task.path], strict=True):
                 write_picture(picture, target)
     report_failures(failures)
+    report_lines(warnings, "yellow", "warning")
     if not count:
         stderr.print("none of the files could be rendered")
         raise typer.Exit(1)

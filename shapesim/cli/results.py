@@ -238,7 +238,7 @@ def _draw(
             if isinstance(result, AssetError):
                 failures.append(result)
             else:
-                pictures[task.path, task.camera] = on_background(result[0], PAPER)
+                pictures[task.path, task.camera] = on_background(result.views[0], PAPER)
     report_failures(failures)
     blank = np.full((_SHEET_SIZE, _SHEET_SIZE, 3), 240, np.uint8)
     rows = [

@@ -34,6 +34,7 @@ from shapesim.cli.console import (
     make_filters,
     progress_bar,
     report_failures,
+    report_lines,
     stderr,
 )
 from shapesim.cli.results import report as write_report
@@ -43,6 +44,7 @@ from shapesim.errors import AssetError
 if TYPE_CHECKING:
     from shapesim.completing import Completer
     from shapesim.meshes.loading import UpAxis
+    from shapesim.reading import ReadAsset
     from shapesim.swap import FitOptions
     from shapesim.types import Match
 
@@ -151,7 +153,7 @@ def swap(
         # The order of completion is not the order asked for.
         read = {path: read[path] for path in assets}
         good = {path: asset for path, asset in read.items() if isinstance(asset, ReadAsset)}
-        report_failures([error for error in read.values() if isinstance(error, AssetError)])
+        _tell(read)
         if not good:
             raise typer.Exit(1)
         queries = [Query(vectors[path], asset.signature) for path, asset in good.items()]
@@ -170,6 +172,18 @@ def swap(
             write_report("Replacements", entries, report, up)
         if export:
             _export(matches, {path: asset.unit for path, asset in good.items()}, export)
+
+
+def _tell(read: Mapping[Path, ReadAsset | AssetError]) -> None:
+    """What could not be read, or not all of it."""
+    report_failures([result for result in read.values() if isinstance(result, AssetError)])
+    doubts = [
+        f"{path}: {warning}"
+        for path, result in read.items()
+        if not isinstance(result, AssetError)
+        for warning in result.warnings
+    ]
+    report_lines(doubts, "yellow", "warning")
 
 
 def _meshes(files: Sequence[Path]) -> list[Path]:

@@ -23,12 +23,19 @@ from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
 from shapesim.meshes.gltf_buffers import is_plain, spelled_out
+from shapesim.meshes.gltf_pictures import lost_pictures
 from shapesim.meshes.parts import Loaded
 from shapesim.meshes.scenes import from_trimesh
 from shapesim.meshes.textures import PackResolver
 
 _JSON_CHUNK = 0x4E4F534A
 _UNREAD = {"EXT_mesh_gpu_instancing", "KHR_meshopt_compression"}
+# What is read, or changes no more than how light falls.
+_HARMLESS = (
+    "KHR_draco_", "KHR_mesh_quantization", "EXT_meshopt_", "KHR_texture_", "EXT_texture_webp",
+    "MSFT_texture_dds", "KHR_materials_", "KHR_lights_", "EXT_lights_", "KHR_xmp", "KHR_animation_",
+)  # fmt: skip
+_DDS = "MSFT_texture_dds"
 _SHINY = "KHR_materials_pbrSpecularGlossiness"
 _OF_SHINY = {"baseColorFactor": "diffuseFactor", "baseColorTexture": "diffuseTexture"}
 
@@ -40,17 +47,20 @@ def load_gltf(path: Path) -> Loaded:
     tree, rest = _split_glb(path, data) if kind == "glb" else (json.loads(data), b"")
     _check_features(path, tree)
     _check_files(path, tree)
-    resolver = PackResolver(path)
+    resolver, chunk = PackResolver(path), rest
+
+    def content(buffer: dict[str, Any]) -> bytes:
+        uri = str(buffer.get("uri") or "data:")
+        return _buffer(path, buffer, chunk) if uri.startswith("data:") else resolver.get(uri)
+
+    def seen_through(view: dict[str, Any]) -> bytes:
+        start = view.get("byteOffset", 0)
+        return content(tree["buffers"][view["buffer"]])[start : start + view["byteLength"]]
+
     is_changed = _said_plainly(tree)
+    notes = [*_unheeded(tree), *lost_pictures(tree, seen_through, resolver.get)]
     plain = is_plain(tree)
-
     if not plain:
-        chunk = rest
-
-        def content(buffer: dict[str, Any]) -> bytes:
-            uri = str(buffer.get("uri") or "data:")
-            return _buffer(path, buffer, chunk) if uri.startswith("data:") else resolver.get(uri)
-
         rest, kind = spelled_out(path, tree, content), "glb"
     if tree.get("skins"):
         _place_skins(path, tree, rest)
@@ -60,7 +70,7 @@ def load_gltf(path: Path) -> Loaded:
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
     loaded = from_trimesh(scene)
     loaded.up, loaded.unit = "y", 1.0
-    loaded.files, loaded.missing = resolver.files, resolver.missing
+    loaded.files, loaded.missing, loaded.notes = resolver.files, resolver.missing, notes
     loaded.joints = len({joint for skin in tree.get("skins", []) for joint in skin["joints"]})
     loaded.animations = [
         str(animation.get("name") or f"animation {number}")
@@ -86,6 +96,18 @@ def _check_features(path: Path, tree: dict[str, Any]) -> None:
         raise AssetError(path, f"uses {', '.join(found)}, which cannot be read; export without")
 
 
+def _unheeded(tree: dict[str, Any]) -> list[str]:
+    """What of a file is left out, and leaves a shape that is of use."""
+    notes = [
+        f"requires {name}, which is not known here; it may look otherwise"
+        for name in tree.get("extensionsRequired", [])
+        if not name.startswith(_HARMLESS)
+    ]
+    if any(any(one.get("weights", ())) for one in tree.get("meshes", []) + tree.get("nodes", [])):
+        notes.append("its morph targets are left out; it is taken without them")
+    return notes
+
+
 def _said_plainly(tree: dict[str, Any]) -> bool:
     """Writes down what trimesh takes otherwise than it is meant; whether there was anything."""
     is_changed = False
@@ -99,6 +121,11 @@ def _said_plainly(tree: dict[str, Any]) -> bool:
         is_changed |= node.pop("camera", None) is not None
         if "mesh" in node and not meshes[node["mesh"]]["primitives"]:
             del node["mesh"]
+            is_changed = True
+    for texture in tree.get("textures", []):
+        others = texture.get("extensions", {})
+        if "source" not in texture and _DDS in others:
+            texture["source"] = others[_DDS]["source"]
             is_changed = True
     for material in tree.get("materials", []):
         # Its colours are those of the other model, but for gloss; they stand in their place.

@@ -19,7 +19,9 @@ from trimesh.resolvers import FilePathResolver
 from shapesim.encoding import as_utf8
 from shapesim.types import Companions
 
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga"})
+_PICTURES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".dds"}
+)
 _BESIDE = (".mtl", ".bin")  # materials and buffers, which are nowhere else
 # What packs call the folder of their textures, beside the mesh or beside its folder.
 _FOLDER = re.compile(r"tex|material|image|img|map|skin|colou?r", re.IGNORECASE)
