@@ -37,6 +37,7 @@ from shapesim.swap import Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
 
+_SHOWN = 10  # matches, as 'shapesim search' does
 _CLEAR = 0.75  # share of an object that is seen
 
 
@@ -170,7 +171,7 @@ def run(
                 found_by["box, compared"] = [
                     Pictured(
                         scene.picture, embedder, [_shares(box, scene.picture)], IN_SCENE
-                    ).compared(listed)[0]
+                    ).compared(listed, _SHOWN)[0]
                     for box, listed in zip(asked, found_by["box"], strict=True)
                 ]
             for title, listed in found_by.items():

@@ -21,7 +21,7 @@ class Comparing:
 
     Attributes:
         most: assets that are compared.
-        behind: of the score, how far those are behind the first, at most.
+        behind: of the score, how far those are behind the first, at most, unless they are shown.
         embeddings: weight of how alike those are, and so
         places: of what is seen at the same places,
         outlines: of outlines,
@@ -73,11 +73,14 @@ class Pictured:
         self._how, self._embedder = how, embedder
         self._sights = [Sight(picture, box, how.tight) for box in boxes]
 
-    def compared(self, matches: Sequence[Match]) -> tuple[list[Match], list[AssetError]]:
+    def compared(
+        self, matches: Sequence[Match], shown: int
+    ) -> tuple[list[Match], list[AssetError]]:
         """The matches ordered anew, the likeliest turned as the picture shows them.
 
         Args:
             matches: best first.
+            shown: how many of them the user is to see.
 
         Returns:
             The matches, of which those compared have a camera, and why others could not be.
@@ -85,7 +88,7 @@ class Pictured:
         meshes: dict[int, Mesh] = {}
         failures = []
         for row, match in enumerate(matches[: self._how.most]):
-            if match.score < matches[0].score - self._how.behind:
+            if row >= shown and match.score < matches[0].score - self._how.behind:
                 break
             try:
                 meshes[row] = load_mesh(match.asset.path, match.asset.up)
@@ -95,9 +98,16 @@ class Pictured:
             return list(matches), failures
         before = np.array([match.score for match in matches])
         scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()))
-        # What is not compared counts as being no more like the picture than what is.
+        # What is not compared counts as being no more like the picture than what is, and as less
+        # where its embedding is.
+        last = max(before[list(meshes)].min(), 1e-6)
         ordered = [
-            replace(match, score=float(self._how.weights @ [match.score, *least]))
+            replace(
+                match,
+                score=float(
+                    self._how.weights @ [match.score, *(least * np.clip(match.score / last, 0, 1))]
+                ),
+            )
             for match in matches
         ]
         for row, score, camera in zip(meshes, scores.tolist(), cameras, strict=True):

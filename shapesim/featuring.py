@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ def see(
     seen: dict[Path, NDArray[np.float32]] = {}
     grids: dict[Path, NDArray[np.uint8]] = {}
     signatures: dict[Path, NDArray[np.float32]] = {}
+    digests: dict[Path, bytes] = {}
     failures: list[AssetError] = []
 
     def flush() -> None:
@@ -99,10 +101,11 @@ def see(
         progress(len(seen) + len(waiting) + len(failures), len(unique))
 
     for path, result in read_pictures(pictures, look) if pictures else ():
-        # A thing and its mirror image are the same thing.
-        pair = (
-            None if isinstance(result, AssetError) else np.concatenate([result, result[:, :, ::-1]])
-        )
+        pair = None
+        if not isinstance(result, AssetError):
+            digests[path] = hashlib.sha256(result).digest()
+            # A thing and its mirror image are the same thing.
+            pair = np.concatenate([result, result[:, :, ::-1]])
         note(path, result, pair)
     for path, asset in read_assets(meshes, embedder, up) if meshes else ():
         prepared = None
@@ -118,7 +121,7 @@ def see(
     if only_meshes and not trunk:
         shapes = shape.embed_prepared([grids[path] for path in kept])
         both = (shapes, look.embed_features(stacked))
-    return Seen(kept, Features(stacked, both), _groups(kept, signatures), failures)
+    return Seen(kept, Features(stacked, both), _groups(kept, signatures, digests), failures)
 
 
 def _features_by(trunk: lite0.State) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
@@ -149,9 +152,16 @@ def check_fits(tagger: Tagger) -> None:
 
 
 def _groups(
-    paths: Sequence[Path], signatures: dict[Path, NDArray[np.float32]]
+    paths: Sequence[Path],
+    signatures: Mapping[Path, NDArray[np.float32]],
+    digests: Mapping[Path, bytes],
 ) -> NDArray[np.int64]:
+    """(N,) the first of those that are the same: by the signature of meshes, or pixel by pixel."""
     groups = np.arange(len(paths))
+    first_of: dict[bytes, int] = {}
+    for row, path in enumerate(paths):
+        if path in digests:
+            groups[row] = first_of.setdefault(digests[path], row)
     rows = [row for row, path in enumerate(paths) if path in signatures]
     if not rows:
         return groups

@@ -19,14 +19,16 @@ from shapesim.types import Shares
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif"}
+)
 """Lower-case suffixes of picture files."""
 
 _MOST = 0.7  # of a picture's side, from which on nothing is cut out
 _SHOWN = 0.25  # of a part, from which on it belongs to the thing: poles and ropes fill no part
 _LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they are
 _ORIENTATION = 0x0112  # of EXIF: from 5 on, width and height are exchanged
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA", "DDS")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "TGA", "DDS")
 _REDUCED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})  # modes that Pillow reduces
 
 
@@ -139,7 +141,8 @@ def _to_rgba(picture: PilImage) -> PilImage:
 
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
+        is_share = picture.mode == "F" and values.max() <= 1
+        top = 1.0 if is_share else 65535.0 if values.max() > 255 else 255.0
         picture = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
     if picture.mode == "La":
         picture = picture.convert("LA")

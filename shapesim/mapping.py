@@ -200,6 +200,7 @@ def _columns(assets: Sequence[Asset]) -> dict[str, Any]:
         "path": [asset.shown_as for asset in assets],
         "pack": [one.shown_as.rpartition("/")[0] or one.path.parent.name for one in assets],
         "tag": [label for label, _ in tags],
+        "tags": [", ".join(asset.tags) for asset in assets],
         "sure": [round(probability, 3) for _, probability in tags],
         "arrived": [asset.arrived_at[:10] for asset in assets],
         "triangles": [asset.triangles for asset in assets],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
     from shapesim.objects import FoundObject
-    from shapesim.tracing import Original, Trace
+    from shapesim.tracing import Trace
 
 _SAMPLES = 3  # along each side of a pixel: smooth edges
 PAPER = (243, 244, 246)
@@ -35,6 +34,7 @@ PAPER = (243, 244, 246)
 _INK, _FAINT, _LINE = (32, 36, 42), (120, 126, 134), (222, 225, 230)
 _FRAMES = ((214, 56, 40), (24, 110, 190), (30, 130, 70), (150, 60, 170), (190, 100, 0))
 _RENDERED = 4  # assets that wait to be written: a turntable has 50 MB
+_LONGEST = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}  # pixels of a side that formats have
 _SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
 _PAD = 12
 _TEXT = 15  # height of a line
@@ -110,14 +110,16 @@ def is_drawn(path: Path) -> bool:
     """Whether a file is a picture that was written here."""
     from PIL import Image as Pil
 
+    most = Pil.MAX_IMAGE_PIXELS
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
-            with Pil.open(path) as picture:
-                is_marked = picture.getexif().get(_SOFTWARE) == _NAME
-                return is_marked or picture.info.get("comment") == _NAME.encode()
-    except (OSError, ValueError, SyntaxError, Pil.DecompressionBombError):
+        Pil.MAX_IMAGE_PIXELS = None  # nothing is decoded, and sheets of many assets are large
+        with Pil.open(path) as picture:
+            is_marked = picture.getexif().get(_SOFTWARE) == _NAME
+            return is_marked or picture.info.get("comment") == _NAME.encode()
+    except (OSError, ValueError, SyntaxError):
         return False
+    finally:
+        Pil.MAX_IMAGE_PIXELS = most
 
 
 def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
@@ -131,6 +133,11 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
         options |= {"save_all": True, "append_images": pictures[1:], "loop": 0}
     if out.suffix.lower() == ".webp":
         options |= {"quality": 90}
+    longest = _LONGEST.get(out.suffix.lower())
+    if longest and max(pictures[0].size) > longest:
+        pictures = [picture.copy() for picture in pictures]
+        for picture in pictures:
+            picture.thumbnail((longest, longest))
     try:
         pictures[0].save(temporary, **options)  # type: ignore[arg-type]
         os.replace(temporary, out)
@@ -214,10 +221,9 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
                 frame, outline=(230, 60, 40), width=max(2, max(found.size) // 100)
             )
             caption = best.path.name
-            if original := _original(best, size):
-                sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
-            else:
-                caption += " (gone)"
+            # As it was when it was indexed: its file may be gone by now, or be another.
+            original = open_picture(best.stored, best.path.name).convert("RGB")
+            sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
         sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (_PAD, y))
         _caption(sheet, trace.query.name, _PAD, y + size, size, _INK)
         _caption(sheet, caption, _PAD + cell, y + size, size, _INK)
@@ -261,23 +267,6 @@ def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
 def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
     """Whether boxes of left, top, right and bottom share something."""
     return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
-
-
-def _original(original: Original, size: int) -> PilImage | None:
-    """Where its file is gone, what the gallery keeps of it; None if that is nothing."""
-    from PIL import Image as Pil
-
-    from shapesim.embedders.look import CAMERAS
-
-    try:
-        if original.view is None:
-            return Pil.fromarray(on_background(load_image(original.path), PAPER))
-        mesh = load_mesh(original.path, original.up)
-        picture = render(mesh, [CAMERAS[original.view]], size, _SAMPLES)[0]
-        return Pil.fromarray(on_background(picture, PAPER))
-    except AssetError:
-        kept = original.stored
-        return open_picture(kept, original.path.name).convert("RGB") if kept else None
 
 
 def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:

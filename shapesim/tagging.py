@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from shapesim.embedders import lite0
 from shapesim.errors import AssetError, ShapesimError, TaggerError
 from shapesim.heads import Head, fit_head
-from shapesim.images import SUFFIXES as PICTURES
 from shapesim.labels import read_rows
-from shapesim.meshes import SUFFIXES as MESHES
+from shapesim.meshes import find_originals
+from shapesim.meshes.packs import is_there
 from shapesim.types import Embeddings
 
 DEFAULT = Path(__file__).parent / "taggers" / "game.tagger"
@@ -50,14 +50,16 @@ class Examples:
 
 
 def find_examples(folder: Path) -> Examples:
-    """Pictures and meshes below a folder whose folders are named as the labels."""
+    """Meshes, or else pictures, of every folder in a folder, which are named as the labels.
+
+    Packs and links are followed; pictures beside meshes are their textures.
+    """
     found = Examples()
-    for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder)
-        if len(inner.parts) < 2 or any(part.startswith(".") for part in inner.parts):
-            continue
-        if path.suffix.lower() in PICTURES | MESHES and path.is_file():
-            found.examples.append(Example(path, (inner.parts[0],)))
+    for inner in sorted(folder.iterdir()):
+        if inner.is_dir() and not inner.name.startswith("."):
+            originals = find_originals(inner)
+            found.examples += [Example(path, (inner.name,)) for path in originals.files]
+            found.warnings += originals.notes
     if not found.examples:
         raise ShapesimError(f"{folder}: no pictures or meshes in folders named as labels")
     return found
@@ -72,19 +74,19 @@ def read_examples(table: Path, folder: Path) -> Examples:
         table: the CSV file.
         folder: that its paths start from.
     """
-    labels: dict[str, list[str]] = {}
+    labels: dict[Path, list[str]] = {}
     for name, cell in read_rows(table):
-        labels.setdefault(name, []).extend(part.strip() for part in cell.split(";"))
+        labels.setdefault(Path(name), []).extend(part.strip() for part in cell.split(";"))
     found = Examples()
-    missing = [name for name in labels if not (folder / name).is_file()]
-    for name, given in labels.items():
+    missing = {name for name in labels if not is_there(folder / name)}
+    for path, given in labels.items():
         unique = tuple(sorted({label for label in given if label}))
-        if unique and name not in missing:
-            found.examples.append(Example(folder / name, unique))
+        if unique and path not in missing:
+            found.examples.append(Example(folder / path, unique))
     if missing:
         found.warnings.append(
             f"{table}: {len(missing)} of {len(labels)} files are not below {folder},"
-            f" such as {missing[0]}; left out"
+            f" such as {min(missing)}; left out"
         )
     if not found.examples:
         raise ShapesimError(f"{table}: none of its files with a label is below {folder}")

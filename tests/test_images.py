@@ -171,3 +171,11 @@ def test_a_square_goes_on_beyond_the_picture_and_stays_small() -> None:
     square, inside = square_part(wide, -7500, -20000, 45000)
     assert len(square) < 5000
     assert inside.mean() == pytest.approx(5000 * 30000 / 45000**2, rel=0.01)
+
+
+def test_numbers_from_0_to_1_are_shares(tmp_path: Path) -> None:
+    """As TIFF has them from programs that calculate with light; others are levels."""
+    steps = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    for scale in (1.0, 255.0):
+        Image.fromarray(steps * np.float32(scale)).save(tmp_path / "a.tiff")
+        np.testing.assert_allclose(load_image(tmp_path / "a.tiff")[..., 0], steps * 255, atol=1)

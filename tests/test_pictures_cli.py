@@ -16,7 +16,7 @@ from shapesim.augmentation import new_picture
 from shapesim.gallery import Gallery
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
-from shapesim.showing import confusion_picture
+from shapesim.showing import confusion_picture, is_drawn, write_picture
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
 
@@ -96,6 +96,35 @@ def test_render_names_what_fails(tmp_path: Path) -> None:
     alone = shapesim("render", tmp_path / "bad.glb", *words)
     assert alone.returncode == 1
     assert "Traceback" not in alone.stderr
+    own = shapesim("render", CHAIR, *words, "--sheet", tmp_path / "p" / "chair.png")
+    assert own.returncode == 1
+    assert "is one of the pictures to render" in own.stderr
+    (tmp_path / "mixed").mkdir()
+    shutil.copy(CHAIR, tmp_path / "mixed")
+    (tmp_path / "mixed" / "pack.zip").write_bytes(b"PK nothing")
+    mixed = shapesim("render", tmp_path / "mixed", *words)
+    assert mixed.returncode == 0
+    assert "failed:" in mixed.stderr and "pack.zip" in mixed.stderr
+    texture = tmp_path / "textured" / "wood.png"
+    texture.parent.mkdir()
+    texture.write_bytes(b"\x89PNG nothing")
+    box = "mtllib m.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
+    (texture.parent / "tri.obj").write_text(box)
+    (texture.parent / "m.mtl").write_text("newmtl m\nmap_Kd wood.png\n")
+    lost = shapesim("render", texture.parent / "tri.obj", *words)
+    assert lost.returncode == 0
+    assert "warning:" in lost.stderr and "texture wood.png is no picture" in lost.stderr
+
+
+def test_sheets_fit_into_their_format(tmp_path: Path) -> None:
+    """However many rows they have; what was drawn is drawn over, however large it is."""
+    tall = Image.new("RGB", (4, 70_000), "red")
+    for name, most in (("a.webp", 16_383), ("a.jpg", 65_500), ("a.png", 70_000)):
+        write_picture(tall, tmp_path / name)
+        assert max(picture_size(tmp_path / name)) == most
+    write_picture(Image.new("L", (2_000, 100_000)), tmp_path / "large.png")
+    assert is_drawn(tmp_path / "large.png")
+    assert Image.MAX_IMAGE_PIXELS
 
 
 def test_search_finds_what_a_picture_shows(work: Path) -> None:
@@ -113,6 +142,7 @@ def test_search_finds_what_a_picture_shows(work: Path) -> None:
     assert "jfif" not in result.stderr
     assert line["query"] == "shot.jfif"
     assert [match["rank"] for match in line["matches"]] == [1, 2, 3]
+    assert all(match["camera"] for match in line["matches"])  # all that are shown are compared
     first = line["matches"][0]
     assert first["path"].endswith("chair-slats.fbx")
     taken = np.random.default_rng(3)
@@ -242,6 +272,10 @@ def test_tags_train_says_what_is_wrong(tmp_path: Path) -> None:
         assert reason in result.stderr
         assert "Traceback" not in result.stderr
     assert not list(tmp_path.glob("t.tagger*"))
+    over = shapesim("tags", "train", tmp_path / "p", "--out", tmp_path / "l.csv")
+    assert over.returncode == 1
+    assert "is no tagger" in over.stderr
+    assert (tmp_path / "l.csv").read_text().startswith("path,label")
 
 
 def test_the_default_tagger_knows_game_assets() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from PIL import Image
 
 from shapesim.embedders import lite0
@@ -180,8 +181,13 @@ def test_examples_of_folders_and_tables(tmp_path: Path) -> None:
         Image.new("RGB", (4, 4)).save(tmp_path / name) if name.endswith("g") else None
     found = find_examples(tmp_path)
     assert [example.labels for example in found.examples] == [("cat",), ("cat",), ("dog",)]
+    trimesh.creation.box().export(tmp_path / "dog" / "box.obj")
+    (tmp_path / "pug").symlink_to(tmp_path / "dog", target_is_directory=True)
+    named = [(example.path.name, *example.labels) for example in find_examples(tmp_path).examples]
+    # Beside meshes, pictures are textures.
+    assert named == [("1.png", "cat"), ("2.png", "cat"), ("box.obj", "dog"), ("box.obj", "pug")]
     (tmp_path / "l.csv").write_text(
-        "path,label\ncat/1.png,cat;furry\ncat/1.png,black\ndog/1.jpg,dog\ngone.png,dog\nloose.png,\n"
+        "path,label\ncat/1.png,cat;furry\n./cat/1.png,black\ndog/1.jpg,dog\ngone.png,dog\nloose.png,\n"
     )
     table = read_examples(tmp_path / "l.csv", tmp_path)
     assert table.examples[0].labels == ("black", "cat", "furry")

@@ -33,7 +33,6 @@ from shapesim.keypoints import (
 )
 from shapesim.manipulation import MANIPULATIONS, manipulate, paste
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render
 from shapesim.showing import trace_sheet
 from shapesim.tracing import Evidence, Original, Trace, Tracer, originals, tracer
@@ -206,38 +205,21 @@ def test_no_place_reaches_beyond_the_picture() -> None:
             assert 0 <= y < y + tall <= 400
 
 
-def test_a_sheet_shows_originals_as_their_stores_have_them(tmp_path: Path) -> None:
-    """A mesh of which z is up is drawn as its twin of which y is."""
-    Image.new("RGB", (64, 64)).save(tmp_path / "found.png")
-    sheets = []
-    twins: tuple[tuple[UpAxis, float], ...] = (("y", 0.0), ("z", np.pi / 2))
-    for up, turn in twins:
-        mesh = lopsided()
-        mesh.apply_transform(trimesh.transformations.rotation_matrix(turn, [1, 0, 0]))
-        mesh.export(tmp_path / f"{up}.obj")
-        original = Original(tmp_path / f"{up}.obj", 0.9, (0, 0, 64, 64), 0, up)
-        sheet = trace_sheet([Trace(tmp_path / "found.png", (original,), 0.9)])
-        sheets.append(np.asarray(sheet, int)[:200, sheet.width // 2 :])
-    assert np.ptp(sheets[0]) > 50
-    assert np.abs(sheets[0] - sheets[1]).mean() < 0.5
-
-
-def test_a_sheet_is_drawn_while_the_store_is_away(tmp_path: Path) -> None:
-    """Views of meshes are kept in the gallery; a picture that is gone leaves its place empty."""
+def test_a_sheet_shows_originals_as_they_were(tmp_path: Path) -> None:
+    """When they were indexed: a file may be gone, or another by now."""
     seen = Image.new("RGB", (64, 64), "white")
     seen.paste((30, 90, 200), (10, 10, 50, 50))
     seen.save(tmp_path / "found.png")
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "another.png")
     stored = (tmp_path / "found.png").read_bytes()
     originals = [
-        Original(tmp_path / name, 0.9, (0, 0, 64, 64), view, None, kept)
-        for name, view, kept in (("away.glb", 3, stored), ("gone.png", None, b""))
+        Original(tmp_path / name, 0.9, (0, 0, 64, 64), view, stored)
+        for name, view in (("away.glb", 3), ("another.png", None))
     ]
     sheet = trace_sheet([Trace(tmp_path / "found.png", (one,), 0.9) for one in originals])
     columns = np.split(np.asarray(sheet, int)[:, 12:-12], 2, axis=1)
-    (seen_above, seen_below), (kept_above, kept_below) = (np.array_split(c, 2) for c in columns)
-    for pixels in (seen_above, seen_below, kept_above):
+    for pixels in [half for column in columns for half in np.array_split(column, 2)]:
         assert (np.abs(pixels - (30, 90, 200)).sum(axis=2) < 12).mean() > 0.2
-    assert (kept_below.mean(axis=2) > 235).mean() > 0.95  # but for its name
 
 
 def test_the_place_of_the_original_is_told(home: Path) -> None:
@@ -483,7 +465,29 @@ def test_json_and_csv_follow_the_contract(home: Path) -> None:
             expected.append([line["query"], "True", *values, ""])
         if not line["found"]:
             expected.append([line["query"], "False", "", f"{line['confidence']:.4f}", *[""] * 5])
-    assert rows == expected
+    (broken,) = [row for row in rows if row[0].endswith("broken.jpg")]
+    assert broken[1:] == [""] * 8  # it was asked for
+    assert [row for row in rows if row != broken] == expected
+    before = out.read_bytes()
+    assert shapesim("trace", home / "found" / "broken.jpg", "--csv", out, cwd=home).returncode == 1
+    assert out.read_bytes() == before
+
+
+def test_all_originals_that_are_the_same_picture_are_named(home: Path, tmp_path: Path) -> None:
+    """Though so many are not looked at."""
+    first, other = single_originals(home)[:2]
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(other, tmp_path / "pictures")
+    copies = {tmp_path.resolve() / "pictures" / f"{number}.png" for number in range(20)}
+    for copy in copies:
+        shutil.copy(first, copy)
+    assert shapesim("index", "pictures", cwd=tmp_path).returncode == 0
+    next(iter(copies)).unlink()
+    result = shapesim("trace", first, "--json", cwd=tmp_path)
+    matches = json.loads(result.stdout)["matches"]
+    assert sorted(match["path"] for match in matches) == sorted(map(str, copies))
+    assert len({match["confidence"] for match in matches}) == 1
+    assert "1 file no longer there" in result.stderr
 
 
 def test_views_of_meshes_are_originals_too(tmp_path: Path) -> None:

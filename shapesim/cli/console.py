@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -214,6 +214,7 @@ def expanded(
         if not inside.files:
             raise ShapesimError((inside.notes or [f"{file}: holds no {kind}"])[0])
         found += inside.files
+        report_lines(inside.notes, "red", "failed")
     return list(dict.fromkeys(found))
 
 
@@ -258,6 +259,14 @@ def report_lines(lines: Sequence[str], style: str, noun: str) -> None:
 def report_failures(failures: Sequence[AssetError]) -> None:
     """Names every failed file with its reason."""
     report_lines([str(failure) for failure in failures], "red", "failed")
+
+
+def report_gone(paths: Iterable[Path]) -> None:
+    """Tells how many files that were found are not there any more."""
+    from shapesim.meshes.packs import is_there
+
+    if gone := sum(not is_there(path) for path in set(paths)):
+        stderr.print(f"{counted(gone, 'file')} no longer there; run 'shapesim index'")
 
 
 def parse_since(text: str | None, option: str = "--new-since") -> datetime | None:

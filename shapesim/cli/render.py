@@ -79,7 +79,6 @@ def render(
 
     if out.exists() and not out.is_dir():
         raise ShapesimError(f"{out}: is a file; name a folder for the pictures")
-    out.mkdir(parents=True, exist_ok=True)
     if sheet:
         check_writable(sheet, PICTURES)
     paths = expanded(files, "meshes")
@@ -95,6 +94,9 @@ def render(
             raise ShapesimError(
                 f"{target}: is another picture, such as a texture; name another --out"
             )
+        if sheet and target.absolute() == sheet.absolute():
+            raise ShapesimError(f"{sheet}: is one of the pictures to render; name another --sheet")
+    out.mkdir(parents=True, exist_ok=True)
     tasks = [
         RenderTask(path, _FRAMES if turntable else views, size, elevation, up) for path in paths
     ]

@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from shapesim.cli.console import counted, progress_bar, report_failures, stderr, stdout
+from shapesim.cli.console import progress_bar, report_failures, report_gone, stderr, stdout
 from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def show(
     Raises:
         typer.Exit: there is no match at all.
     """
-    from shapesim.meshes.packs import is_there
-
     for path, matches in found.items():
         if as_json:
             entries = [match.to_json(rank) for rank, match in enumerate(matches, 1)]
@@ -70,9 +68,7 @@ def show(
         why = filters.why_none(gallery.assets.values())
         stderr.print(f"no match{why and ': '}{escape(why)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
-    paths = {match.asset.path for matches in found.values() for match in matches}
-    if gone := sum(not is_there(path) for path in paths):
-        stderr.print(f"{counted(gone, 'file')} no longer there; run 'shapesim index'")
+    report_gone(match.asset.path for matches in found.values() for match in matches)
     if sheet:
         _draw(found, sheet, up, picture_of)
 

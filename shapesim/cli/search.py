@@ -103,7 +103,7 @@ def search(
         failures: list[AssetError] = []
         with progress_bar("comparing") as bar:
             for (path, (_, open_picture)), found in zip(asked.items(), results, strict=True):
-                compared, failed = open_picture().compared(found)
+                compared, failed = open_picture().compared(found, k)
                 matches[path] = compared[:k]
                 failures += failed
                 bar.update(bar.task_ids[0], advance=1, total=len(asked))

@@ -27,7 +27,7 @@ from shapesim.cli.console import (
     stderr,
     stdout,
 )
-from shapesim.errors import ShapesimError
+from shapesim.errors import ShapesimError, TaggerError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +133,7 @@ def train(
                 )
             alone, scores = scores, tagging.score(given, truth, names)
             note = f"accuracy {scores.accuracy:.1%} with the network, {alone.accuracy:.1%} without"
-            if scores.accuracy < alone.accuracy:
+            if (scores.accuracy, scores.macro_f1) <= (alone.accuracy, alone.macro_f1):
                 scores, note = alone, f"{note}: the network stays as it is"
             else:
                 tagger = tuned
@@ -151,10 +151,17 @@ def _check_written(out: Path, picture: Path) -> None:
     """Whether a tagger and its picture can be written there."""
     from shapesim.images import SUFFIXES as FORMATS
     from shapesim.meshes import SUFFIXES as MESHES
+    from shapesim.tagging import Tagger
 
     check_writable(out)
     if out.suffix.lower() in MESHES | FORMATS:
         raise ShapesimError(f"{out}: is the name of a mesh or a picture; name a .tagger file")
+    if out.exists():
+        try:
+            Tagger.load(out)
+        except TaggerError as error:
+            reason = "is no tagger; name a new file, or delete that one"
+            raise ShapesimError(f"{out}: {reason}") from error
     check_writable(picture, PICTURES)
 
 

@@ -24,6 +24,7 @@ from shapesim.cli.console import (
     gallery_folder,
     progress_bar,
     report_failures,
+    report_gone,
     report_lines,
     stderr,
     stdout,
@@ -51,7 +52,8 @@ def trace(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a table: found picture, original, confidence.",
+            help="Write a table: found picture, original, confidence; of what cannot be read, its"
+            " name alone.",
             show_default=False,
         ),
     ] = None,
@@ -92,16 +94,21 @@ def trace(
             "yellow",
             "warning",
         )
-        write = stack.enter_context(_written(table)) if table else None
         bar = stack.enter_context(progress_bar("tracing"))
-        for _, result in trace_files(tracer, pictures):
+        write = None
+        for path, result in trace_files(tracer, pictures):
             bar.update(bar.task_ids[0], advance=1, total=len(pictures))
+            if table and not write and not isinstance(result, AssetError):
+                # No earlier: a table that is there stays where there is nothing to tell.
+                write = stack.enter_context(_written(table))
+                for failure in failures:
+                    write(failure.path, failure)
+            if write:
+                write(path, result)
             if isinstance(result, AssetError):
                 failures.append(result)
                 continue
             traces.append(result)
-            if write:
-                write(result)
             if as_json:
                 print(json.dumps(result.to_json()), flush=True)
     report_failures(failures)
@@ -109,6 +116,7 @@ def trace(
         raise typer.Exit(1)
     if not as_json:
         stdout.print(_table(traces))
+    report_gone(match.path for one in traces if one.found for match in one.matches)
     if table:
         stderr.print(f"written: {escape(str(table))}")
     if sheet:
@@ -119,6 +127,8 @@ def trace(
 
 
 def _table(traces: Sequence[Trace]) -> Table:
+    from shapesim.meshes.packs import is_there
+
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("picture", overflow="fold")
     made.add_column("confidence", justify="right")
@@ -131,33 +141,38 @@ def _table(traces: Sequence[Trace]) -> Table:
             )
         for number, match in enumerate(one.matches if one.found else ()):
             view = "" if match.view is None else f" [dim]view {match.view + 1}[/dim]"
+            gone = "" if is_there(match.path) else " [red](no longer there)[/red]"
             x, y, width, height = match.box
             made.add_row(
                 escape(str(one.query)) if number == 0 else "",
                 f"{match.confidence:.0%}",
-                f"{escape(str(match.path))}{view}",
+                f"{escape(str(match.path))}{view}{gone}",
                 f"{width} × {height} at {x}, {y}",
             )
     return made
 
 
 @contextmanager
-def _written(out: Path) -> Iterator[Callable[[Trace], None]]:
+def _written(out: Path) -> Iterator[Callable[[Path, Trace | AssetError], None]]:
     """What writes the rows of a picture, at once: long work that is stopped leaves its part."""
-    with out.open("w", newline="", encoding="utf-8") as file:
+    # Names of files may be no valid text.
+    with out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height",
                          "view"])  # fmt: skip
         file.flush()
 
-        def write(one: Trace) -> None:
-            if not one.found:
-                writer.writerow([one.query, False, "", f"{one.confidence:.4f}", *[""] * 5])
-            for match in one.matches if one.found else ():
-                view = "" if match.view is None else match.view + 1
-                writer.writerow(
-                    [one.query, True, match.path, f"{match.confidence:.4f}", *match.box, view]
-                )
+        def write(path: Path, one: Trace | AssetError) -> None:
+            if isinstance(one, AssetError):
+                writer.writerow([path, *[""] * 8])
+            elif not one.found:
+                writer.writerow([path, False, "", f"{one.confidence:.4f}", *[""] * 5])
+            else:
+                for match in one.matches:
+                    view = "" if match.view is None else match.view + 1
+                    writer.writerow(
+                        [path, True, match.path, f"{match.confidence:.4f}", *match.box, view]
+                    )
             file.flush()
 
         yield write

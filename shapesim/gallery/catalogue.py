@@ -503,18 +503,17 @@ class Catalogue:
         """Of files that could be read."""
         return int(str(self._rows("SELECT COUNT(*) FROM files WHERE reason IS NULL")[0][0]))
 
-    def places(self, ids: Sequence[int]) -> dict[int, tuple[Path, bool, UpAxis | None]]:
-        """Of files by their ids: where each is, whether it is a mesh, and its up axis."""
+    def places(self, ids: Sequence[int]) -> dict[int, tuple[Path, bool]]:
+        """Of files by their ids: where each is, and whether it is a mesh."""
         roots = self.stores()
         rows = self._rows(
-            "SELECT files.id, store, path, triangles, up FROM files"
-            " JOIN stores ON store = stores.id"
-            " WHERE files.id IN (SELECT value FROM json_each(?))",
+            "SELECT id, store, path, triangles FROM files"
+            " WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
         return {
-            int(str(id)): (roots[int(str(store))] / str(path), triangles is not None, up)  # type: ignore
-            for id, store, path, triangles, up in rows
+            int(str(id)): (roots[int(str(store))] / str(path), triangles is not None)
+            for id, store, path, triangles in rows
         }
 
     def all_views(

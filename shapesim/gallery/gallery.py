@@ -115,6 +115,9 @@ class Gallery:
         except GalleryBusyError as error:
             reason = "holds no assets yet, since 'shapesim index' is at work; try again in a minute"
             raise GalleryBusyError(f"{self.folder}: {reason}") from error
+        if self.catalogue.count():
+            reason = "holds pictures, and no meshes; index a store of these"
+            raise GalleryError(f"{self.folder}: {reason}")
         raise GalleryError(f"{self.folder}: holds no assets; run 'shapesim index STORE'")
 
     def refresh(self) -> None:

@@ -34,11 +34,10 @@ const sheetUrls = Array.from({ length: map.sheets }, (_, number) => `data:image/
 const across = map.cell ? 2048 / map.cell : 1;
 const perSheet = map.sheets ? across * across : count;
 
-function thumbnail(asset) {
+function thumbnail(asset, side = 40) {
   if (!map.sheets) return "";
   const made = element("span", { className: "thumbnail" });
   const place = asset % perSheet;
-  const side = asset === hovered ? 64 : 40;
   const tall = Math.ceil(Math.min(perSheet, count - Math.floor(asset / perSheet) * perSheet) / across);
   made.style.backgroundImage = `url(${sheetUrls[Math.floor(asset / perSheet)]})`;
   made.style.backgroundSize = `${across * side}px ${tall * side}px`;
@@ -242,7 +241,7 @@ function search() {
   if (!wanted && !day) return show(null, "");
   const rows = [];
   for (let asset = 0; asset < count; asset += 1) {
-    const words = `${assets.name[asset]} ${assets.path[asset]} ${assets.tag[asset]}`.toLowerCase();
+    const words = `${assets.name[asset]} ${assets.path[asset]} ${assets.tags[asset]}`.toLowerCase();
     if (words.includes(wanted) && (!day || assets.arrived[asset] >= day)) rows.push(asset);
   }
   return show(rows, `${rows.length} of ${count}`);
@@ -299,7 +298,7 @@ canvas.addEventListener("pointermove", (event) => {
   if (hovered === null) return;
   const asset = hovered;
   const facts = [assets.tag[asset], `${assets.triangles[asset].toLocaleString("en")} triangles`, `arrived ${assets.arrived[asset]}`].filter(Boolean);
-  hover.replaceChildren(thumbnail(asset), element("div", {}, element("b", {}, assets.name[asset]), element("br"), assets.pack[asset], element("br"), element("span", { className: "faint" }, facts.join(" · "))));
+  hover.replaceChildren(thumbnail(asset, 64), element("div", {}, element("b", {}, assets.name[asset]), element("br"), assets.pack[asset], element("br"), element("span", { className: "faint" }, facts.join(" · "))));
   hover.style.transform = `translate(${Math.min(event.clientX + 14, innerWidth - 330)}px, ${Math.min(event.clientY + 14, innerHeight - 90)}px)`;
 });
 canvas.addEventListener("pointerup", (event) => {

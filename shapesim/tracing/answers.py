@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shapesim.meshes.loading import UpAxis
 from shapesim.types import Box
 
 _FOUND_FROM = 0.5  # confidence from which a picture counts as found
@@ -22,16 +21,14 @@ class Original:
         box: x, y, width and height of what is left of it, in pixels of the found picture; the
             whole picture where no such place could be made out.
         view: number of the mesh's view; None of a picture.
-        up: which axis of the mesh its store says is up; None where the file tells.
-        stored: JPEG of the picture or the view, as the gallery keeps it.
+        stored: JPEG of the picture or the view, as it was when it was indexed.
     """
 
     path: Path
     confidence: float
     box: Box
-    view: int | None = None
-    up: UpAxis | None = None
-    stored: bytes = field(default=b"", compare=False, repr=False)
+    view: int | None
+    stored: bytes = field(compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """One entry of ``trace --json``."""

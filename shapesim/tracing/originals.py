@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,6 @@ from shapesim.embedders.look import CAMERAS
 from shapesim.errors import GalleryError
 from shapesim.gallery import Gallery
 from shapesim.keypoints import Features, Kept, Small
-from shapesim.meshes.loading import UpAxis
 from shapesim.types import Embeddings
 
 _AXES = 48  # in which all are compared, to find those that may be near
@@ -33,13 +32,11 @@ class Source:
     Attributes:
         path: of the picture, or of the mesh that it shows.
         view: number of the mesh's view; None of a picture.
-        up: which axis of the mesh its store says is up; None where the file tells.
         kept: how it was when it was embedded.
     """
 
     path: Path
     view: int | None
-    up: UpAxis | None
     kept: Kept = field(compare=False, repr=False)
 
 
@@ -113,20 +110,36 @@ class Originals:
         chosen = order[np.sort(first)[:count]]
         parts = (self._vectors[rows[chosen]] @ vectors.T).argmax(axis=1)
         ground = np.sort(_cosines(self._unrelated, vectors))[-_NEAREST:].mean()
-        known = self._catalogue.places(self._ids[rows[chosen]].tolist())
-        found = []
-        for row, cosine, part in zip(
-            rows[chosen].tolist(), cosines[chosen].tolist(), parts.tolist(), strict=True
-        ):
+        similarities = (cosines[chosen] - ground).tolist()
+        sources = self._sources(rows[chosen].tolist())
+        return [
+            Near(row, source, similarity, part)
+            for (row, source), similarity, part in zip(
+                sources.items(), similarities, parts.tolist(), strict=True
+            )
+            if source
+        ]
+
+    def equal(self, row: int, least: float) -> list[Source]:
+        """All files with an original of such a cosine to a row, its own as well."""
+        cosines = _cosines(self._vectors, self._vectors[[row]])
+        rows = np.flatnonzero(cosines > least)
+        _, first = np.unique(self._ids[rows], return_index=True)
+        return [source for source in self._sources(rows[first].tolist()).values() if source]
+
+    def _sources(self, rows: Sequence[int]) -> dict[int, Source | None]:
+        """Of each row; None of files that the gallery has lost."""
+        known = self._catalogue.places(self._ids[list(rows)].tolist())
+        sources: dict[int, Source | None] = dict.fromkeys(rows)
+        for row in rows:
             id = int(self._ids[row])
             if place := known.get(id):
-                path, is_mesh, up = place
+                path, is_mesh = place
                 # Of a view, or of its middle.
                 view = int(self._views[row]) % len(CAMERAS) if is_mesh else None
                 if kept := self._kept(id, view or 0):
-                    source = Source(path, view, up, kept)
-                    found.append(Near(row, source, cosine - float(ground), part))
-        return found
+                    sources[row] = Source(path, view, kept)
+        return sources
 
     def similarity(self, row: int, other: int) -> float:
         """Cosine of two originals."""

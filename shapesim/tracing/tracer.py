@@ -138,16 +138,25 @@ class Tracer:
         confidences = self.confidences(evidence)
         first = int(np.argmax(confidences))
         best = float(confidences[first])
-        matches = []
+        matches: list[Original] = []
+        equals = 0
         for row in np.argsort(-confidences, kind="stable").tolist():
             near, confidence = evidence[row].near, float(confidences[row])
             is_same = self._originals.similarity(near.row, evidence[first].near.row) > _SAME
+            equals += is_same
             if confidence >= best / 2 or is_same:
                 box = (0, 0, width, height)
                 if verified := evidence[row].verified:
                     box = _enlarged(verified.box, picture.shape[1::-1], (width, height))
                 of = near.source
-                matches.append(Original(of.path, confidence, box, of.view, of.up, of.kept.picture))
+                matches.append(Original(of.path, confidence, box, of.view, of.kept.picture))
+        if equals == len(evidence):  # there may be more of them than were looked at
+            named, box = {match.path for match in matches}, matches[0].box
+            matches += [
+                Original(one.path, best, box, one.view, one.kept.picture)
+                for one in self._originals.equal(evidence[first].near.row, _SAME)
+                if one.path not in named
+            ]
         return Trace(path, tuple(matches), best)
 
     def gather(self, picture: Image) -> list[Evidence]:
