@@ -93,7 +93,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--trained", type=Path, required=True, help="folder of the peers' weights")
+    parser.add_argument(
+        "--trained",
+        type=Path,
+        default=Path("trained"),
+        help="folder of the peers' weights; they are trained where there are none",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
     split = read_modelnet10(options.data)

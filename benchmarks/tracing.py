@@ -300,6 +300,12 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
         rows = [row for row, _, _ in answers]
         sure, right = (np.concatenate(parts) for parts in list(zip(*answers, strict=True))[1:])
         print(f"calibration error over both: {calibration_error(sure, right):.3f}")
+    title = (
+        f"{len(inside)} originals, indexed in {seconds:.0f} s; {options.queries} queries of them,"
+        " and as many of others"
+    )
+    columns = ["ours: @1 / micro-AP", "recall at P 0.9", "calibration", "median ms"]
+    print_table(title, ["manipulations", *(peer.name for peer in peers), *columns], rows)
     if options.enlarged:
         began = time.perf_counter()
         enlarge(folder / "gallery", stand, embedder, options.enlarged, rng)
@@ -309,15 +315,8 @@ def run(files: Sequence[Path], folder: Path, options: argparse.Namespace) -> Non
             tracer = Tracer(gallery, embedder)
             print(f"opened in {time.perf_counter() - began:.1f} s")
             row, *_ = _asked(1, inside, outside, tracer, peers[:0], ways, rng, options.queries // 4)
-            rows.append([f"{row[0]}, among {options.enlarged}", *[""] * len(peers), *row[1:]])
+        print_table(f"{options.enlarged} originals", ["manipulations", *columns], [row])
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GB at most")
-    print_table(
-        f"{len(inside)} originals, indexed in {seconds:.0f} s; {options.queries} queries of them,"
-        f" and as many of others",
-        ["manipulations", *(peer.name for peer in peers), "ours: @1 / micro-AP",
-         "recall at P 0.9", "calibration", "median ms"],
-        rows,
-    )  # fmt: skip
 
 
 def enlarge(
@@ -359,7 +358,7 @@ def enlarge(
         (stand / again).symlink_to(stand, target_is_directory=True)
         like = [files[id % len(files)] for id in ids]
         database.executemany(
-            "INSERT INTO files (id, store, path, size, mtime, sha256, arrived_at, reader)"
+            "INSERT INTO files (id, store, path, size, mtime, sha256, first_seen, reader)"
             " VALUES (?, ?, ?, 1, 1, '', '2026-01-01T00:00:00+00:00', '')",
             [(id, store, f"{again}/{path}") for id, (_, path) in zip(ids, like, strict=True)],
         )

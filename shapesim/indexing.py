@@ -234,7 +234,7 @@ def _count(report: IndexReport, entry: Pending, result: ReadAsset | AssetError) 
         report.failures.append(result)
     elif result.prepared is None:
         report.unchanged += 1
-    elif entry.before is None:
+    elif entry.before is None or entry.before.reason is not None:
         report.added += 1
     else:
         report.updated += 1

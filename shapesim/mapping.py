@@ -127,7 +127,7 @@ def make_map(
         progress: called with the layouts that are made, and how many there will be.
 
     Raises:
-        GalleryError: it holds no mesh.
+        GalleryError: it holds no mesh, or more than the only method can lay out.
     """
     gallery.check_holds_assets()
     spaces = _vectors(gallery)
@@ -135,6 +135,11 @@ def make_map(
     assets = [gallery.assets[id] for id in ids]
     wanted = [(space, method) for space in spaces for method in methods
               if method != "tsne" or len(ids) <= _TSNE_UP_TO]  # fmt: skip
+    if not wanted:
+        raise GalleryError(
+            f"{gallery.folder}: t-SNE would take hours over more than {_TSNE_UP_TO:,} assets;"
+            " lay them out by umap or pca"
+        )
     layouts, near, blobs = [], {}, []
     for done, (space, method) in enumerate(wanted):
         progress(done, len(wanted))

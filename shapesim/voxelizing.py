@@ -75,8 +75,9 @@ def voxelize(
     vocabulary = frozenset((labels or {}).values()) - {""}
     tasks = []
     for root in roots:
+        home = root if root.is_dir() else root.with_name(f"{root.name}!")  # of a pack
         for path in find_assets(root).files:
-            name = path.relative_to(root).as_posix()
+            name = path.relative_to(home).as_posix()
             if name.startswith(exclude):
                 continue
             label = _label(name, labels, vocabulary)

@@ -317,3 +317,32 @@ def test_base_colours_that_are_lost_are_told(tmp_path: Path, kind: str) -> None:
     assert words[kind] in told if kind in words else told == ""
     has_texture = mesh.materials[0].texture is not None
     assert has_texture == (kind not in ("damaged", "ktx2"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_found"),
+    [
+        ("paint.jfif", True), ("../textures/wood.jfif", True), ("wood.png", True),
+        ("../../private/me.jfif", False), ("../../private/me.png", False), ("gone.jfif", False),
+        ("//server/share/me.png", False),
+    ],
+)  # fmt: skip
+def test_pictures_are_of_the_pack_whatever_they_are_called(
+    tmp_path: Path, uri: str, is_found: bool
+) -> None:
+    """Those elsewhere are not opened, and those that are missing are told."""
+    home = tmp_path / "pack" / "models"
+    names = ("paint.jfif", "../textures/wood.jfif", "../textures/wood.png", "../../private/me.jfif")
+    for name in (*names, "../../private/me.png"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        kind = "PNG" if name.endswith("png") else "JPEG"
+        Image.new("RGB", (4, 4), "red").save((home / name).resolve(), kind)
+    tree = tree_of((CORNERS, FLOAT, "VEC3"), (UVS, FLOAT, "VEC2"))
+    tree["images"], tree["textures"] = [{"uri": uri}], [{"source": 0}]
+    tree["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    tree["meshes"][0]["primitives"][0] |= {
+        "attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0
+    }  # fmt: skip
+    mesh = loaded(tree, home)
+    assert (mesh.materials[0].texture is not None) == is_found
+    assert mesh.warnings == (() if is_found else (f"texture {uri} is not in the asset's pack",))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
 import warnings
+from types import FrameType
 
 import typer
-from rich.markup import escape
 
 from shapesim.cli.arrivals import arrivals
 from shapesim.cli.complete import complete
-from shapesim.cli.console import stderr
+from shapesim.cli.console import escape, stderr
 from shapesim.cli.duplicates import duplicates
 from shapesim.cli.embed import embed
 from shapesim.cli.forget import forget
@@ -76,12 +77,22 @@ def shapesim(
     """
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C. While trimesh loads, it takes whatever is raised for a library that is missing."""
+    loading = getattr(sys.modules.get("trimesh"), "__spec__", None)
+    if getattr(loading, "_initializing", False):
+        os._exit(128 + number)
+    signal.default_int_handler(number, frame)
+
+
 def main() -> None:
     """Entry point of the ``shapesim`` script: exit 0 done, 1 nothing done, 2 wrong usage."""
     # Threads of torch that wait for work by spinning would take the cores from the file readers,
     # and so would a pool of threads in every reader; these are read when the libraries load.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else nobody asks
+        signal.signal(signal.SIGINT, _interrupt)
     # Format libraries log their own view of a damaged file; ours is the one line that counts.
     logging.disable(logging.CRITICAL)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"

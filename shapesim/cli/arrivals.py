@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
@@ -27,11 +26,12 @@ from shapesim.cli.console import (
     MaxTrianglesOption,
     NeedsOption,
     ReportOption,
-    Space,
+    SpaceOption,
     StoreOption,
     TagOption,
     UpOption,
     check_writable,
+    escape,
     gallery_folder,
     make_filters,
     parse_since,
@@ -59,7 +59,7 @@ def arrivals(
     since: Annotated[
         str, typer.Option(metavar="WHEN", help="What is new: 12h, 7d, 2w, or a date.")
     ] = "7d",
-    by: Annotated[Space, typer.Option(help="What has to be alike.")] = "both",
+    by: SpaceOption = "both",
     tag: TagOption = None,
     max_triangles: MaxTrianglesOption = None,
     formats: FormatOption = None,
@@ -91,14 +91,14 @@ def arrivals(
     moment = parse_since(since, "--since") or datetime.now(UTC)
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
     from shapesim.arrivals import find_news
-    from shapesim.embedders import EMBEDDERS
+    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.workers import kept_workers
 
     def is_new(asset: Asset) -> bool:
         return datetime.fromisoformat(asset.arrived_at) >= moment
 
-    embedder = EMBEDDERS[by]()
+    embedder = make_embedder(by)
     news: dict[Path, list[News]] = {}
     with kept_workers(), Gallery(gallery_folder(gallery)) as opened:
         queries, failures = read_game(game, embedder, up)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from shapesim.cli.console import UpOption, check_writable, stdout
+from shapesim.cli.console import UpOption, check_writable, escape, stdout
 from shapesim.errors import AssetError, ShapesimError
 
 

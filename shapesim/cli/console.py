@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from unicodedata import category
 
 import typer
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -36,10 +37,6 @@ stdout = Console(width=None if sys.stdout and sys.stdout.isatty() else 200, emoj
 stderr = Console(stderr=True, emoji=False, soft_wrap=True)
 
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
-
-
-Space = Literal["shape", "look", "both"]
-"""What vectors are about."""
 
 
 def check_space(given: str) -> str:
@@ -239,6 +236,11 @@ def progress_bar(title: str) -> Iterator[Progress]:
     ) as progress:
         progress.add_task(title, total=None, note="")
         yield progress
+
+
+def escape(text: str) -> str:
+    """Text as it is shown: neither markup nor what steers a terminal, which strangers may write."""
+    return markup.escape("".join("�" if category(sign) == "Cc" else sign for sign in text))
 
 
 def counted(number: int, noun: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-from rich.markup import escape
-
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
     counted,
+    escape,
     gallery_folder,
     progress_bar,
     report_failures,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from shapesim.cli.console import (
     UpOption,
     check_space,
     check_writable,
     counted,
+    escape,
     expanded,
     progress_bar,
     report_failures,

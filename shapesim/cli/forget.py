@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from shapesim.cli.console import GalleryOption, counted, gallery_folder, stdout
+from shapesim.cli.console import GalleryOption, counted, escape, gallery_folder, stdout
 
 
 def forget(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from shapesim.cli.console import (
     GalleryOption,
@@ -15,6 +14,7 @@ from shapesim.cli.console import (
     SpaceOption,
     UpOption,
     counted,
+    escape,
     progress_bar,
     report_failures,
     report_lines,

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
     PAGES,
     GalleryOption,
     check_writable,
+    escape,
     gallery_folder,
     progress_bar,
     stderr,

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
-from shapesim.cli.console import PICTURES, JsonOption, check_writable, stderr, stdout
+from shapesim.cli.console import PICTURES, JsonOption, check_writable, escape, stderr, stdout
 
 
 def objects(

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from shapesim.cli.console import (
     PICTURES,
     UpOption,
     check_writable,
     counted,
+    escape,
     expanded,
     progress_bar,
     report_failures,

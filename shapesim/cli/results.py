@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import typer
 from rich import box
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
 
-from shapesim.cli.console import progress_bar, report_failures, report_gone, stderr, stdout
+from shapesim.cli.console import escape, progress_bar, report_failures, report_gone, stderr, stdout
 from shapesim.errors import AssetError
 
 if TYPE_CHECKING:

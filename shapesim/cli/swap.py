@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from shapesim.cli.console import (
     PAGES,
@@ -29,6 +28,7 @@ from shapesim.cli.console import (
     UpOption,
     check_writable,
     counted,
+    escape,
     expanded,
     gallery_folder,
     make_filters,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
@@ -19,6 +18,7 @@ from shapesim.cli.console import (
     JsonOption,
     UpOption,
     check_writable,
+    escape,
     expanded,
     gallery_folder,
     progress_bar,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from shapesim.cli.console import (
@@ -20,6 +19,7 @@ from shapesim.cli.console import (
     JsonOption,
     check_writable,
     counted,
+    escape,
     expanded,
     gallery_folder,
     progress_bar,

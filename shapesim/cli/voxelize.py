@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from shapesim.cli.console import UpOption, check_writable, progress_bar, report_failures, stdout
+from shapesim.cli.console import (
+    UpOption,
+    check_writable,
+    escape,
+    progress_bar,
+    report_failures,
+    stdout,
+)
 
 
 def voxelize(

@@ -17,7 +17,7 @@ from shapesim.cli.console import (
     MaxPriceOption,
     MaxTrianglesOption,
     NeedsOption,
-    Space,
+    SpaceOption,
     TagOption,
     counted,
     make_filters,
@@ -30,7 +30,7 @@ from shapesim.cli.console import (
 def watch(
     stores: Annotated[list[Path], typer.Argument(metavar="STORE", help="Folders to watch.")],
     game: Annotated[Path, typer.Option(metavar="GAME_DIR", help="The assets that a game uses.")],
-    by: Annotated[Space, typer.Option(help="What has to be alike.")] = "both",
+    by: SpaceOption = "both",
     tag: TagOption = None,
     max_triangles: MaxTrianglesOption = None,
     formats: FormatOption = None,
@@ -57,7 +57,7 @@ def watch(
       shapesim watch store_meshes/ --game my_game/assets --json >> news.jsonl
     """
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, None, needs)
-    from shapesim.embedders import EMBEDDERS
+    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores
@@ -66,7 +66,7 @@ def watch(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
     check_stores(stores)
-    embedder = EMBEDDERS[by]()
+    embedder = make_embedder(by)
     with kept_workers():
         queries, failures = read_game(game, embedder, up)
         report_failures(failures)

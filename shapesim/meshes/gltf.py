@@ -13,9 +13,9 @@ import io
 import json
 import struct
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import trimesh
@@ -26,7 +26,7 @@ from shapesim.meshes.gltf_buffers import is_plain, spelled_out
 from shapesim.meshes.gltf_pictures import lost_pictures
 from shapesim.meshes.parts import Loaded
 from shapesim.meshes.scenes import from_trimesh
-from shapesim.meshes.textures import PackResolver
+from shapesim.meshes.textures import PackResolver, find_beside
 
 _JSON_CHUNK = 0x4E4F534A
 _UNREAD = {"EXT_mesh_gpu_instancing", "KHR_meshopt_compression"}
@@ -47,11 +47,13 @@ def load_gltf(path: Path) -> Loaded:
     tree, rest = _split_glb(path, data) if kind == "glb" else (json.loads(data), b"")
     _check_features(path, tree)
     _check_files(path, tree)
-    resolver, chunk = PackResolver(path), rest
+    resolver = PackResolver(path)
 
     def content(buffer: dict[str, Any]) -> bytes:
-        uri = str(buffer.get("uri") or "data:")
-        return _buffer(path, buffer, chunk) if uri.startswith("data:") else resolver.get(uri)
+        uri = str(buffer.get("uri") or "")
+        if not uri:
+            return rest[8:]  # behind the binary chunk's own head
+        return b64decode(uri.partition(",")[2]) if uri.startswith("data:") else resolver.get(uri)
 
     def seen_through(view: dict[str, Any]) -> bytes:
         start = view.get("byteOffset", 0)
@@ -63,7 +65,7 @@ def load_gltf(path: Path) -> Loaded:
     if not plain:
         rest, kind = spelled_out(path, tree, content), "glb"
     if tree.get("skins"):
-        _place_skins(path, tree, rest)
+        _place_skins(tree, content)
     if tree.get("skins") or is_changed or not plain:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
@@ -176,18 +178,13 @@ def _check_files(path: Path, tree: dict[str, Any]) -> None:
     """Buffers must be there; a missing texture only costs the colour."""
     for buffer in tree.get("buffers", []):
         uri = buffer.get("uri", "data:")
-        # Spaces and umlauts may stand in the uri as they are or as %20.
-        if uri.startswith("data:"):
-            continue
-        home = path.parent.resolve()
-        files = [(path.parent / name).resolve() for name in (uri, unquote(uri))]
-        if any(file.is_file() and file.is_relative_to(home) for file in files):
+        if uri.startswith("data:") or find_beside(path, uri):
             continue
         reason = f"its buffer {uri} is missing; put it beside the file"
         raise AssetError(path, reason, missing=(uri,))
 
 
-def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:
+def _place_skins(tree: dict[str, Any], content: Callable[[dict[str, Any]], bytes]) -> None:
     """Moves every skinned mesh to a node of its own that has its rest transform."""
     nodes = tree["nodes"]
     world = _world_transforms(nodes)
@@ -196,7 +193,7 @@ def _place_skins(path: Path, tree: dict[str, Any], rest: bytes) -> None:
         if "skin" not in node or "mesh" not in node:
             continue
         skin = tree["skins"][node.pop("skin")]
-        inverse_bind = _inverse_binds(path, tree, skin, rest)
+        inverse_bind = _inverse_binds(tree, skin, content)
         transform = world[skin["joints"][0]] @ inverse_bind[0]
         nodes.append({"mesh": node.pop("mesh"), "matrix": transform.T.ravel().tolist()})
         for scene, within in zip(tree.get("scenes", []), shown, strict=True):
@@ -239,23 +236,14 @@ def _local_transform(node: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _inverse_binds(
-    path: Path, tree: dict[str, Any], skin: dict[str, Any], rest: bytes
+    tree: dict[str, Any], skin: dict[str, Any], content: Callable[[dict[str, Any]], bytes]
 ) -> NDArray[np.float64]:
     """(joints, 4, 4); identity where the skin names none."""
     if "inverseBindMatrices" not in skin:
         return np.stack([np.eye(4)] * len(skin["joints"]))
     accessor = tree["accessors"][skin["inverseBindMatrices"]]
     view = tree["bufferViews"][accessor["bufferView"]]
-    buffer = _buffer(path, tree["buffers"][view["buffer"]], rest)
+    buffer = content(tree["buffers"][view["buffer"]])
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     values = np.frombuffer(buffer, "<f4", 16 * accessor["count"], start)
     return values.reshape(-1, 4, 4).transpose(0, 2, 1).astype(np.float64)
-
-
-def _buffer(path: Path, buffer: dict[str, Any], rest: bytes) -> bytes:
-    uri = buffer.get("uri")
-    if uri is None:
-        return rest[8:]  # behind the binary chunk's own head
-    if uri.startswith("data:"):
-        return b64decode(uri.partition(",")[2])
-    return (path.parent / unquote(uri)).read_bytes()

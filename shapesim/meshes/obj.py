@@ -18,7 +18,7 @@ from shapesim.encoding import as_utf8
 from shapesim.errors import AssetError
 from shapesim.meshes.parts import Loaded, Part, shared
 from shapesim.meshes.polygons import triangulated
-from shapesim.meshes.textures import PackResolver, find_texture
+from shapesim.meshes.textures import PackResolver, find_beside, find_texture
 from shapesim.types import Material
 
 _HEAD = 1 << 16  # bytes that tell who wrote a file
@@ -240,12 +240,10 @@ def _looks(path: Path, libraries: list[str], resolver: PackResolver) -> dict[str
     """Of all materials, by their names."""
     looks: dict[str, _Look] = {}
     for given in libraries:
-        names = [given] if (path.parent / given.replace("\\", "/")).is_file() else []
-        for name in names or _split_names(given):
+        for name in [given] if find_beside(path, given) else _split_names(given):
             try:
                 content = resolver.get(name)
-            except (OSError, ValueError):  # it is not there, or not in the pack
-                resolver.missing.append(name)
+            except OSError:  # it is not there, or not in the pack
                 continue
             folder = Path(name.replace("\\", "/")).parent
             for material, properties in _properties(content):

@@ -206,7 +206,8 @@ def _unpack(archive: Path, to: Path, mtime: int, contents: Unpacked) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 out = target.open("wb")
             except (OSError, ValueError) as error:  # a name that this system does not allow
-                if is_passing(error) or isinstance(error, PermissionError):
+                is_odd = isinstance(error, FileExistsError)  # a file where others have a folder
+                if not is_odd and (is_passing(error) or isinstance(error, PermissionError)):
                     raise
                 reason = getattr(error, "strerror", "") or error
                 problems.append(f"{name!a}: cannot be unpacked ({reason}); left out")

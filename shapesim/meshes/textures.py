@@ -14,14 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from trimesh.resolvers import FilePathResolver
+from trimesh.resolvers import Resolver
 
 from shapesim.encoding import as_utf8
 from shapesim.types import Companions
 
-_PICTURES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".dds"}
-)
 _BESIDE = (".mtl", ".bin")  # materials and buffers, which are nowhere else
 # What packs call the folder of their textures, beside the mesh or beside its folder.
 _FOLDER = re.compile(r"tex|material|image|img|map|skin|colou?r", re.IGNORECASE)
@@ -48,6 +45,21 @@ def find_texture(mesh: Path, name: str) -> Path | None:
     return None
 
 
+def find_beside(mesh: Path, name: str) -> Path | None:
+    """The file that a mesh file names, in its folder or below; None where there is none.
+
+    Nothing elsewhere is so much as asked for: on Windows, a name may be that of a server.
+    """
+    for wanted in dict.fromkeys([name, unquote(name)]):
+        way = os.path.normpath(wanted.replace("\\", "/")).replace("\\", "/")
+        if way.startswith(("/", "..")) or ":" in way:
+            continue
+        found = mesh.parent / way
+        if found.resolve().is_relative_to(mesh.parent.resolve()) and found.is_file():
+            return found
+    return None
+
+
 def companions_of(mesh: Path, files: Iterable[Path], missing: Iterable[str]) -> Companions:
     """What a mesh file was read from besides itself, and what it lacks."""
     relative = {Path(os.path.relpath(file, mesh.parent)).as_posix() for file in files}
@@ -58,10 +70,9 @@ def companion_files(mesh: Path, companions: Companions) -> list[Path]:
     """Those that are there now, also of what was missing when the mesh was read."""
     files = [mesh.parent / name for name in companions.files]
     for name in companions.missing:
-        if name.lower().endswith(_BESIDE):
-            files += [mesh.parent / way for way in (name.replace("\\", "/"), unquote(name))]
-        elif found := find_texture(mesh, name):
-            files.append(found)
+        is_picture = not name.lower().endswith(_BESIDE)
+        found = find_beside(mesh, name) or (find_texture(mesh, name) if is_picture else None)
+        files += [found] if found else []
     return [file for file in dict.fromkeys(files) if file.is_file()]
 
 
@@ -94,33 +105,43 @@ def _is_in_pack(mesh: Path, picture: Path) -> bool:
     return len(way) > 1 and bool(_FOLDER.search(way[0]))
 
 
-class PackResolver(FilePathResolver):
-    """Hands trimesh the files that a mesh file names; pictures only from its own pack."""
+class PackResolver(Resolver):
+    """Hands trimesh the files that a mesh file names: from beside it, or pictures of its pack."""
 
     def __init__(self, mesh: Path) -> None:
-        super().__init__(str(mesh))
         self._mesh = mesh
         self.files: list[Path] = []
         self.missing: list[str] = []
+
+    def keys(self) -> list[str]:
+        """No names: what a mesh file does not name is not its own."""
+        return []
+
+    def namespaced(self, namespace: str) -> PackResolver:
+        """Itself."""
+        return self
+
+    def write(self, name: str, data: bytes) -> None:
+        """Nothing is written beside a mesh.
+
+        Raises:
+            PermissionError: always.
+        """
+        raise PermissionError(name)
 
     def get(self, name: str) -> bytes:
         """The content of a file.
 
         Raises:
-            FileNotFoundError: the pack has no such picture.
+            FileNotFoundError: there is none such, or it lies elsewhere.
         """
-        wanted = name.strip().replace("\\", "/")  # as Windows writes paths
-        if Path(wanted).suffix.lower() not in _PICTURES:
-            if not (self._mesh.parent / wanted).is_file():
-                wanted = unquote(wanted)
-            if not (self._mesh.parent / wanted).is_file():  # such as a device, which never ends
-                raise FileNotFoundError(name)
-            content: bytes = super().get(wanted)
-            self.files.append(self._mesh.parent / wanted)
-            return as_utf8(content) if wanted.lower().endswith(".mtl") else content
-        found = find_texture(self._mesh, name.strip())
+        name = name.strip()
+        found = find_beside(self._mesh, name)
+        if found is None and not name.lower().endswith(_BESIDE):
+            found = find_texture(self._mesh, name)
         if found is None:
             self.missing.append(name)
             raise FileNotFoundError(name)
         self.files.append(found)
-        return found.read_bytes()
+        content = found.read_bytes()
+        return as_utf8(content) if found.suffix.lower() == ".mtl" else content
