@@ -1,8 +1,12 @@
-"""Text files in whatever encoding they were written."""
+"""Text files, in whatever encoding they were written, and the numbers in them."""
 
 from __future__ import annotations
 
 import codecs
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def as_utf8(text: bytes) -> bytes:
@@ -13,3 +17,17 @@ def as_utf8(text: bytes) -> bytes:
         is_wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return text.decode("utf-16" if is_wide else "latin-1", errors="replace").encode()
     return text.removeprefix(codecs.BOM_UTF8)
+
+
+def numbers_of(text: str | bytes) -> NDArray[np.float64]:
+    """All numbers of a text, with spaces or line ends between them.
+
+    Raises:
+        ValueError: something in it is none. With some versions of numpy, the numbers before it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return np.fromstring(text, np.float64, sep=" ")
+    except ValueError as error:
+        raise ValueError("something in it is no number") from error

@@ -30,7 +30,7 @@ from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits
 from shapesim.workers import map_isolated
 
-READER = 8
+READER = 9
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory

@@ -62,6 +62,8 @@ def make_map(
             lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
         )
     write_page(text, out)
+    if left_out := set(chosen) - {layout.method for layout in layouts}:
+        stderr.print(f"left out, since it would take hours: {', '.join(left_out)}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("space", "method", "trustworthiness at 15"):
         table.add_column(column)

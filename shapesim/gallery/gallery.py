@@ -122,13 +122,17 @@ class Gallery:
 
     def refresh(self) -> None:
         """Reads anew what another gallery object or process has written."""
-        for name in ("assets", "_vectors"):
+        for name in ("assets", "_vectors", "_graphs"):
             self.__dict__.pop(name, None)
 
     @cached_property
     def assets(self) -> dict[int, Asset]:
         """All assets by id."""
         return self.catalogue.assets()
+
+    @cached_property
+    def _graphs(self) -> dict[str, GraphFile]:
+        return {}
 
     @cached_property
     def _vectors(self) -> dict[str, tuple[NDArray[np.int64], Embeddings]]:
@@ -169,8 +173,11 @@ class Gallery:
 
     def graph(self, embedder: Embedder) -> GraphFile:
         """The graph file of the embedder's space."""
-        owner = f"{self.catalogue.id()} {embedder.fingerprint}"
-        return GraphFile(self.folder / f"graph-{embedder.space}", owner)
+        if embedder.fingerprint not in self._graphs:  # to read one takes longer than to ask it
+            owner = f"{self.catalogue.id()} {embedder.fingerprint}"
+            file = self.folder / f"graph-{embedder.space}"
+            self._graphs[embedder.fingerprint] = GraphFile(file, owner)
+        return self._graphs[embedder.fingerprint]
 
     def update_graph(self, embedder: Embedder) -> str:
         """Builds the graph where it pays and too much is new; returns what answers: one line."""

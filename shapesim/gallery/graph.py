@@ -38,9 +38,11 @@ class GraphFile:
     def __init__(self, path: Path, owner: str) -> None:
         self._path = path
         self._owner = owner
+        self._read: tuple[NDArray[np.int64], NNDescentIndex] | None = None
 
     def delete(self) -> None:
         """Removes the file."""
+        self._read = None
         self._path.unlink(missing_ok=True)
 
     def build(self, ids: NDArray[np.int64], vectors: Embeddings) -> None:
@@ -48,6 +50,7 @@ class GraphFile:
         index = NNDescentIndex(vectors)
         content = pickle.dumps((self._owner, ids, index), protocol=5)
         temporary = self._path.with_suffix(".partial")
+        self._read = None
         try:
             temporary.write_bytes(hmac.digest(_key(), content, "sha256") + content)
             os.replace(temporary, self._path)
@@ -97,6 +100,8 @@ class GraphFile:
         return np.take_along_axis(found, order, 1), distances
 
     def _load(self) -> tuple[NDArray[np.int64], NNDescentIndex] | None:
+        if self._read:
+            return self._read
         try:
             content = self._path.read_bytes()
             digest, content = content[:_DIGEST], content[_DIGEST:]
@@ -105,7 +110,8 @@ class GraphFile:
             owner, ids, index = pickle.loads(content)
         except Exception:  # gone, or written with another version of a library
             return None
-        return (ids, index) if owner == self._owner else None
+        self._read = (ids, index) if owner == self._owner else None
+        return self._read
 
 
 def _key() -> bytes:

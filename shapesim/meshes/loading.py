@@ -20,9 +20,11 @@ from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
 from shapesim.meshes.obj import load_obj
+from shapesim.meshes.off import load_off
 from shapesim.meshes.packs import located
 from shapesim.meshes.parts import Loaded, assemble
-from shapesim.meshes.scenes import load_scene
+from shapesim.meshes.ply import load_ply
+from shapesim.meshes.stl import load_stl
 from shapesim.meshes.threemf import load_3mf
 from shapesim.types import Mesh
 
@@ -34,9 +36,9 @@ _LOADERS: dict[str, Callable[[Path], Loaded]] = {
     ".gltf": load_gltf,
     ".obj": load_obj,
     ".dae": load_dae,
-    ".stl": load_scene,
-    ".ply": load_scene,
-    ".off": load_scene,
+    ".stl": load_stl,
+    ".ply": load_ply,
+    ".off": load_off,
     ".3mf": load_3mf,
 }
 SUFFIXES = frozenset(_LOADERS)

@@ -36,6 +36,8 @@ class Part:
     normals: NDArray[Any] | None = None
 
 
+_MOST_COLOURS = 64  # of faces, for which there is a material each
+
 _Surface = TypeVar("_Surface", Part, Mesh)
 
 
@@ -136,6 +138,33 @@ def rgba(colours: NDArray[Any], linear: bool = False) -> NDArray[np.uint8]:
     full = np.full((len(scaled), 4), 255, np.uint8)
     full[:, : scaled.shape[1]] = (scaled * 255).round()
     return full
+
+
+def by_face_colour(part: Part, colours: NDArray[np.uint8]) -> list[Part]:
+    """A part for each colour of (F, 3 or 4), since a mesh has colours by vertex or by material.
+
+    Of many colours, one part whose triangles share no corners.
+    """
+    known, rows = np.unique(colours, axis=0, return_inverse=True)
+    if len(known) > _MOST_COLOURS:
+        corners = part.faces.ravel()
+        faces = np.arange(len(corners)).reshape(-1, 3)
+        normals = None if part.normals is None else part.normals[corners]
+        repeated = np.repeat(colours, 3, axis=0)
+        return [Part(part.vertices[corners], faces, part.material, None, repeated, normals)]
+    parts = []
+    for row, colour in enumerate(known / 255):
+        red, green, blue, alpha = (*colour.tolist(), 1.0)[:4]
+        used, faces = np.unique(part.faces[rows.ravel() == row], return_inverse=True)
+        parts.append(
+            Part(
+                part.vertices[used],
+                faces.reshape(-1, 3),
+                Material(part.material.name, (red, green, blue, alpha)),
+                normals=None if part.normals is None else part.normals[used],
+            )
+        )
+    return parts
 
 
 def assemble(path: Path, loaded: Loaded, upright: Matrix4) -> Mesh:

@@ -36,6 +36,32 @@ def triangulated(polygons: NDArray[np.float64]) -> NDArray[np.int64]:
     return found
 
 
+def cut(
+    points: NDArray[np.float64], counts: NDArray[np.int64], corners: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Polygons of any number of corners, in their order.
+
+    Args:
+        points: (V, 3).
+        counts: (P,) corners of each polygon; of fewer than three, there are no triangles.
+        corners: (C,) rows of points, of one polygon after the other.
+
+    Returns:
+        (T, 3) triangles, by places in ``corners``, and (T,) the polygon of each.
+    """
+    starts = np.cumsum(counts) - counts
+    made, of = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
+    for count in np.unique(counts[counts > 2]).tolist():
+        rows = np.flatnonzero(counts == count)
+        places = starts[rows][:, None] + np.arange(count)
+        triangles = triangulated(points[corners[places]])
+        kept = (triangles >= 0).all(axis=2)
+        made.append(places[np.arange(len(rows))[:, None, None], triangles][kept])
+        of.append(np.repeat(rows, kept.sum(axis=1)))
+    order = np.argsort(np.concatenate(of), kind="stable")
+    return np.concatenate(made)[order], np.concatenate(of)[order]
+
+
 def _areas(polygons: NDArray[np.float64], triangles: NDArray[np.int64]) -> NDArray[np.float64]:
     """(..., T, 3) twice the areas of triangles of (..., C, 3) polygons, along their normals."""
     first, second, third = (polygons[..., triangles[:, corner], :] for corner in range(3))

@@ -1,55 +1,21 @@
-"""Formats that trimesh reads: STL, PLY and OFF."""
+"""Scenes as trimesh has them."""
 
 from __future__ import annotations
 
-import io
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import trimesh
 from PIL.Image import Image as PilImage
-from trimesh.visual import ColorVisuals, TextureVisuals
+from trimesh.visual import TextureVisuals
 from trimesh.visual.color import DEFAULT_COLOR, to_rgba
 from trimesh.visual.material import PBRMaterial
 
-from shapesim.encoding import as_utf8
-from shapesim.meshes.parts import Loaded, Part, place, place_normals, wound
-from shapesim.meshes.textures import PackResolver
+from shapesim.meshes.parts import Loaded, Part, by_face_colour, place, place_normals, wound
 from shapesim.types import Material
 
 _METRES = {"millimeter": 1e-3, "micron": 1e-6, "centimeter": 1e-2, "meter": 1.0}
 _METRES |= {"inch": 0.0254, "foot": 0.3048}
-
-_HEAD = 1 << 16  # bytes that tell who wrote a file
-# Whose exporters write the colours of materials linear.
-_BLENDER = re.compile(rb"^comment Created by Blender", re.MULTILINE)
-_MOST_COLOURS = 64  # of faces, for which there is a material each
-
-
-def load_scene(path: Path, content: bytes | None = None) -> Loaded:
-    """Loads a file whose format carries no up axis; ``content`` stands in for the file's own."""
-    resolver = PackResolver(path)
-    source = _readable(path) if content is None else content
-    scene = trimesh.load_scene(
-        io.BytesIO(source), file_type=path.suffix[1:].lower(), resolver=resolver, process=False
-    )
-    loaded = from_trimesh(scene)
-    loaded.files, loaded.missing = resolver.files, resolver.missing
-    loaded.linear = bool(_BLENDER.search(source[:_HEAD]))
-    return loaded
-
-
-def _readable(path: Path) -> bytes:
-    """A file's content, any text that trimesh reads as UTF-8 made so."""
-    content, kind = path.read_bytes(), path.suffix.lower()
-    if kind == ".off" or (kind == ".stl" and content.startswith(b"solid") and 0 not in content):
-        return as_utf8(content)
-    if kind == ".ply":  # of which the body may be binary
-        head, end, body = content.partition(b"end_header")
-        return as_utf8(head) + end + body
-    return content
 
 
 def from_trimesh(scene: trimesh.Scene) -> Loaded:
@@ -81,7 +47,7 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
         elif visual.kind == "vertex":
             part.colours = visual.vertex_colors
         elif visual.kind == "face":
-            _split_by_face_colour(part, visual, parts)
+            parts += by_face_colour(part, visual.face_colors)
             continue
         parts.append(part)
     return Loaded(parts, unit=_METRES.get(str(scene.units or "").rstrip("s")))
@@ -111,24 +77,3 @@ def _material(source: Any) -> Material:
 def _is_made_up(texture: Any) -> bool:
     """Whether trimesh made it for a mesh that has texture coordinates and no texture."""
     return isinstance(texture, PilImage) and texture.getcolors() == [(4, (100, 100, 100, 255))]
-
-
-def _split_by_face_colour(part: Part, visual: ColorVisuals, parts: list[Part]) -> None:
-    """A part for each colour, since a mesh has colours by vertex or by material only.
-
-    Of many colours, one part whose triangles share no corners.
-    """
-    colours, rows = np.unique(visual.face_colors, axis=0, return_inverse=True)
-    if len(colours) > _MOST_COLOURS:
-        corners = part.faces.ravel()
-        part.vertices, part.faces = part.vertices[corners], np.arange(len(corners)).reshape(-1, 3)
-        part.normals = None if part.normals is None else part.normals[corners]
-        part.colours = np.repeat(visual.face_colors, 3, axis=0)
-        parts.append(part)
-        return
-    for row, colour in enumerate(colours):
-        red, green, blue, alpha = (float(c) / 255 for c in colour)
-        material = Material(part.material.name, (red, green, blue, alpha))
-        used, faces = np.unique(part.faces[rows.ravel() == row], return_inverse=True)
-        normals = None if part.normals is None else part.normals[used]
-        parts.append(Part(part.vertices[used], faces.reshape(-1, 3), material, normals=normals))

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trimesh
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
 from shapesim.images import open_picture
 from shapesim.meshes.parts import Loaded, Part, place, shared, wound
-from shapesim.meshes.scenes import load_scene
+from shapesim.meshes.scenes import from_trimesh
 from shapesim.types import Material, Matrix4
 
 # In the order of the format's units.
@@ -32,7 +33,7 @@ def load_3mf(path: Path) -> Loaded:
 
         return _Reader(lib3mf, path).loaded()
     except Exception as error:
-        loaded = load_scene(path)
+        loaded = from_trimesh(trimesh.load_scene(path, process=False))
         reason = " ".join(str(error).split())[:160]
         loaded.notes.append(f"its colours cannot be read ({reason})")
         return loaded
