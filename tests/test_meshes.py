@@ -657,7 +657,7 @@ def test_colours_of_every_type_become_bytes(given: NDArray[Any], expected: list[
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("extensionsUsed", ["EXT_mesh_gpu_instancing"], "EXT_mesh_gpu_instancing"),
+        ("nodes", [{"extensions": {"EXT_mesh_gpu_instancing": {}}}], "EXT_mesh_gpu_instancing"),
         ("meshes", [{"primitives": [{"attributes": {}, "mode": 6}]}], "triangle fans"),
     ],
 )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 import struct
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import assimp_py
@@ -35,6 +37,13 @@ _HEAD = 1 << 12  # bytes that hold the creator
 # Sorting separates triangles from lines and points, which would shift the index stream.
 _FLAGS = assimp_py.Process_Triangulate | assimp_py.Process_SortByPType
 
+# Kinds of geometry, and as what Assimp takes no notice of them.
+_SPLINES = (
+    (b"\0\x01GeometryS\x04\0\0\0Line", b"\0\x01GeometryS\x04\0\0\0None"),
+    (b'"Geometry::", "Line"', b'"Geometry::", "None"'),
+)
+_ASSIMP = re.compile(r"^Assimp error loading '.*?':", re.DOTALL)
+
 _UNIT_BINARY = re.compile(
     rb"\x0f\0\0\0UnitScaleFactorS\x06\0\0\0double(?:S.\0\0\0[A-Za-z]*)+D(.{8})", re.DOTALL
 )
@@ -46,6 +55,8 @@ _ANIMATIONS = re.compile(rb'S.{3}\0([^\0]{1,99})\0\x01AnimStack|"AnimStack::([^"
 
 # And pictures in the file: the name of one, behind which its content follows.
 _NAMED = re.compile(rb"RelativeFilenameS(.{4})", re.DOTALL)
+_FILE_NAMED = re.compile(rb'\x08FileNameS(.{4})|\sFileName: "([^"]+)"', re.DOTALL)
+_LEVELS = re.compile(rb'\0\x01(?:Model|NodeAttribute)S\x08\0\0\0LodGroup|::[^"]*", "LodGroup"')
 _HEADS = (12, 24)  # bytes between both, up to version 7.4 and from 7.5 on
 _CONTENT = b"\x07ContentR"
 _NAMED_ASCII = re.compile(rb'RelativeFilename: "([^"]*)"\s*Content: ,\s*("[^"]*"(?:,\s*"[^"]*")*)')
@@ -58,12 +69,15 @@ def load_fbx(path: Path) -> Loaded:
     if version and version < _OLDEST:
         reason = f"is FBX {version / 1000:.1f}, older than 7.1; export it anew as FBX 2013 or later"
         raise AssetError(path, reason)
-    scene: Any = assimp_py.import_file(str(path), _FLAGS)
+    scene = _imported(path, data)
     files: list[Path] = []
     missing: list[str] = []
     pictures = pictures_within(data)
+    names = _absolute_names(data)
+    absolute = names.pop() if len(names) == 1 else ""  # of several, none could be told
     materials = [
-        _material(path, properties, pictures, files, missing) for properties in scene.materials
+        _material(path, properties, pictures, absolute, files, missing)
+        for properties in scene.materials
     ]
     parts: list[Part] = []
     _collect(scene, scene.root_node, np.eye(4), materials, parts)
@@ -82,7 +96,32 @@ def load_fbx(path: Path) -> Loaded:
         ],
         files=files,
         missing=missing,
+        notes=["has levels of detail, which are all taken together"] * bool(_LEVELS.search(data)),
     )
+
+
+def _imported(path: Path, data: bytes) -> Any:
+    """What Assimp makes of a file, without splines, over which its binding stumbles."""
+    plain = data.removeprefix(codecs.BOM_UTF8)
+    for line, other in _SPLINES:
+        plain = plain.replace(line, other)
+    try:
+        if plain == data:
+            return assimp_py.import_file(str(path), _FLAGS)
+        with TemporaryDirectory() as folder:
+            copy = Path(folder, "plain.fbx")
+            copy.write_bytes(plain)
+            return assimp_py.import_file(str(copy), _FLAGS)
+    except Exception as error:
+        reason = str(error)
+        if "triangulated" in reason:
+            reason = "has loose edges or points beside its faces, which cannot be read; delete them"
+            raise AssetError(path, reason) from error
+        # Of what holds no mesh, such as an animation, Assimp says no more than its name.
+        if not _ASSIMP.sub("", reason).strip():
+            reason = "has no faces; does the export leave out meshes?"
+            raise AssetError(path, reason) from error
+        raise ValueError(_ASSIMP.sub("", reason).strip()) from error
 
 
 def _collect(
@@ -118,6 +157,7 @@ def _material(
     path: Path,
     properties: dict[str, Any],
     pictures: dict[str, PilImage],
+    absolute: str,
     files: list[Path],
     missing: list[str],
 ) -> Material:
@@ -125,9 +165,10 @@ def _material(
     kinds = properties.get("TEXTURES") or {}
     textures = kinds.get(assimp_py.TextureType_DIFFUSE) or kinds.get(_BASE_COLOUR) or []
     texture: PilImage | Path | None = None
-    # Some exporters leave the name empty; one such as "*0" is a number of Assimp's.
-    if textures and textures[0].strip("./\\") and textures[0][0] != "*":
-        name = str(textures[0])
+    name = str(textures[0]) if textures else ""
+    if textures and not name.strip("./\\"):
+        name = absolute  # some exporters leave the relative one empty
+    if name and name[0] != "*":  # which is a number of Assimp's
         texture = pictures.get(name) or pictures.get(_file_name(name))
         if texture is None:
             texture = find_texture(path, name)
@@ -168,6 +209,16 @@ def pictures_within(data: bytes) -> dict[str, PilImage]:
             pictures[name] = open_picture(content, name)
             pictures[_file_name(name)] = pictures[name]
     return pictures
+
+
+def _absolute_names(data: bytes) -> set[str]:
+    """Of textures, as they were where the file was made."""
+    names = set()
+    for found in _FILE_NAMED.finditer(data):
+        end = found.end()
+        text = found[2] or data[end : end + int(struct.unpack("<I", found[1])[0])]
+        names.add(text.decode(errors="replace"))
+    return names - {""}
 
 
 def _file_name(path: str) -> str:

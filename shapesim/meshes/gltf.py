@@ -29,7 +29,7 @@ from shapesim.meshes.scenes import from_trimesh
 from shapesim.meshes.textures import PackResolver, find_beside
 
 _JSON_CHUNK = 0x4E4F534A
-_UNREAD = {"EXT_mesh_gpu_instancing", "KHR_meshopt_compression"}
+_UNREAD, _INSTANCED = {"KHR_meshopt_compression"}, {"EXT_mesh_gpu_instancing"}
 # What is read, or changes no more than how light falls.
 _HARMLESS = (
     "KHR_draco_", "KHR_mesh_quantization", "EXT_meshopt_", "KHR_texture_", "EXT_texture_webp",
@@ -93,7 +93,8 @@ def _check_features(path: Path, tree: dict[str, Any]) -> None:
         for mesh in tree.get("meshes", [])
         for primitive in mesh.get("primitives", [])
     }
-    found = sorted(used & _UNREAD) + ["triangle fans"] * (6 in modes)
+    placed = {name for node in tree.get("nodes", []) for name in node.get("extensions", {})}
+    found = sorted((used & _UNREAD) | (placed & _INSTANCED)) + ["triangle fans"] * (6 in modes)
     if found:
         raise AssetError(path, f"uses {', '.join(found)}, which cannot be read; export without")
 
