@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from shapesim.embedders import Embedder
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, GalleryBusyError, GalleryError, ShapesimError
 from shapesim.gallery import Gallery
+from shapesim.indexing import index_stores
+from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
 from shapesim.swap import (
     Filters,
@@ -60,6 +67,93 @@ class News:
             "arrived_at": asset.arrived_at,
             "transform": swap.transform.tolist(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """The assets that a game uses.
+
+    Attributes:
+        queries: by their paths below the folder as it was named, those that can be used.
+        failures: those that cannot.
+        notes: what else is odd, a line each.
+    """
+
+    queries: dict[Path, Query]
+    failures: list[AssetError]
+    notes: list[str]
+
+
+def read_game(
+    folder: Path,
+    embedder: Embedder,
+    up: UpAxis | None = None,
+    progress: Callable[[int, int, int], None] = lambda done, total, failed: None,
+) -> Game:
+    """Reads a game's assets.
+
+    They are remembered in the user's cache: the next time, only what has changed is read.
+
+    Args:
+        folder: that holds them.
+        embedder: makes their vectors.
+        up: the up axis of all files; None for what each says.
+        progress: called with the number of files read, to read, and failed.
+
+    Raises:
+        ShapesimError: there is no such folder, or no mesh file in it.
+    """
+    if not folder.is_dir():
+        raise ShapesimError(f"{folder}: no such folder; name the folder of the game's assets")
+    found = find_assets(folder)
+    if not found.files:
+        raise ShapesimError(f"{folder}: holds no mesh file")
+    notes = list(found.notes)
+    digest = hashlib.sha256(os.fsencode(folder.resolve()) + f" {up}".encode()).hexdigest()[:16]
+    cache = user_cache_path("shapesim", appauthor=False) / "games" / digest
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+
+        def indexed(place: Path) -> tuple[dict[Path, Query], list[AssetError]]:
+            return _indexed(folder, embedder, up, place, progress)
+
+        try:
+            vectors, failed = indexed(cache)
+        except GalleryBusyError:  # asked for twice at a time
+            vectors, failed = indexed(Path(temporary))
+        except GalleryError:  # made by other weights, damaged, or not to be written
+            rmtree(cache, ignore_errors=True)
+            try:
+                vectors, failed = indexed(cache)
+            except GalleryError as error:
+                notes.append(f"the game is not remembered: {error}")
+                vectors, failed = indexed(Path(temporary))
+    root = folder.resolve()
+    failures = [AssetError(folder / one.path.relative_to(root), one.reason) for one in failed]
+    unusable = {one.path for one in failures}
+    queries = {folder / path.relative_to(root): query for path, query in vectors.items()}
+    usable = [path for path in found.files if path in queries and path not in unusable]
+    return Game({path: queries[path] for path in usable}, failures, notes)
+
+
+def _indexed(
+    folder: Path,
+    embedder: Embedder,
+    up: UpAxis | None,
+    place: Path,
+    progress: Callable[[int, int, int], None],
+) -> tuple[dict[Path, Query], list[AssetError]]:
+    """A game's assets by their resolved paths, kept in a gallery of their own."""
+    with Gallery(place, create=True) as opened:
+        # What failed may have been the machine's fault: it is tried again.
+        known = opened.catalogue.files().values()
+        opened.catalogue.remove(state.id for state in known if state.reason)
+        report = index_stores(opened, [folder], embedder, up, progress)
+        ids, vectors = opened.vectors(embedder)
+        assets = [opened.assets[id] for id in ids.tolist()]
+    return {
+        asset.path: Query(vector, asset.signature)
+        for asset, vector in zip(assets, vectors, strict=True)
+    }, report.failures
 
 
 def find_news(

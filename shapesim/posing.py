@@ -10,7 +10,6 @@ al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", C
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from shapesim.blas import one_thread
 from shapesim.images import square_part
 from shapesim.rendering import on_background, render
 from shapesim.types import WHOLE, Camera, Image, Mesh, Shares
+from shapesim.workers import cores
 
 _MARGIN = 0.15  # of a box's longer side, that is looked at around it
 _COARSE, _FINE, _SEEN = 64, 96, 256  # pixels of a picture for the search, the fit, the network
@@ -256,5 +256,5 @@ def _distinct(scores: Sequence[float]) -> list[int]:
 def poses(sight: Sight, meshes: Sequence[Mesh]) -> list[Pose]:
     """The pose of each, with all cores."""
     # OpenCV and the renderer work outside of Python's lock.
-    with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with one_thread(), ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(sight.pose, meshes))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ from shapesim.meshes.textures import companion_files
 from shapesim.texturing import lost_textures
 from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits
-from shapesim.workers import map_isolated
+from shapesim.workers import cores, map_isolated
 
 READER = 9
 """Counts up whenever the same file would be read otherwise than before."""
@@ -224,7 +223,7 @@ def read_pictures(
             return error
 
     # Threads do: Pillow decodes outside of Python's lock.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         loading = pool.submit(embedder.load)
         for start in range(0, len(paths), _PICTURES):
             batch = paths[start : start + _PICTURES]

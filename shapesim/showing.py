@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError
 from shapesim.images import load_image, open_picture
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
@@ -20,6 +19,7 @@ from shapesim.rendering import on_background, render, ring
 from shapesim.texturing import lost_textures
 from shapesim.types import Camera, Image
 from shapesim.workers import map_isolated
+from shapesim.writing import replaced
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -128,7 +128,6 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
     about = Pil.Exif()
     about[_SOFTWARE] = _NAME
     options |= {"comment": _NAME} if out.suffix.lower() == ".gif" else {"exif": about}
-    temporary = out.with_name(f"{out.stem}.partial{out.suffix}")
     if len(pictures) > 1:
         options |= {"save_all": True, "append_images": pictures[1:], "loop": 0}
     if out.suffix.lower() == ".webp":
@@ -138,13 +137,8 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
         pictures = [picture.copy() for picture in pictures]
         for picture in pictures:
             picture.thumbnail((longest, longest))
-    try:
+    with replaced(out) as temporary:
         pictures[0].save(temporary, **options)  # type: ignore[arg-type]
-        os.replace(temporary, out)
-    except (OSError, ValueError) as error:
-        temporary.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ShapesimError(f"{out}: cannot be written ({reason})") from error
 
 
 def contact_sheet(

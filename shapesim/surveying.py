@@ -44,7 +44,7 @@ class Pending:
         store: whose it is.
         name: its path in the store.
         size: in bytes, of all that belongs to it.
-        mtime: in nanoseconds, the latest.
+        mtime: in nanoseconds; of a file with others that it needs, a digest of all times and sizes.
         first_seen: when it came, as far as its store does not say otherwise.
         before: what is known of it; None of a new one.
         embedder: makes its vectors.

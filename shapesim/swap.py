@@ -26,6 +26,7 @@ from shapesim.meshes.packs import located
 from shapesim.surfaces import Surface
 from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Swap, Traits
+from shapesim.workers import cores
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
@@ -310,7 +311,7 @@ class Replaced:
     ) -> tuple[list[Match], list[AssetError]]:
         """The matches, fitted and ordered anew, and why some files are of no use now."""
         # Half of a fit runs outside of the interpreter's lock.
-        with one_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
+        with one_thread(), ThreadPoolExecutor(cores()) as threads:
             found = list(threads.map(lambda match: self._fitted(match, options), matches))
         fitted = [
             replace(match, is_copy=False)  # as far as is known now

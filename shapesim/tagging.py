@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
 from shapesim.types import Embeddings
+from shapesim.writing import replaced
 
 DEFAULT = Path(__file__).parent / "taggers" / "game.tagger"
 """The tagger for game assets that ships."""
@@ -157,13 +157,8 @@ class Tagger:
             "exclusive": json.dumps(self.exclusive),
             "info": json.dumps(self.info),
         }
-        temporary = out.with_name(out.name + ".partial")
-        try:
+        with replaced(out) as temporary:
             temporary.write_bytes(save(tensors, meta))
-            os.replace(temporary, out)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
 
     @classmethod
     def load(cls, path: Path) -> Tagger:

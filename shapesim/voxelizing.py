@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.voxels import voxelise
 from shapesim.workers import map_isolated
+from shapesim.writing import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,8 @@ def voxelize(
     }
     if teacher:
         arrays["teacher"] = np.array([entry.vector for entry in entries], np.float32)
-    temporary = out.with_suffix(".partial.npz")
-    np.savez_compressed(temporary, **arrays)
-    os.replace(temporary, out)
+    with replaced(out) as temporary:
+        np.savez_compressed(temporary, **arrays)
     return len(entries), failures
 
 

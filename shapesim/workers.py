@@ -41,6 +41,12 @@ _STOPPED = (
 _kept: list[Any] | None = None
 
 
+def cores() -> int:
+    """How many this process may use: fewer than the machine has, where it was given some."""
+    given = getattr(os, "sched_getaffinity", None)  # which Windows and macOS lack
+    return len(given(0)) if given else os.cpu_count() or 1
+
+
 @contextmanager
 def kept_workers() -> Iterator[None]:
     """A context in which workers wait for the next call: to start them takes seconds."""
@@ -71,7 +77,7 @@ def map_isolated(
         seconds: after which a worker is stopped.
         queued: tasks that wait for a worker, or results for the caller: few where they are large.
     """
-    workers = max(1, min(os.cpu_count() or 1, len(tasks)))
+    workers = max(1, min(cores(), len(tasks)))
     waiting = deque(tasks)
     running: dict[Any, Task] = {}
     # Tasks that a broken pool held: each is tried by itself, to see which one breaks it.
@@ -151,7 +157,7 @@ def _what_to_do() -> str:
 def _take_pool(workers: int) -> Any:
     if _kept is None:
         return _start_pool(workers)
-    return _kept.pop() if _kept else _start_pool(os.cpu_count() or 1)
+    return _kept.pop() if _kept else _start_pool(cores())
 
 
 def _put_away(pool: Any, is_idle: bool) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trimesh
 from PIL import Image as PilImage
 
+from shapesim.cli.console import escape
 from tests.conftest import SAMPLES
 from voxel_models.registry import WEIGHTS
 
@@ -333,3 +334,25 @@ def test_a_cache_that_cannot_be_written_costs_a_line(
     told = [line for line in result.stderr.splitlines() if ".onnx" in line]
     assert told
     assert all(line.startswith("warning: ") and "cannot be kept" in line for line in told)
+
+
+def test_ctrl_c_ends_what_is_still_loading() -> None:
+    """Trimesh takes whatever is raised while it loads for a library that is missing."""
+    code = (
+        "import sys, types; from shapesim.cli.app import _interrupt\n"
+        "loading = types.ModuleType('trimesh')\n"
+        "loading.__spec__ = types.SimpleNamespace(_initializing={is_loading})\n"
+        "sys.modules['trimesh'] = loading\n"
+        "try:\n    _interrupt(2, None)\nexcept KeyboardInterrupt:\n    sys.exit(3)\n"
+    )
+    for is_loading, expected in ((True, 130), (False, 3)):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(is_loading=is_loading)], check=False
+        )
+        assert done.returncode == expected
+
+
+def test_what_steers_a_terminal_is_shown_as_a_sign() -> None:
+    """Names of files and catalogues are a stranger's."""
+    shown = escape("chair\x1b[2J\x07[red]\n")
+    assert shown == "chair\ufffd[2J\ufffd\\[red]\ufffd"

@@ -17,7 +17,7 @@ import pytest
 import trimesh
 from filelock import FileLock
 
-from shapesim.cli.arrivals import read_game
+from shapesim.arrivals import read_game
 from shapesim.duplicates import find_duplicates
 from shapesim.embedders import ShapeEmbedder
 from shapesim.gallery import Gallery
@@ -283,9 +283,8 @@ def test_exports_of_equal_names_do_not_meet(home: Path, tmp_path: Path) -> None:
 
 
 def test_a_game_is_remembered(
-    tmp_path: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    tmp_path: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only what has changed is read again, or all of it if nothing can be kept."""
     game, cache = tmp_path / "game", tmp_path / "cache"
     save(game / "chair.obj", plain(CHAIR))
@@ -293,11 +292,15 @@ def test_a_game_is_remembered(
     (game / "broken.glb").write_bytes(b"no mesh")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
 
+    notes: list[list[str]] = []
+
     def read() -> dict[str, bytes]:
-        queries, (failure,) = read_game(game, embedder, None)
+        found = read_game(game, embedder)
+        notes.append(found.notes)
+        (failure,) = found.failures
         assert failure.path == game / "broken.glb"
-        assert all(path.parent == game for path in queries)
-        return {path.name: query.vector.tobytes() for path, query in queries.items()}
+        assert all(path.parent == game for path in found.queries)
+        return {path.name: query.vector.tobytes() for path, query in found.queries.items()}
 
     first = read()
     assert list(first) == ["box.glb", "chair.obj"]
@@ -311,12 +314,12 @@ def test_a_game_is_remembered(
     assert (folder / "mark").exists()
     (folder / "gallery.sqlite").write_bytes(b"damaged" * 1000)
     assert read() == changed
-    assert capsys.readouterr().err == ""
+    assert not any(notes)
     (game / "box.glb").unlink()
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert list(read()) == ["chair.obj"]
-    assert "the game is not remembered" in capsys.readouterr().err
+    assert "the game is not remembered" in notes[-1][0]
 
 
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +38,7 @@ from shapesim.cli.console import (
     stdout,
 )
 from shapesim.cli.results import report as write_report
-from shapesim.errors import AssetError, GalleryBusyError, GalleryError, ShapesimError
+from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
     from shapesim.arrivals import News
@@ -101,9 +97,8 @@ def arrivals(
     embedder = make_embedder(by)
     news: dict[Path, list[News]] = {}
     with kept_workers(), Gallery(gallery_folder(gallery)) as opened:
-        queries, failures = read_game(game, embedder, up)
-        report_failures(failures)
-        failures = []
+        queries = read_game(game, embedder, up)
+        failures: list[AssetError] = []
         new = [asset for asset in opened.assets.values() if is_new(asset)]
         is_asked = new and not any(map(filters.allow, new))
         why = filters.why_none(new) if is_asked else ""
@@ -128,70 +123,18 @@ def arrivals(
         write_report(f"Arrived since {since}, and better", entries, report, up)
 
 
-def read_game(
-    game: Path, embedder: Embedder, up: UpAxis | None
-) -> tuple[dict[Path, Query], list[AssetError]]:
-    """The assets of a game as queries, and those that cannot be used.
+def read_game(folder: Path, embedder: Embedder, up: UpAxis | None) -> Mapping[Path, Query]:
+    """Reads a game's assets with a bar, and names those that cannot be used."""
+    from shapesim.arrivals import read_game as read
 
-    They are remembered in the user's cache: the next time, only what has changed is read.
-
-    Raises:
-        ShapesimError: there is no such folder, or no mesh file in it.
-    """
-    from platformdirs import user_cache_path
-
-    from shapesim.meshes import find_assets
-
-    if not game.is_dir():
-        raise ShapesimError(f"{game}: no such folder; name the folder of the game's assets")
-    found = find_assets(game)
-    if not found.files:
-        raise ShapesimError(f"{game}: holds no mesh file")
-    report_lines(found.notes, "yellow", "warning")
-    digest = hashlib.sha256(os.fsencode(game.resolve()) + f" {up}".encode()).hexdigest()[:16]
-    folder = user_cache_path("shapesim", appauthor=False) / "games" / digest
-    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        try:
-            vectors, failures = _indexed(game, embedder, up, folder)
-        except GalleryBusyError:  # asked for twice at a time
-            vectors, failures = _indexed(game, embedder, up, Path(temporary))
-        except GalleryError:  # made by other weights, damaged, or not to be written
-            rmtree(folder, ignore_errors=True)
-            try:
-                vectors, failures = _indexed(game, embedder, up, folder)
-            except GalleryError as error:
-                report_lines([f"the game is not remembered: {error}"], "yellow", "warning")
-                vectors, failures = _indexed(game, embedder, up, Path(temporary))
-    root = game.resolve()
-    failed = [AssetError(game / one.path.relative_to(root), one.reason) for one in failures]
-    unusable = {one.path for one in failed}
-    queries = {game / path.relative_to(root): query for path, query in vectors.items()}
-    usable = [path for path in found.files if path in queries and path not in unusable]
-    return {path: queries[path] for path in usable}, failed
-
-
-def _indexed(
-    game: Path, embedder: Embedder, up: UpAxis | None, folder: Path
-) -> tuple[dict[Path, Query], list[AssetError]]:
-    """A game's assets by their resolved paths, kept in a gallery of their own."""
-    from shapesim.gallery import Gallery
-    from shapesim.indexing import index_stores
-    from shapesim.swap import Query
-
-    with Gallery(folder, create=True) as opened, progress_bar("reading") as bar:
-        # What failed may have been the machine's fault: it is tried again.
-        known = opened.catalogue.files().values()
-        opened.catalogue.remove(state.id for state in known if state.reason)
-        report = index_stores(
-            opened, [game], embedder, up,
+    with progress_bar("reading") as bar:
+        game = read(
+            folder, embedder, up,
             lambda done, total, _: bar.update(bar.task_ids[0], completed=done, total=total),
         )  # fmt: skip
-        ids, vectors = opened.vectors(embedder)
-        assets = [opened.assets[id] for id in ids.tolist()]
-    return {
-        asset.path: Query(vector, asset.signature)
-        for asset, vector in zip(assets, vectors, strict=True)
-    }, report.failures
+    report_lines(game.notes, "yellow", "warning")
+    report_failures(game.failures)
+    return game.queries
 
 
 def show_news(news: Mapping[Path, list[News]], title: str, as_json: bool) -> None:

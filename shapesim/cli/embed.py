@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +19,8 @@ from shapesim.cli.console import (
     report_failures,
     stderr,
 )
-from shapesim.errors import AssetError, ShapesimError
+from shapesim.errors import AssetError
+from shapesim.writing import replaced
 
 
 def embed(
@@ -75,12 +75,6 @@ def embed(
         stderr.print("none of the files could be embedded")
         raise typer.Exit(1)
     vectors = np.stack([rows[path] for path in good])
-    temporary = out.with_name(out.name + ".partial")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, paths=np.array([str(path) for path in good]), vectors=vectors)
-        os.replace(temporary, out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
+    with replaced(out) as temporary:
+        np.savez(temporary, paths=np.array([str(path) for path in good]), vectors=vectors)
     stderr.print(f"written: {escape(str(out))}, {counted(len(good), 'vector')}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapesim.meshes.loading import UpAxis
     from shapesim.reporting import Entry
     from shapesim.swap import Filters
-    from shapesim.types import Asset, Camera, Image, Match, Swap
+    from shapesim.types import Asset, Image, Match, Swap
 
 _WIDE = 100  # columns of a terminal, from which on there is room for more than names
 _CELLS = 12  # columns that a thumbnail takes
@@ -208,41 +208,39 @@ def _draw(
     )
 
     queries = [path for path, matches in found.items() if matches]
-    pictures: dict[tuple[Path, Camera | None], NDArray[np.uint8]] = {}
-    # As a picture shows them.
-    seen = {
-        (match.asset.path, match.camera): match.asset.up
-        for path in queries
-        for match in found[path]
-    }
-    tasks = [
-        RenderTask(path, size=_SHEET_SIZE, up=axis, camera=camera)
-        for (path, camera), axis in seen.items()
-    ]
+    pictures: dict[RenderTask, NDArray[np.uint8]] = {}
+
+    def seen(match: Match) -> RenderTask:
+        """As the picture shows it, if it was compared with one."""
+        asset = match.asset
+        return RenderTask(asset.path, size=_SHEET_SIZE, up=asset.up, camera=match.camera)
+
+    asked = {path: RenderTask(path, size=_SHEET_SIZE, up=up) for path in queries}
+    tasks = {seen(match) for path in queries for match in found[path]}
     for path in queries:
         if picture_of:
             shown, size = Pil.fromarray(picture_of(path)), (_SHEET_SIZE, _SHEET_SIZE)
-            pictures[path, None] = np.asarray(ImageOps.pad(shown, size, color=PAPER))
+            pictures[asked[path]] = np.asarray(ImageOps.pad(shown, size, color=PAPER))
         else:
-            tasks.append(RenderTask(path, size=_SHEET_SIZE, up=up))
+            tasks.add(asked[path])
     failures: list[AssetError] = []
     with progress_bar("drawing") as bar:
         bar.update(bar.task_ids[0], total=len(tasks))
-        for task, result in render_files(tasks):
+        for task, result in render_files(list(tasks)):
             bar.advance(bar.task_ids[0])
             if isinstance(result, AssetError):
                 failures.append(result)
             else:
-                pictures[task.path, task.camera] = on_background(result.views[0], PAPER)
+                pictures[task] = on_background(result.views[0], PAPER)
     report_failures(failures)
     blank = np.full((_SHEET_SIZE, _SHEET_SIZE, 3), 240, np.uint8)
     rows = [
         SwapRow(
-            pictures.get((path, None), blank),
+            pictures.get(asked[path], blank),
             path.name,
             [
                 (
-                    pictures.get((match.asset.path, match.camera), blank),
+                    pictures.get(seen(match), blank),
                     match.asset.path.name,
                     _caption(match),
                 )

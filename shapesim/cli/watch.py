@@ -68,8 +68,7 @@ def watch(
     check_stores(stores)
     embedder = make_embedder(by)
     with kept_workers():
-        queries, failures = read_game(game, embedder, up)
-        report_failures(failures)
+        queries = read_game(game, embedder, up)
         with Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened:
             report = index_when_free(opened, stores, embedder)
             report_lines(report.warnings, "yellow", "warning")

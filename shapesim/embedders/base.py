@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shapesim.blas import one_thread
 from shapesim.errors import ShapesimError, WeightsError
 from shapesim.types import Embeddings, Image, Mesh
+from shapesim.writing import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +177,9 @@ def write_weights(tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Writes what ``read_weights`` reads, all or nothing."""
     from safetensors.numpy import save_file
 
-    temporary = path.with_suffix(".partial")
-    save_file(dict(tensors), temporary)
-    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
-    temporary.replace(path)
+    with replaced(path) as temporary:
+        save_file(dict(tensors), temporary)
+        temporary.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def projected(

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from shapesim.workers import cores
+
 SIZE = 224
 """Side of the pictures that the network takes."""
 
@@ -444,5 +446,5 @@ def session(model: bytes) -> Any:
     onnxruntime.set_default_logger_severity(3)
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = cores()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

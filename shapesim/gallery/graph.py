@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 
-from shapesim.errors import GalleryError
 from shapesim.indexes import ExactIndex
 from shapesim.indexes.nndescent import NNDescentIndex
 from shapesim.types import Embeddings
+from shapesim.writing import replaced
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -49,14 +49,9 @@ class GraphFile:
         """Builds the graph over (N,) ids and (N, D) vectors and puts it in place at once."""
         index = NNDescentIndex(vectors)
         content = pickle.dumps((self._owner, ids, index), protocol=5)
-        temporary = self._path.with_suffix(".partial")
         self._read = None
-        try:
+        with replaced(self._path) as temporary:
             temporary.write_bytes(hmac.digest(_key(), content, "sha256") + content)
-            os.replace(temporary, self._path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise GalleryError(f"{self._path}: cannot be written ({error.strerror})") from error
 
     def overlap(self, ids: NDArray[np.int64]) -> float:
         """Ids that the graph holds, as a share of both together; 0 without a usable graph."""

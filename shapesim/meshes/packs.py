@@ -30,7 +30,8 @@ SUFFIXES = (".zip", ".unitypackage")
 _WANTED = frozenset(
     (
         ".fbx", ".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf", ".mtl", ".bin",
-        ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".psd", ".dds",
+        ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga",
+        ".dds", ".avif", ".jfif",
     )
 )  # fmt: skip
 _CONTENTS = ".contents.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from shapesim.images import load_image
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.parts import to_linear
 from shapesim.types import Material, Mesh
+from shapesim.writing import replaced
 
 SUFFIXES = (".glb", ".obj", ".ply", ".stl")
 """Of formats that are written."""
@@ -46,12 +46,8 @@ def save_mesh(mesh: Mesh, path: Path, up: UpAxis | None = None) -> None:
         if (up or ("y" if suffix == ".obj" else "z")) == "z":
             vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
         surface = trimesh.Trimesh(vertices, mesh.faces, process=False)
-    temporary = path.with_name(f"{path.name}.partial")
-    try:
+    with replaced(path) as temporary:
         surface.export(temporary, file_type=suffix[1:])
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _coloured(mesh: Mesh) -> list[Any]:

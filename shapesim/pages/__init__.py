@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from shapesim.errors import ShapesimError
+from shapesim.writing import replaced
 
 _FOLDER = Path(__file__).parent
 
@@ -51,13 +50,8 @@ def write_page(text: str, out: Path) -> None:
     Raises:
         ShapesimError: it cannot be written there.
     """
-    temporary = out.with_name(f"{out.name}.partial")
-    try:
+    with replaced(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ShapesimError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _text(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from shapesim.tracing.verification import (
     strongest,
 )
 from shapesim.types import Box, Embeddings, Image
+from shapesim.workers import cores
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
 _STEPS = (8, 24, 48)  # originals that are looked for by local features, the nearest first
@@ -166,7 +166,7 @@ class Tracer:
             GalleryError: the gallery was indexed anew meanwhile, and lost what was near.
         """
         # OpenCV works outside of Python's lock.
-        with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with one_thread(), ThreadPoolExecutor(cores()) as pool:
             search = _Search(picture, self._originals, self._embedder, pool)
             seen = search.first_look()
             if not _is_clear(seen):

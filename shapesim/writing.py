@@ -1,0 +1,27 @@
+"""Files that are written as a whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shapesim.errors import ShapesimError
+
+
+@contextmanager
+def replaced(out: Path) -> Iterator[Path]:
+    """A file beside another, in whose place it comes when all is written; nothing is left else.
+
+    Raises:
+        ShapesimError: it cannot be written there.
+    """
+    temporary = out.with_name(f"{out.stem}.partial{out.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, out)
+    except OSError as error:
+        raise ShapesimError(f"{out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
