@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,18 +31,20 @@ class Seen:
         features: of N items.
         groups: (N,) copies of one thing have one number.
         failures: files that could not be read.
+        warnings: what of others could not be, a line each.
     """
 
     paths: list[Path]
     features: Features
     groups: NDArray[np.int64]
     failures: list[AssetError]
+    warnings: list[str]
 
     def of(self, paths: set[Path]) -> Seen:
         """What was seen of some of the files."""
         rows = np.array([row for row, path in enumerate(self.paths) if path in paths], np.int64)
         kept = [self.paths[row] for row in rows]
-        return Seen(kept, self.features[rows], self.groups[rows], self.failures)
+        return Seen(kept, self.features[rows], self.groups[rows], self.failures, self.warnings)
 
 
 def see(
@@ -76,7 +78,7 @@ def see(
     waiting: list[tuple[Path, NDArray[np.uint8]]] = []
     seen: dict[Path, NDArray[np.float32]] = {}
     grids: dict[Path, NDArray[np.uint8]] = {}
-    signatures: dict[Path, NDArray[np.float32]] = {}
+    read: dict[Path, ReadAsset] = {}
     digests: dict[Path, bytes] = {}
     failures: list[AssetError] = []
 
@@ -111,17 +113,17 @@ def see(
         prepared = None
         if isinstance(asset, ReadAsset):
             grids[path], prepared = asset.prepared
-            signatures[path] = asset.signature  # type: ignore[assignment]
+            read[path] = replace(asset, prepared=None)  # it is large
         note(path, asset, prepared)
     flush()
     kept = [path for path in unique if path in seen]
     stacked = np.array([seen[path] for path in kept], np.float32)
-    only_meshes = bool(kept) and not any(path in pictures for path in kept)
     both: tuple[Embeddings, ...] = ()
-    if only_meshes and not trunk:
+    if kept and not digests and not trunk:  # all are meshes
         shapes = shape.embed_prepared([grids[path] for path in kept])
         both = (shapes, look.embed_features(stacked))
-    return Seen(kept, Features(stacked, both), _groups(kept, signatures, digests), failures)
+    warnings = [f"{path}: {one}" for path, asset in read.items() for one in asset.warnings]
+    return Seen(kept, Features(stacked, both), _groups(kept, read, digests), failures, warnings)
 
 
 def _features_by(trunk: lite0.State) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
@@ -153,7 +155,7 @@ def check_fits(tagger: Tagger) -> None:
 
 def _groups(
     paths: Sequence[Path],
-    signatures: Mapping[Path, NDArray[np.float32]],
+    read: Mapping[Path, ReadAsset],
     digests: Mapping[Path, bytes],
 ) -> NDArray[np.int64]:
     """(N,) the first of those that are the same: by the signature of meshes, or pixel by pixel."""
@@ -162,10 +164,11 @@ def _groups(
     for row, path in enumerate(paths):
         if path in digests:
             groups[row] = first_of.setdefault(digests[path], row)
-    rows = [row for row, path in enumerate(paths) if path in signatures]
+    rows = [row for row, path in enumerate(paths) if path in read]
+    signatures = [found for row in rows if (found := read[paths[row]].signature) is not None]
     if not rows:
         return groups
-    stacked = np.stack([signatures[paths[row]] for row in rows])
+    stacked = np.stack(signatures)  # every mesh has one
     for number, row in enumerate(rows):
         first = int(same_geometry(stacked[: number + 1], stacked[number]).argmax())
         groups[row] = rows[first]

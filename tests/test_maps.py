@@ -199,4 +199,4 @@ def test_a_gallery_of_pictures_has_no_map(tmp_path: Path) -> None:
     assert shapesim("index", "pictures", cwd=tmp_path).returncode == 0
     result = shapesim("map", "--out", "map.html", cwd=tmp_path)
     assert result.returncode == 1
-    assert "holds no assets" in result.stderr
+    assert "holds pictures, and no meshes" in result.stderr

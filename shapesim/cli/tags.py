@@ -112,6 +112,7 @@ def train(
         with progress_bar("embedding") as bar:
             seen = featuring.see(list(labels_of), up, _shown(bar), shown=shown)
         report_failures(seen.failures)
+        report_lines(seen.warnings, "yellow", "warning")
         tagging.check_readable(seen.failures, found.examples)
         read = [labels_of[path] for path in seen.paths]
         examples, single = tagging.learnable(read)
@@ -234,6 +235,7 @@ def tag(
             with progress_bar("tagging") as bar:
                 seen = featuring.see(alike, up, _shown(bar), loaded.trunk)
             report_failures(seen.failures)
+            report_lines(seen.warnings, "yellow", "warning")
             if seen.paths:
                 rows |= zip(seen.paths, loaded.probabilities(seen.features), strict=True)
     if not rows:

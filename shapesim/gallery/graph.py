@@ -55,6 +55,7 @@ class GraphFile:
 
     def overlap(self, ids: NDArray[np.int64]) -> float:
         """Ids that the graph holds, as a share of both together; 0 without a usable graph."""
+        self._read = None  # as it is now
         loaded = self._load()
         if loaded is None:
             return 0.0
