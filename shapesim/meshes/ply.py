@@ -165,13 +165,11 @@ class _Body:
         made = _Rows()
         if element.count <= 0 or not element.properties:
             return made
+        if element.count > len(self._units) - self._at:  # a row has one number at least
+            raise self._cut_off(element)
         starts, counts, end = self._even(element) or self._uneven(element)
         if end > len(self._units):
-            raise AssetError(
-                self._path,
-                f"is cut off within the {element.count} rows of its element {element.name};"
-                " export it anew",
-            )
+            raise self._cut_off(element)
         for one, first, many in zip(element.properties, starts, counts, strict=True):
             size = self._size(one.type)
             within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
@@ -183,6 +181,10 @@ class _Body:
                 made.numbers[one.name] = values
         self._at = end
         return made
+
+    def _cut_off(self, element: _Element) -> AssetError:
+        rows = f"the {element.count} rows of its element {element.name}"
+        return AssetError(self._path, f"is cut off within {rows}; export it anew")
 
     def _even(
         self, element: _Element
