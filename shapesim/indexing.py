@@ -338,7 +338,8 @@ def _record(
         mtime=asset.stamp[1] if asset else entry.mtime,
         sha256=asset.sha256 if asset else "",
         companions=asset.companions if asset else known,
-        first_seen=(source or entry).first_seen,
+        # Its new name may not be listed yet.
+        first_seen=source.arrived_at if source else entry.first_seen,
         reader=entry.reader,
         replaces=replaced.id if replaced else None,
         reason=error.reason if error else None,

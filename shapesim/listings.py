@@ -18,6 +18,7 @@ from shapesim.encoding import as_utf8
 _FILES = ("catalog.csv", "catalog.json")
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
 _DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+_AHEAD = timedelta(hours=14)  # of UTC, somewhere it is that much later
 _ALIASES = {"id": "path", "license": "licence"}
 
 
@@ -104,8 +105,8 @@ def table_of(text: str) -> csv.DictReader[str]:
 
     Spreadsheets write semicolons where numbers have decimal commas, or tabs.
     """
-    head = text.split("\n", 1)[0]
-    return csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
+    head = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    return csv.DictReader(io.StringIO(text, newline=None), delimiter=max(",;\t", key=head.count))
 
 
 def text_of(file: Path) -> str:
@@ -123,7 +124,7 @@ def _csv_rows(file: Path, problems: list[str]) -> list[dict[str, str]]:
     rows = [_plain(row) for row in table]
     try:
         delimiter = table.reader.dialect.delimiter
-        for _ in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
+        for _ in csv.reader(io.StringIO(text, newline=None), delimiter=delimiter, strict=True):
             pass
     except csv.Error as error:  # such as a quote that swallows all behind it
         problems.append(f"{file}: is a quote left open? ({error})")
@@ -169,10 +170,11 @@ def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
     if text := row.pop("arrived_at", None):
         try:
             moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+            is_to_come = moment > datetime.now(UTC) + _AHEAD
             if _DAY.fullmatch(text):  # at any time of it: until it ends, it is news of that day
                 moment += timedelta(days=1, seconds=-1)
-            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-            if moment > datetime.now(UTC) + timedelta(days=1):  # today, anywhere
+            if is_to_come:
                 problems.append(problem.format(f"the day '{text}'", "yet to come"))
             else:
                 arrived_at = moment.isoformat(timespec="seconds")

@@ -269,7 +269,9 @@ def _by_owner(
     """What stores, the innermost first, say of their assets, and of those of stores within them."""
     said: dict[int, dict[str, Listing]] = {}
     for store, listings in listed.items():
-        if listings is None:
+        # What another store says of it cannot be read now.
+        outside = (one for one in listed if one.root in store.root.parents)
+        if listings is None or any(listed[one] is None for one in outside):
             continue
         said[store.id] = {}
         inside = [one for one in listed if one != store and store.root in one.root.parents]

@@ -76,9 +76,9 @@ def read_examples(table: Path, folder: Path) -> Examples:
     """
     labels: dict[Path, list[str]] = {}
     for name, cell in read_rows(table):
-        labels.setdefault(Path(name), []).extend(part.strip() for part in cell.split(";"))
+        labels.setdefault(Path(name.strip()), []).extend(part.strip() for part in cell.split(";"))
     found = Examples()
-    missing = {name for name in labels if not is_there(folder / name)}
+    missing = {name for name in labels if (folder / name).is_dir() or not is_there(folder / name)}
     for path, given in labels.items():
         unique = tuple(sorted({label for label in given if label}))
         if unique and path not in missing:

@@ -101,9 +101,15 @@ class Textures:
 
 def lost_textures(mesh: Mesh) -> tuple[str, ...]:
     """Those that cannot be read, a line each: the mesh is seen without them."""
-    lost = []
+    lost: list[str] = []
+    known: set[Path | int] = set()
     for material in mesh.materials:
-        found = None if material.texture is None else _picture(material.texture)
+        texture = material.texture
+        key = texture if isinstance(texture, Path) else id(texture)
+        if texture is None or key in known:
+            continue
+        known.add(key)
+        found = _picture(texture)
         if isinstance(found, AssetError):
             name = getattr(material.texture, "name", "") or f"of {material.name or 'a material'}"
             lost.append(f"texture {name} {found.reason}")
@@ -114,7 +120,8 @@ def _picture(texture: PilImage | Path) -> NDArray[np.uint8] | AssetError:
     """(H, W, 4) pixels, or why there are none."""
     try:
         if isinstance(texture, Path):
-            return _read(texture, texture.stat().st_mtime_ns)
+            stat = texture.stat()
+            return _read(texture, stat.st_mtime_ns, stat.st_size)
         return load_image(texture, _LARGEST)
     except OSError as error:
         return AssetError(str(texture), error.strerror or "cannot be opened")
@@ -123,12 +130,9 @@ def _picture(texture: PilImage | Path) -> NDArray[np.uint8] | AssetError:
 
 
 @lru_cache(_CACHED)
-def _read(texture: Path, _changed: int) -> NDArray[np.uint8] | AssetError:
+def _read(texture: Path, _changed: int, _size: int) -> NDArray[np.uint8]:
     """Packs have one texture for many meshes."""
-    try:
-        return load_image(texture, _LARGEST)
-    except AssetError as error:
-        return error
+    return load_image(texture, _LARGEST)
 
 
 def _vertex_colours(mesh: Mesh) -> NDArray[np.float32] | None:

@@ -115,8 +115,8 @@ def voxelize(
     }
     if teacher:
         arrays["teacher"] = np.array([entry.vector for entry in entries], np.float32)
-    with replaced(out) as temporary:
-        np.savez_compressed(temporary, **arrays)
+    with replaced(out) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
     return len(entries), failures
 
 

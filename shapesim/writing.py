@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shapesim.errors import ShapesimError
@@ -24,4 +24,5 @@ def replaced(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise ShapesimError(f"{out}: cannot be written ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is of no use, and no reason to fail
+            temporary.unlink(missing_ok=True)

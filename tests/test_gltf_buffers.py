@@ -320,6 +320,26 @@ def test_base_colours_that_are_lost_are_told(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "image",
+    [
+        {"uri": "data:image/png;base64,abcde"}, {"uri": "data:image/svg+xml,%3Csvg"}, {"uri": ""},
+        {}, {"uri": "a\0b.png"}, {"uri": "x" * 300}, None,
+    ],
+)  # fmt: skip
+def test_a_broken_texture_costs_but_the_colour(tmp_path: Path, image: Tree | None) -> None:
+    """Whatever is wrong with it; it is told."""
+    tree = tree_of((CORNERS, FLOAT, "VEC3"), (UVS, FLOAT, "VEC2"))
+    tree["images"], tree["textures"] = [] if image is None else [image], [{"source": 0}]
+    tree["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    tree["meshes"][0]["primitives"][0] |= {
+        "attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0
+    }  # fmt: skip
+    mesh = loaded(tree, tmp_path)
+    assert mesh.materials[0].texture is None
+    assert len(mesh.warnings) == 1
+
+
+@pytest.mark.parametrize(
     ("uri", "is_found"),
     [
         ("paint.jfif", True), ("../textures/wood.jfif", True), ("wood.png", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -170,11 +171,35 @@ def test_a_damaged_catalogue_takes_nothing_back(
     catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
     run(store, embedder, gallery)
     catalogue.write_text('{"a.obj": {"licence": "MIT",', "utf-8")
+    trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")  # is read anew meanwhile
     (warning,) = run(store, embedder, gallery).warnings
     assert "what it said before stays" in warning
     with Gallery(gallery) as opened:
         (kept,) = [asset for asset in opened.assets.values() if asset.listing != Listing()]
     assert (kept.id, kept.arrived_at[:4], kept.listing.licence) == ("a.obj", "2020", "MIT")
+    catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
+    (store / "a.obj").rename(store / "renamed.obj")  # which the catalogue does not know yet
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        dates = {asset.id: asset.arrived_at[:4] for asset in opened.assets.values()}
+    assert dates["renamed.obj"] == "2020"
+
+
+def test_what_an_outer_store_says_stays_while_it_cannot_be_read(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Of assets of a store within it, too."""
+    inner = store / "schöner pack"
+    catalogue = store / "catalog.json"
+    catalogue.write_text(json.dumps({"schöner pack/c.stl": {"licence": "MIT"}}), "utf-8")
+    for text in (None, "{"):
+        if text:
+            catalogue.write_text(text, "utf-8")
+        with Gallery(gallery, create=True) as opened:
+            index_stores(opened, [store, inner], embedder)
+        with Gallery(gallery) as opened:
+            licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
+        assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
 
 
 def test_a_catalogue_spells_umlauts_as_it_likes(

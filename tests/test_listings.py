@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 from shapesim.labels import read_labels
@@ -107,10 +108,11 @@ def test_a_damaged_catalogue_is_left_out(tmp_path: Path) -> None:
 def test_a_day_to_come_is_left_out(tmp_path: Path) -> None:
     """It is a slip; today is not over."""
     today = datetime.now(UTC).date()
-    rows = [f"{today.isoformat()}.obj,{today}", f"later.obj,{today + timedelta(days=3)}"]
+    eastern = (datetime.now(UTC) + timedelta(hours=11)).date()  # in Sydney
+    rows = [f"today.obj,{today}", f"east.obj,{eastern}", f"later.obj,{today + timedelta(days=3)}"]
     (tmp_path / "catalog.csv").write_text("\n".join(["path,arrived_at", *rows]), encoding="utf-8")
     listings, problems = read(tmp_path)
-    assert [bool(one.arrived_at) for one in listings.values()] == [True, False]
+    assert [bool(one.arrived_at) for one in listings.values()] == [True, True, False]
     (problem,) = problems
     assert "later.obj is yet to come" in problem
 
@@ -118,8 +120,9 @@ def test_a_day_to_come_is_left_out(tmp_path: Path) -> None:
 def test_catalogues_and_labels_are_read_in_any_encoding(tmp_path: Path) -> None:
     """As spreadsheets save them: "Unicode text" of Excel is UTF-16, its CSV often Latin-1."""
     table = tmp_path / "catalog.csv"
-    for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1"):
-        table.write_text("path\tname\tlabel\nä.obj\tStühle\tchair\n", encoding=encoding)
+    text = "path\tname\tlabel\nä.obj\tStühle\tchair\n"
+    for encoding, end in product(("utf-8", "utf-8-sig", "utf-16", "latin-1"), ("\n", "\r\n", "\r")):
+        table.write_bytes(text.replace("\n", end).encode(encoding))
         assert read_listings(tmp_path)[0] == {"ä.obj": Listing("Stühle", more={"label": "chair"})}
         assert read_labels(table) == {"ä.obj": "chair"}
 

@@ -108,6 +108,15 @@ def test_ply_colours_of_any_type(tmp_path: Path, kind: str, type: str, top: int)
     assert np.bincount(mesh.face_materials).tolist() == [2] * len(SIDES)
 
 
+def test_ply_text_has_polygons_of_more_corners_than_a_byte_counts(tmp_path: Path) -> None:
+    """Though the header says that their number is one."""
+    angles = np.linspace(0, 2 * np.pi, 300, endpoint=False)
+    circle = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1).tolist()
+    mesh = load_mesh(ply(tmp_path / "a.ply", corners=circle, faces=[tuple(range(300))]))
+    assert len(mesh.faces) == 298
+    assert measures(mesh)[0] == pytest.approx(np.pi, rel=1e-3)
+
+
 def test_many_colours_of_faces_are_those_of_corners(tmp_path: Path) -> None:
     """A quad's both triangles have it."""
     side = 10
@@ -129,12 +138,12 @@ def test_ply_strips_of_triangles_are_unrolled(tmp_path: Path) -> None:
     strip = "4 0 1 2 3 -1 2 1 3 3"
     lines = ["ply", "format ascii 1.0", "element vertex 4"]
     lines += [f"property float {axis}" for axis in "xyz"]
-    lines += ["element tristrips 1", "property list int int vertex_indices", "end_header"]
-    lines += ["0 0 0", "1 0 0", "0 1 0", "1 1 0", "9 " + strip.removeprefix("4 ")]
+    lines += ["element tristrips 2", "property list int int vertex_indices", "end_header"]
+    lines += ["0 0 0", "1 0 0", "0 1 0", "1 1 0", "9 " + strip.removeprefix("4 "), "3 0 1 2"]
     (tmp_path / "a.ply").write_text("\n".join(lines))
     mesh = load_mesh(tmp_path / "a.ply", up="y")
     a, b, c = mesh.triangles.swapaxes(0, 1)
-    assert len(mesh.faces) == 3
+    assert len(mesh.faces) == 4  # strips of two rows have nothing in common
     assert (np.cross(b - a, c - a)[:2, 2] > 0).all()
 
 
@@ -182,7 +191,9 @@ def test_off_of_all_letters(tmp_path: Path, head: str, extra: str, is_coloured: 
         load_mesh(path)
 
 
-@pytest.mark.parametrize("colours", [("255 0 0", "0 0 255"), ("1.0 0.0 0.0", "0.0 0.0 1.0 1.0")])
+@pytest.mark.parametrize(
+    "colours", [("255 0 0", "0 0 255"), ("1.0 0.0 0.0", "0.0 0.0 1.0 1.0"), ("1 0 0 1", "0 0.0 1")]
+)
 def test_off_faces_have_colours(tmp_path: Path, colours: tuple[str, str]) -> None:
     """Bytes or shares, some of them: the others are as plain as without."""
     lines = ["OFF", f"8 {len(SIDES)} 0", *(" ".join(map(str, corner)) for corner in CORNERS)]

@@ -75,6 +75,6 @@ def embed(
         stderr.print("none of the files could be embedded")
         raise typer.Exit(1)
     vectors = np.stack([rows[path] for path in good])
-    with replaced(out) as temporary:
-        np.savez(temporary, paths=np.array([str(path) for path in good]), vectors=vectors)
+    with replaced(out) as temporary, temporary.open("wb") as file:
+        np.savez(file, paths=np.array([str(path) for path in good]), vectors=vectors)
     stderr.print(f"written: {escape(str(out))}, {counted(len(good), 'vector')}")

@@ -84,8 +84,9 @@ CREATE TABLE pictures (
 """,
     # Those kept before were of no use without.
     7: "DELETE FROM pictures;\nALTER TABLE pictures ADD COLUMN features BLOB NOT NULL DEFAULT x''",
-    # What a store says of when an asset came stands in its listing.
-    8: "ALTER TABLE files RENAME COLUMN arrived_at TO first_seen",
+    # What a store says of when an asset came stands in its listing, and was never yet to come.
+    8: "ALTER TABLE files RENAME COLUMN arrived_at TO first_seen;\n"
+    "UPDATE files SET first_seen = min(first_seen, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
 }
 
 
@@ -99,6 +100,7 @@ class FileState:
     mtime: int
     sha256: str
     first_seen: str
+    arrived_at: str  # as its store says, if that is listed
     reason: str | None
     reader: str
     companions: Companions
@@ -295,7 +297,9 @@ class Catalogue:
         """Every file recorded, by where it is."""
         roots = self.stores()
         rows = self._rows(
-            "SELECT store, path, id, size, mtime, sha256, first_seen, reason, reader, companions,"
+            "SELECT store, path, id, size, mtime, sha256, first_seen,"
+            " coalesce(json_extract(listing, '$.arrived_at'), first_seen),"
+            " reason, reader, companions,"
             " (SELECT group_concat(fingerprint) FROM vectors WHERE file = id) FROM files"
         )
         found = {}
@@ -329,6 +333,12 @@ class Catalogue:
                     ),
                 )  # fmt: skip
                 new = cursor.lastrowid
+                # What its store says of it stays until it can be asked again.
+                db.execute(
+                    "UPDATE files SET listing = (SELECT listing FROM files WHERE id = ?2)"
+                    " WHERE id = ?1",
+                    (new, record.replaces),
+                )
                 for table in ("vectors", "tags", "thumbnails", "pictures"):
                     # The same content is the same thing; how it looks depends on its reader, too.
                     reader = record.reader if table != "tags" else None

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 
+from shapesim.errors import GalleryError, ShapesimError
 from shapesim.indexes import ExactIndex
 from shapesim.indexes.nndescent import NNDescentIndex
 from shapesim.types import Embeddings
@@ -50,8 +51,11 @@ class GraphFile:
         index = NNDescentIndex(vectors)
         content = pickle.dumps((self._owner, ids, index), protocol=5)
         self._read = None
-        with replaced(self._path) as temporary:
-            temporary.write_bytes(hmac.digest(_key(), content, "sha256") + content)
+        try:
+            with replaced(self._path) as temporary:
+                temporary.write_bytes(hmac.digest(_key(), content, "sha256") + content)
+        except ShapesimError as error:
+            raise GalleryError(str(error)) from error
 
     def overlap(self, ids: NDArray[np.int64]) -> float:
         """Ids that the graph holds, as a share of both together; 0 without a usable graph."""

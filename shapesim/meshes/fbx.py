@@ -56,7 +56,10 @@ _ANIMATIONS = re.compile(rb'S.{3}\0([^\0]{1,99})\0\x01AnimStack|"AnimStack::([^"
 # And pictures in the file: the name of one, behind which its content follows.
 _NAMED = re.compile(rb"RelativeFilenameS(.{4})", re.DOTALL)
 _FILE_NAMED = re.compile(rb'\x08FileNameS(.{4})|\sFileName: "([^"]+)"', re.DOTALL)
-_LEVELS = re.compile(rb'\0\x01(?:Model|NodeAttribute)S\x08\0\0\0LodGroup|::[^"]*", "LodGroup"')
+_LEVELS = re.compile(
+    rb'\0\x01(?:Model|NodeAttribute)S\x08\0\0\0LodGroup|::[^"\n]{0,200}", "LodGroup"'
+)
+_LONGEST_NAME = 4096
 _HEADS = (12, 24)  # bytes between both, up to version 7.4 and from 7.5 on
 _CONTENT = b"\x07ContentR"
 _NAMED_ASCII = re.compile(rb'RelativeFilename: "([^"]*)"\s*Content: ,\s*("[^"]*"(?:,\s*"[^"]*")*)')
@@ -112,6 +115,8 @@ def _imported(path: Path, data: bytes) -> Any:
             copy = Path(folder, "plain.fbx")
             copy.write_bytes(plain)
             return assimp_py.import_file(str(copy), _FLAGS)
+    except (OSError, MemoryError):  # of this machine
+        raise
     except Exception as error:
         reason = str(error)
         if "triangulated" in reason:
@@ -216,8 +221,9 @@ def _absolute_names(data: bytes) -> set[str]:
     names = set()
     for found in _FILE_NAMED.finditer(data):
         end = found.end()
-        text = found[2] or data[end : end + int(struct.unpack("<I", found[1])[0])]
-        names.add(text.decode(errors="replace"))
+        size = 0 if found[2] else int(struct.unpack("<I", found[1])[0])
+        if size <= _LONGEST_NAME:
+            names.add((found[2] or data[end : end + size]).decode(errors="replace"))
     return names - {""}
 
 

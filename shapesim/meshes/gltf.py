@@ -14,6 +14,7 @@ import json
 import struct
 from base64 import b64decode
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,18 @@ def load_gltf(path: Path) -> Loaded:
     _check_files(path, tree)
     resolver = PackResolver(path)
 
-    def content(buffer: dict[str, Any]) -> bytes:
-        uri = str(buffer.get("uri") or "")
-        if not uri:
-            return rest[8:]  # behind the binary chunk's own head
+    @lru_cache(16)  # many views are of one buffer
+    def content_at(uri: str) -> bytes:
         return b64decode(uri.partition(",")[2]) if uri.startswith("data:") else resolver.get(uri)
 
+    def content(buffer: dict[str, Any]) -> bytes:
+        uri = str(buffer.get("uri") or "")
+        return content_at(uri) if uri else rest[8:]  # behind the binary chunk's own head
+
     def seen_through(view: dict[str, Any]) -> bytes:
-        start = view.get("byteOffset", 0)
-        return content(tree["buffers"][view["buffer"]])[start : start + view["byteLength"]]
+        start, buffer = view.get("byteOffset", 0), tree["buffers"][view["buffer"]]
+        whole, first = (content(buffer), 0) if buffer.get("uri") else (rest, 8)
+        return whole[first + start : first + start + view["byteLength"]]
 
     is_changed = _said_plainly(tree)
     notes = [*_unheeded(tree), *lost_pictures(tree, seen_through, resolver.get)]

@@ -24,19 +24,24 @@ def lost_pictures(
         read_view: gives the content of a buffer view.
         read_file: gives that of a file that the tree names, or raises a FileNotFoundError.
     """
-    lost = []
+    lost: list[str] = []
+    sources: set[int] = set()
     for number in sorted(_base_colours(tree)):
-        texture = tree["textures"][number]
-        others = texture.get("extensions", {})
-        source = others.get(_WEBP, texture).get("source")
-        if source is None:
-            if _BASIS in others:
-                lost.append("a texture in KTX2 cannot be read; export PNG or JPEG beside it")
-            continue
-        image = tree["images"][source]
-        uri = str(image.get("uri", ""))
-        name = str(image.get("name") or ("" if uri.startswith("data:") else uri) or number)
+        name = f"{number}"
         try:
+            texture = tree["textures"][number]
+            others = texture.get("extensions", {})
+            source = others.get(_WEBP, texture).get("source")
+            if source is None:
+                if _BASIS in others:
+                    lost.append("a texture in KTX2 cannot be read; export PNG or JPEG beside it")
+                continue
+            if source in sources:
+                continue
+            sources.add(source)
+            image = tree["images"][source]
+            uri = str(image.get("uri") or "")
+            name = str(image.get("name") or ("" if uri.startswith("data:") else uri) or number)
             if uri.startswith("data:"):
                 content = b64decode(uri.partition(",")[2])
             elif uri:
@@ -48,6 +53,8 @@ def lost_pictures(
             continue
         except AssetError as error:
             lost.append(f"texture {name} {error.reason}")
+        except (ValueError, LookupError, TypeError, AttributeError):  # the rest may be of use
+            lost.append(f"texture {name} is damaged; export it anew")
     return lost
 
 
@@ -57,4 +64,4 @@ def _base_colours(tree: Tree) -> set[int]:
         material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
         for material in tree.get("materials", [])
     ]
-    return {texture["index"] for texture in shown if texture}
+    return {texture["index"] for texture in shown if texture and "index" in texture}

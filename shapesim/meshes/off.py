@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from shapesim.types import Material
 
 _KEYWORD = re.compile(r"\s*(ST)?(C)?(N)?(4)?(n)?OFF(\s+BINARY)?(?![a-z])", re.IGNORECASE)
 _COMMENT = re.compile(r"#[^\r\n]*")
+_WORD = re.compile(r"\s[A-Za-z_]")  # behind the numbers of a face
 _PLAIN = 204  # of 255: a face without a colour beside faces that have one
 
 
@@ -59,7 +59,7 @@ def load_off(path: Path) -> Loaded:
     if textured:
         rest, uvs = rest[:, :-2], rest[:, -2:]
     is_coloured = rest.shape[1] in (3, 4)
-    colours = _as_bytes(rest, rows[0]) if is_coloured else None
+    colours = _as_bytes(rest, rows[:vertex_count]) if is_coloured else None
     sizes, corners, given = _faces(path, rows[vertex_count:])
     if len(corners) and not (corners.min() >= 0 and corners.max() < vertex_count):
         raise AssetError(path, "has faces that name missing vertices; export it anew")
@@ -76,8 +76,10 @@ def _numbers(rows: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _table(path: Path, rows: Sequence[str]) -> NDArray[np.float64]:
-    """(N, C), of lines that have equally many numbers."""
+    """(N, C), of lines that have equally many numbers; else the first three of each."""
     numbers, width = _numbers(rows), len(rows[0].split())
+    if len(numbers) != width * len(rows):
+        numbers, width = _numbers([" ".join(row.split()[:3]) for row in rows]), 3
     if width < 3 or len(numbers) != width * len(rows):
         raise AssetError(path, "has vertices of which a number is missing; export it anew")
     return numbers.reshape(len(rows), width)
@@ -87,9 +89,10 @@ def _faces(
     path: Path, rows: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8] | None]:
     """How many corners each face has, all of them in a row, and (F, 4) colours if any has one."""
+    if any(_WORD.search(row) for row in rows):
+        rows = [_WORD.split(row)[0] for row in rows]
     width = len(rows[0].split()) if rows else 0
     numbers = _numbers(rows)
-    table: NDArray[Any]
     if width and len(numbers) == width * len(rows):
         table = numbers.reshape(len(rows), width)
         if (table[:, 0] == width - 1).all():  # all alike, and without colours
@@ -97,9 +100,7 @@ def _faces(
             return sizes, table[:, 1:].astype(np.int64).ravel(), None
     sizes = np.zeros(len(rows), np.int64)
     corners: list[float] = []
-    colours = np.full((len(rows), 4), _PLAIN, np.uint8)
-    colours[:, 3] = 255
-    is_any = False
+    given = np.full((len(rows), 4), np.nan)
     for row, line in enumerate(rows):
         values = _numbers([line])
         size = int(values[0]) if len(values) else -1
@@ -107,14 +108,21 @@ def _faces(
             raise AssetError(path, "has a face of which a corner is missing; export it anew")
         sizes[row] = size
         corners += values[1 : size + 1].tolist()
-        extra = values[size + 1 :]
-        if len(extra) in (3, 4):
-            is_any = True
-            colours[row, : len(extra)] = _as_bytes(extra[None], line)[0]
-    return sizes, np.array(corners, np.int64), colours if is_any else None
+        if len(extra := values[size + 1 :]) in (3, 4):
+            given[row, : len(extra)] = extra
+    is_coloured = ~np.isnan(given[:, 0])
+    if not is_coloured.any():
+        return sizes, np.array(corners, np.int64), None
+    written = [line for line, one in zip(rows, is_coloured, strict=True) if one]
+    colours = np.full((len(rows), 4), _PLAIN, np.uint8)
+    colours[is_coloured] = _as_bytes(np.nan_to_num(given[is_coloured]), written)
+    colours[np.isnan(given[:, 3]), 3] = 255
+    return sizes, np.array(corners, np.int64), colours
 
 
-def _as_bytes(colours: NDArray[np.float64], written: str) -> NDArray[np.uint8]:
-    """(N, C) colours; those from 0 to 1 are written with a point."""
-    is_share = colours.max(initial=0) <= 1 and "." in written.rsplit(maxsplit=1)[-1]
+def _as_bytes(colours: NDArray[np.float64], written: Sequence[str]) -> NDArray[np.uint8]:
+    """(N, C) colours at the ends of lines; of those from 0 to 1, some are written with a point."""
+    is_share = colours.max(initial=0) <= 1 and any(
+        "." in word for line in written for word in line.split()[-colours.shape[1] :]
+    )
     return np.asarray((colours * (255 if is_share else 1)).clip(0, 255) + 0.5, np.uint8)

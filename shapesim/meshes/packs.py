@@ -34,6 +34,8 @@ _WANTED = frozenset(
         ".dds", ".avif", ".jfif",
     )
 )  # fmt: skip
+# Packs that were unpacked by a version that wanted others are unpacked anew.
+_KINDS = hashlib.sha256(" ".join(sorted(_WANTED)).encode()).hexdigest()[:8]
 _CONTENTS = ".contents.json"
 _MOST_FILES = 100_000
 _MOST_BYTES = 16 << 30
@@ -133,7 +135,7 @@ def _folder_of(archive: Path) -> Path:
         state = archive.stat()
     except OSError as error:
         raise UnreachableFileError(archive, error.strerror or "cannot be opened") from error
-    return _cache() / f"{_name_of(archive)}-{state.st_size}-{state.st_mtime_ns}"
+    return _cache() / f"{_name_of(archive)}-{state.st_size}-{state.st_mtime_ns}-{_KINDS}"
 
 
 def _cache() -> Path:

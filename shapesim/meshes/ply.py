@@ -30,7 +30,7 @@ _TYPES = {
 _END = re.compile(rb"[\r\n]end_header[ \t]*(\r\n|\r|\n|\Z)")
 # Whose exporters write the colours of materials linear.
 _BLENDER = re.compile("^comment Created by Blender", re.MULTILINE)
-_TEXTURE = re.compile(r"^comment\s+TextureFile\s+(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
+_TEXTURE = re.compile(r"^comment[ \t]+TextureFile[ \t]+(\S.*)$", re.MULTILINE | re.IGNORECASE)
 _INDICES = ("vertex_indices", "vertex_index")
 _UVS = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
 _COLOURS = (
@@ -116,9 +116,17 @@ def load_ply(path: Path) -> Loaded:
     points = points.astype(np.float64)
     if faces.corners:
         _check(path, faces.corners.values, len(points))
-        _add_faces(path, loaded, _TEXTURE.findall(head), points, vertices, faces, faces.corners)
+        _add_faces(
+            path,
+            loaded,
+            list(map(str.strip, _TEXTURE.findall(head))),
+            points,
+            vertices,
+            faces,
+            faces.corners,
+        )
     if strips := rows.get("tristrips", _Rows()).corners:
-        triangles = _unrolled(strips.values.astype(np.int64))
+        triangles = _unrolled(strips.values.astype(np.int64), strips.counts)
         _check(path, triangles, len(points))
         loaded.parts.append(_part(points, triangles, Material(), vertices))
     return loaded
@@ -209,7 +217,7 @@ class _Body:
             return None
         for offset, type, length in heads:
             units = self._units[(firsts + offset)[:, None] + np.arange(self._size(type))]
-            if (self._numbers(units, type) != length).any():
+            if ((self._numbers(units, type) if self._order else units[:, 0]) != length).any():
                 return None
         starts = [firsts + offset for offset in offsets]
         return starts, [np.full(element.count, length) for length in lengths], end
@@ -247,6 +255,9 @@ class _Body:
         return np.dtype(type).itemsize if self._order else 1
 
     def _number(self, at: int, type: str) -> int:
+        """How long a list is; in text, that may be more than its type holds."""
+        if not self._order:
+            return int(np.nan_to_num(self._units[at]).clip(-1, 1 << 40))
         return int(self._numbers(self._units[None, at : at + self._size(type)], type)[0])
 
     def _numbers(self, units: Numbers, type: str) -> Numbers:
@@ -325,10 +336,11 @@ def _part(
     )
 
 
-def _unrolled(strips: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(T, 3) triangles of strips with -1 between them; every other one runs the other way."""
+def _unrolled(strips: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(T, 3) triangles of rows of strips with -1 between them; every other one is turned round."""
     made = []
-    for strip in np.split(strips, np.flatnonzero(strips == -1)):
+    ends = np.union1d(np.flatnonzero(strips == -1), np.cumsum(counts))
+    for strip in np.split(strips, ends):
         strip = strip[strip >= 0]  # noqa: PLW2901
         triangles = np.stack([strip[:-2], strip[1:-1], strip[2:]], axis=1)
         triangles[1::2] = triangles[1::2, [1, 0, 2]]
@@ -343,8 +355,8 @@ def _as_bytes(colours: Numbers) -> NDArray[np.uint8]:
     numbers = np.nan_to_num(colours.astype(np.float64))
     largest = numbers.max(initial=0)
     if colours.dtype.kind == "f":
-        top = 1.0 if largest <= 1 else 255.0
+        top = 1.0 if largest <= 1.5 else 255.0
     else:
-        is_wide = colours.dtype.itemsize == 2 or largest > 255
+        is_wide = colours.dtype == np.uint16 or largest > 255
         top = 65535.0 if is_wide else 255.0
     return np.asarray((numbers / top).clip(0, 1) * 255 + 0.5, np.uint8)

@@ -51,7 +51,8 @@ def load_stl(path: Path) -> Loaded:
 
 
 def _read_text(path: Path, text: bytes) -> Part:
-    if b"endsolid" not in text.lower():
+    lower = text.lower()
+    if lower.rfind(b"endsolid") < lower.rfind(b"endloop"):
         raise AssetError(path, "is cut off before its end; export it anew")
     count = len(_LOOP.findall(text))
     found = _LINE.findall(text)

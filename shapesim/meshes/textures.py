@@ -40,7 +40,7 @@ def find_texture(mesh: Path, name: str) -> Path | None:
             choices.insert(0, mesh.parent / given)
         choices += [folder / given.name for folder in _texture_folders(mesh)]
         for choice in choices:
-            if _is_in_pack(mesh, choice) and choice.is_file():
+            if _is_file(choice) and _is_in_pack(mesh, choice):
                 return choice
     return None
 
@@ -52,12 +52,20 @@ def find_beside(mesh: Path, name: str) -> Path | None:
     """
     for wanted in dict.fromkeys([name, unquote(name)]):
         way = os.path.normpath(wanted.replace("\\", "/")).replace("\\", "/")
-        if way.startswith(("/", "..")) or ":" in way:
+        if way.startswith(("/", "../")) or way == ".." or (os.name == "nt" and ":" in way):
             continue
         found = mesh.parent / way
-        if found.resolve().is_relative_to(mesh.parent.resolve()) and found.is_file():
+        if _is_file(found) and found.resolve().is_relative_to(mesh.parent.resolve()):
             return found
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """Of names that no file can have, too: mesh files say anything."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def companions_of(mesh: Path, files: Iterable[Path], missing: Iterable[str]) -> Companions:
@@ -140,7 +148,8 @@ class PackResolver(Resolver):
         if found is None and not name.lower().endswith(_BESIDE):
             found = find_texture(self._mesh, name)
         if found is None:
-            self.missing.append(name)
+            if name and not name.startswith("data:"):
+                self.missing.append(name)
             raise FileNotFoundError(name)
         self.files.append(found)
         content = found.read_bytes()
