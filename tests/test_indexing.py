@@ -529,9 +529,12 @@ def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
 
     monkeypatch.setattr("shapesim.indexing._BATCH", 2)
     monkeypatch.setattr(ShapeEmbedder, "embed_batch", lose_patience)
+    # What runs in a shell's background does not hear of Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with Gallery(gallery, create=True) as opened:
         with pytest.raises(KeyboardInterrupt):
             index_stores(opened, [store], embedder)
+        signal.signal(signal.SIGINT, before)
         assert opened.catalogue.count() == sum(calls) > 0
     monkeypatch.undo()
     assert run(store, embedder, gallery).unchanged == sum(calls)
