@@ -31,8 +31,6 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.types import Mesh
 from shapesim.workers import map_isolated
 
-_SHOWN = 10  # matches, as 'shapesim search' does
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -115,11 +113,10 @@ def compared(
     began = time.perf_counter()
     for number, (picture, scores) in enumerate(zip(asked, similarity, strict=True)):
         first = _first_of_each(scores, group)[: ALONE.most]
-        is_near = scores[first] >= scores[first[0]] - ALONE.behind
-        likely = first[is_near | (np.arange(len(first)) < _SHOWN)]
+        likely = first[scores[first] >= scores[first[0]] - ALONE.behind]
         meshes = [load_mesh(paths[row]) for row in likely]
         made[number] = scores - 2  # behind those that are compared
-        made[number, likely] = picture.scores(scores[likely], meshes)[0]
+        made[number, likely] = picture.scores(scores[likely], meshes, len(meshes))[0]
     print(f"compared in {(time.perf_counter() - began) / len(asked):.1f} s a picture")
     return made
 

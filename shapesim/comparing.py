@@ -78,6 +78,8 @@ class Pictured:
     ) -> tuple[list[Match], list[AssetError]]:
         """The matches ordered anew, the likeliest turned as the picture shows them.
 
+        Those far behind the first come behind all that are near to it, however they compare.
+
         Args:
             matches: best first.
             shown: how many of them the user is to see.
@@ -87,8 +89,9 @@ class Pictured:
         """
         meshes: dict[int, Mesh] = {}
         failures = []
+        least_near = matches[0].score - self._how.behind if matches else 0.0
         for row, match in enumerate(matches[: self._how.most]):
-            if row >= shown and match.score < matches[0].score - self._how.behind:
+            if row >= shown and match.score < least_near:
                 break
             try:
                 meshes[row] = load_mesh(match.asset.path, match.asset.up)
@@ -97,7 +100,9 @@ class Pictured:
         if not meshes:
             return list(matches), failures
         before = np.array([match.score for match in matches])
-        scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()))
+        near = max(1, int((before[list(meshes)] >= least_near).sum()))
+        scores, cameras, least = self.scores(before[list(meshes)], list(meshes.values()), near)
+        scores[near:] = np.minimum(scores[near:], scores[:near].min())
         # What is not compared counts as being no more like the picture than what is, and as less
         # where its embedding is.
         last = max(before[list(meshes)].min(), 1e-6)
@@ -115,13 +120,14 @@ class Pictured:
         return sorted(ordered, key=lambda match: -match.score), failures
 
     def scores(
-        self, before: NDArray[np.float64], meshes: Sequence[Mesh]
+        self, before: NDArray[np.float64], meshes: Sequence[Mesh], near: int
     ) -> tuple[NDArray[np.float64], list[Camera], NDArray[np.float64]]:
         """How alike meshes are to the picture.
 
         Args:
             before: (N,) how alike by their embeddings.
-            meshes: y up, one at least.
+            meshes: y up, one at least, the nearest first.
+            near: how many of them tell where in the picture the thing is.
 
         Returns:
             (N,) scores, -1 to 1; from where the picture shows each; and (3,) the least that places
@@ -130,7 +136,8 @@ class Pictured:
         found_in = [(sight, poses(sight, meshes)) for sight in self._sights]
         tight = self._how.tight
         sight, found = max(
-            found_in, key=lambda one: max(p.outlines + tight * p.filling for p in one[1])
+            found_in,
+            key=lambda one: max(pose.outlines + tight * pose.filling for pose in one[1][:near]),
         )
         likenesses = self._embedder.likenesses(
             sight.picture, [(pose.overlay, pose.weights) for pose in found]

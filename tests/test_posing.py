@@ -96,8 +96,8 @@ def test_of_several_places_the_one_that_meshes_fit_counts(chair: Mesh) -> None:
         (scene, (place, WHOLE), place),
         (scene, (WHOLE, place), place),
     ):
-        made = Pictured(picture, look, boxes).scores(np.ones(1), [chair])
-        expected = Pictured(picture, look, [right]).scores(np.ones(1), [chair])
+        made = Pictured(picture, look, boxes).scores(np.ones(1), [chair], 1)
+        expected = Pictured(picture, look, [right]).scores(np.ones(1), [chair], 1)
         assert made[1] == expected[1]
         np.testing.assert_array_equal(made[0], expected[0])
         assert turned_by(made[1][0], camera) < 8
