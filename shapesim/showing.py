@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, ShapesimError
 from shapesim.images import load_image, open_picture
 from shapesim.meshes import load_mesh
 from shapesim.meshes.loading import UpAxis
@@ -138,7 +138,10 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
         for picture in pictures:
             picture.thumbnail((longest, longest))
     with replaced(out) as temporary:
-        pictures[0].save(temporary, **options)  # type: ignore[arg-type]
+        try:
+            pictures[0].save(temporary, **options)  # type: ignore[arg-type]
+        except ValueError as error:  # of what the format cannot hold
+            raise ShapesimError(f"{out}: cannot be written ({error})") from error
 
 
 def contact_sheet(

@@ -151,11 +151,13 @@ def test_ply_has_a_texture_for_each_face(tmp_path: Path) -> None:
     """As MeshLab writes them; of one that is missing, the others are there."""
     Image.new("RGB", (4, 4), "red").save(tmp_path / "one.png")
     comments = ("TextureFile gone.png", "TextureFile one.png")
-    numbers = [(n % 2,) for n in range(len(SIDES))]
+    numbers = [(n % 2,) if n < 5 else (-1,) for n in range(len(SIDES))]
     path = ply(tmp_path / "a.ply", of_faces=("int texnumber", numbers), comments=comments)
     mesh = load_mesh(path)
-    assert [material.texture for material in mesh.materials] == [None, tmp_path / "one.png"]
-    assert np.bincount(mesh.face_materials).tolist() == [6, 6]
+    textures = [mesh.materials[number].texture for number in mesh.face_materials]
+    assert textures.count(tmp_path / "one.png") == 4
+    assert textures.count(None) == 8  # of a face without one, and of the one that is gone
+    assert measures(mesh) == pytest.approx((22, 6))
     assert mesh.warnings == ("texture gone.png is not in the asset's pack",)
 
 
@@ -186,9 +188,10 @@ def test_off_of_all_letters(tmp_path: Path, head: str, extra: str, is_coloured: 
         np.testing.assert_array_equal(mesh.colours[:, :3], COLOURS)
     assert (mesh.normals is not None) == ("n" in extra)
     assert (mesh.uvs is not None) == ("t" in extra)
-    path.write_text("\n".join(lines[:-1]))
-    with pytest.raises(AssetError, match="is cut off"):
-        load_mesh(path)
+    for text, reason in (("\n".join(lines[:-1]), "is cut off"), (f"{head}\n0 0 0\n", "no faces")):
+        path.write_text(text)
+        with pytest.raises(AssetError, match=reason):
+            load_mesh(path)
 
 
 @pytest.mark.parametrize(

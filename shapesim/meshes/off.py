@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shapesim.encoding import as_utf8, numbers_of
 from shapesim.errors import AssetError
 from shapesim.meshes.parts import Loaded, Part, by_face_colour, place_normals
-from shapesim.meshes.polygons import cut
+from shapesim.meshes.polygons import triangulate_all
 from shapesim.types import Material
 
 _KEYWORD = re.compile(r"\s*(ST)?(C)?(N)?(4)?(n)?OFF(\s+BINARY)?(?![a-z])", re.IGNORECASE)
@@ -41,8 +41,10 @@ def load_off(path: Path) -> Loaded:
     if len(counts) < 2:
         raise AssetError(path, "does not say how many vertices and faces it has; export it anew")
     vertex_count, face_count = int(counts[0]), int(counts[1])
+    if not vertex_count or not face_count:
+        return Loaded([])
     rows = lines[1 : 1 + vertex_count + face_count]
-    if len(rows) < vertex_count + face_count or not vertex_count:
+    if len(rows) < vertex_count + face_count:
         raise AssetError(
             path,
             f"is cut off: it has {len(rows)} rows of {vertex_count} vertices and {face_count}"
@@ -63,7 +65,7 @@ def load_off(path: Path) -> Loaded:
     sizes, corners, given = _faces(path, rows[vertex_count:])
     if len(corners) and not (corners.min() >= 0 and corners.max() < vertex_count):
         raise AssetError(path, "has faces that name missing vertices; export it anew")
-    triangles, polygons = cut(points, sizes, corners)
+    triangles, polygons = triangulate_all(points, sizes, corners)
     part = Part(points, corners[triangles], Material(), uvs, colours, normals)
     if given is None or colours is not None:
         return Loaded([part])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from shapesim.encoding import as_utf8, numbers_of
 from shapesim.errors import AssetError
 from shapesim.meshes.parts import Loaded, Part, by_face_colour, place_normals, shared
-from shapesim.meshes.polygons import cut
+from shapesim.meshes.polygons import triangulate_all
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material
 
@@ -116,15 +116,8 @@ def load_ply(path: Path) -> Loaded:
     points = points.astype(np.float64)
     if faces.corners:
         _check(path, faces.corners.values, len(points))
-        _add_faces(
-            path,
-            loaded,
-            list(map(str.strip, _TEXTURE.findall(head))),
-            points,
-            vertices,
-            faces,
-            faces.corners,
-        )
+        names = [name.strip() for name in _TEXTURE.findall(head)]
+        _add_faces(path, loaded, names, points, vertices, faces, faces.corners)
     if strips := rows.get("tristrips", _Rows()).corners:
         triangles = _unrolled(strips.values.astype(np.int64), strips.counts)
         _check(path, triangles, len(points))
@@ -284,7 +277,7 @@ def _add_faces(
 ) -> None:
     """A part for each texture, or for each colour of faces."""
     index = corners.values.astype(np.int64)
-    triangles, polygons = cut(points, corners.counts, index)
+    triangles, polygons = triangulate_all(points, corners.counts, index)
     given = faces.lists.get("texcoord")
     uvs = None
     if given and (given.counts == 2 * corners.counts).all():
@@ -293,15 +286,16 @@ def _add_faces(
     loaded.files += [texture for texture in textures if texture]
     loaded.missing += [name for name, file in zip(names, textures, strict=True) if not file]
     numbers = np.zeros(len(triangles), np.int64)
-    if "texnumber" in faces.numbers and textures:
-        numbers = faces.numbers["texnumber"].astype(np.int64)[polygons].clip(0, len(textures) - 1)
+    if "texnumber" in faces.numbers:  # -1 of faces without one
+        numbers = faces.numbers["texnumber"].astype(np.int64)[polygons].clip(-1, len(textures))
     for number in np.unique(numbers).tolist():
         rows = numbers == number
-        texture = textures[number] if textures else None
+        texture = textures[number] if 0 <= number < len(textures) else None
         material = Material() if texture is None else Material("", (1, 1, 1, 1), texture)
         some = triangles[rows]
         if uvs is None:
-            part = _part(points, index[some], material, vertices)
+            used, joined = np.unique(index[some], return_inverse=True)
+            part = _part(points, joined.reshape(-1, 3), material, vertices, used)
         else:
             places = np.unique(uvs, axis=0, return_inverse=True)[1].ravel()
             joined, first = shared([index[some], places[some]])

@@ -36,7 +36,7 @@ def triangulated(polygons: NDArray[np.float64]) -> NDArray[np.int64]:
     return found
 
 
-def cut(
+def triangulate_all(
     points: NDArray[np.float64], counts: NDArray[np.int64], corners: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Polygons of any number of corners, in their order.
