@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapesim.embedders import ShapeEmbedder
 from shapesim.types import Material, Mesh
 
-pytest_plugins = ["tests.browsers"]
+pytest_plugins = ["tests.browsers", "tests.stores"]
 
 SAMPLES = Path(__file__).parent.parent / "sample_meshes"
 

@@ -1,69 +1,29 @@
-"""Bringing a gallery up to date: what is skipped, redone, forgotten, and what a fault costs."""
+"""Bringing a gallery up to date: what is skipped, redone and forgotten."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-from unicodedata import normalize
 
 import pytest
 import trimesh
-from filelock import FileLock
 from PIL import Image as PilImage
 
 from shapesim.embedders import (
     BothEmbedder,
     CopyEmbedder,
-    Embedder,
     LookEmbedder,
     ShapeEmbedder,
 )
-from shapesim.errors import GalleryBusyError, GalleryError, ShapesimError
+from shapesim.errors import GalleryError, ShapesimError
 from shapesim.gallery import Gallery
-from shapesim.indexing import IndexReport, forget_stores, index_stores
-from shapesim.listings import Listing
+from shapesim.indexing import forget_stores, index_stores
 from tests.conftest import SAMPLES
-
-INDEX_BY_SHAPE = [sys.executable, "-m", "shapesim", "index", "--by", "shape"]
-
-
-def run(store: Path, embedder: Embedder, gallery: Path) -> IndexReport:
-    """Indexes one store."""
-    with Gallery(gallery, create=True) as opened:
-        return index_stores(opened, [store], embedder)
-
-
-def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
-    """Added, updated, unchanged, removed, failed."""
-    return (
-        report.added, report.updated, report.unchanged, report.removed, len(report.failures)
-    )  # fmt: skip
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """Three boxes, one in a folder with a space and an umlaut, and a broken file."""
-    root = tmp_path / "store"
-    (root / "schöner pack").mkdir(parents=True)
-    for name, height in (("a.obj", 1.0), ("b.glb", 2.0), ("schöner pack/c.stl", 3.0)):
-        trimesh.creation.box((1, height, 0.5)).export(root / name)
-    (root / "broken.fbx").write_bytes(b"Kaydara FBX Binary  \x00\x1a\x00")
-    return root
-
-
-@pytest.fixture
-def gallery(tmp_path: Path) -> Path:
-    """Where the gallery goes."""
-    return tmp_path / "gallery"
+from tests.stores import counts, run
 
 
 def test_only_what_changed_is_read_again(
@@ -94,126 +54,6 @@ def test_a_touched_file_is_not_embedded_again(
     with Gallery(gallery) as opened:
         states = opened.catalogue.files()
     assert states[(store / "a.obj").resolve()].mtime == 1_000_000_000
-
-
-def test_arrival_times_survive_changes_and_moves(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """A changed file and a moved file keep the time at which they first came."""
-    run(store, embedder, gallery)
-    with sqlite3.connect(gallery / "gallery.sqlite") as db:
-        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
-    db.close()
-    trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")
-    shutil.move(store / "b.glb", store / "schöner pack" / "b.glb")
-    trimesh.creation.icosphere().export(store / "new.ply")
-    run(store, embedder, gallery)
-    with Gallery(gallery) as opened:
-        years = {asset.id: asset.arrived_at[:4] for asset in opened.assets.values()}
-    assert years.pop("new.ply") != "2020"
-    assert set(years.values()) == {"2020"}
-
-
-def test_a_file_that_moved_keeps_what_is_known_of_it(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """Its tags, and what another embedder made of it; a copy of it has but the same date."""
-    run(store, embedder, gallery)
-    with Gallery(gallery) as opened:
-        ids = {asset.id: id for id, asset in opened.assets.items()}
-        opened.catalogue.set_tags([ids["b.glb"]], [(ids["b.glb"], "box", 0.9)])
-    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
-        db.execute("UPDATE vectors SET space = 'other', fingerprint = 'x'")
-        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
-    shutil.copy(store / "b.glb", store / "copy.glb")
-    (store / "b.glb").rename(store / "renamed.glb")
-    assert counts(run(store, embedder, gallery)) == (2, 2, 0, 1, 1)
-    with Gallery(gallery) as opened:
-        assets = {asset.id: asset for asset in opened.assets.values()}
-        known = opened.catalogue.vectors("other", "x")[0]
-    tagged = [name for name, asset in assets.items() if asset.tags]
-    assert len(tagged) == 1
-    assert tagged[0] in ("copy.glb", "renamed.glb")
-    assert len(known) == 3
-    assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
-
-
-def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
-    """arrived_at of catalog.csv counts; a wrong date is named and left out."""
-    (store / "catalog.csv").write_text(
-        "path,arrived_at\na.obj,2026-01-02\nb.glb,yesterday\n", encoding="utf-8"
-    )
-    report = run(store, embedder, gallery)
-    assert any("yesterday" in warning for warning in report.warnings)
-    with Gallery(gallery) as opened:
-        dates = {asset.id: asset.arrived_at for asset in opened.assets.values()}
-    assert dates["a.obj"] == "2026-01-02T23:59:59+00:00"
-    assert dates["b.glb"] > "2026-01-02"
-
-
-def test_a_date_taken_back_is_none(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
-    """The file came when it was first seen, then."""
-    catalogue = store / "catalog.csv"
-    years = []
-    for text in ("a.obj,2020-01-02", "a.obj,", "a.obj,2020-01-02"):
-        catalogue.write_text(f"path,arrived_at\n{text}\n", encoding="utf-8")
-        run(store, embedder, gallery)
-        with Gallery(gallery) as opened:
-            years.append({asset.id: asset.arrived_at[:4] for asset in opened.assets.values()})
-    assert [year["a.obj"] == "2020" for year in years] == [True, False, True]
-
-
-def test_a_damaged_catalogue_takes_nothing_back(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """Half a file, as while it is being written."""
-    catalogue = store / "catalog.json"
-    catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
-    run(store, embedder, gallery)
-    catalogue.write_text('{"a.obj": {"licence": "MIT",', "utf-8")
-    trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")  # is read anew meanwhile
-    (warning,) = run(store, embedder, gallery).warnings
-    assert "what it said before stays" in warning
-    with Gallery(gallery) as opened:
-        (kept,) = [asset for asset in opened.assets.values() if asset.listing != Listing()]
-    assert (kept.id, kept.arrived_at[:4], kept.listing.licence) == ("a.obj", "2020", "MIT")
-    catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
-    (store / "a.obj").rename(store / "renamed.obj")  # which the catalogue does not know yet
-    run(store, embedder, gallery)
-    with Gallery(gallery) as opened:
-        dates = {asset.id: asset.arrived_at[:4] for asset in opened.assets.values()}
-    assert dates["renamed.obj"] == "2020"
-
-
-def test_what_an_outer_store_says_stays_while_it_cannot_be_read(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """Of assets of a store within it, too."""
-    inner = store / "schöner pack"
-    catalogue = store / "catalog.json"
-    catalogue.write_text(json.dumps({"schöner pack/c.stl": {"licence": "MIT"}}), "utf-8")
-    for text in (None, "{"):
-        if text:
-            catalogue.write_text(text, "utf-8")
-        with Gallery(gallery, create=True) as opened:
-            index_stores(opened, [store, inner], embedder)
-        with Gallery(gallery) as opened:
-            licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
-        assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
-
-
-def test_a_catalogue_spells_umlauts_as_it_likes(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """In one sign or in two, of which file systems choose one and editors another."""
-    (store / "schöner pack").rename(store / normalize("NFD", "schöner pack"))
-    (store / "catalog.csv").write_text(
-        f"path,licence\n{normalize('NFC', 'schöner pack')}/c.stl,MIT\n", encoding="utf-8"
-    )
-    assert run(store, embedder, gallery).warnings == []
-    with Gallery(gallery) as opened:
-        licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
-    assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
 
 
 def test_overlapping_stores_hold_a_file_once(
@@ -256,13 +96,6 @@ def test_a_gltf_buffer_is_part_of_the_asset(
     assert counts(run(root, embedder, gallery)) == (0, 1, 0, 0, 0)
 
 
-def test_two_writers_do_not_meet(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
-    """A second index on one gallery is refused while the first holds the lock."""
-    gallery.mkdir()
-    with FileLock(gallery / "lock"), pytest.raises(GalleryBusyError, match="another"):
-        run(store, embedder, gallery)
-
-
 def test_a_missing_store_is_named(gallery: Path, embedder: ShapeEmbedder, tmp_path: Path) -> None:
     """No folder, no run; and what was indexed stays."""
     with pytest.raises(ShapesimError, match="no such folder"):
@@ -299,81 +132,6 @@ def test_what_cannot_be_read_now_does_not_lock_the_others(
         (store / "away").rename(store / "a.obj")
         assert counts(index_stores(opened, [], other)) == (0, 1, 2, 0, 1)
         assert len(opened.vectors(other)[0]) == 3
-
-
-def test_a_damaged_catalogue_is_named(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
-    """A file that is no database gives one line that says what to do."""
-    gallery.mkdir()
-    (gallery / "gallery.sqlite").write_bytes(b"no database at all" * 100)
-    with pytest.raises(GalleryError, match="delete the gallery"):
-        run(store, embedder, gallery)
-
-
-def test_a_full_disk_loses_nothing_written(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """SQLite refuses to grow: the error says so, and what was there is there."""
-    run(store, embedder, gallery)
-    for number in range(40):
-        trimesh.creation.box((1, 2 + number, 1)).export(store / f"more{number}.stl")
-    with Gallery(gallery) as opened:
-        opened.catalogue._db.execute("PRAGMA max_page_count = 1")
-        with pytest.raises(GalleryError, match="free some space"):
-            index_stores(opened, [store], embedder)
-    with Gallery(gallery) as opened:
-        assert len(opened.assets) == 3
-        assert counts(index_stores(opened, [store], embedder)) == (40, 0, 3, 0, 1)
-
-
-def recorded(gallery: Path) -> int:
-    """Files that the catalogue holds at this moment."""
-    if not (gallery / "gallery.sqlite").is_file():
-        return 0
-    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db:
-        try:
-            return int(db.execute("SELECT count(*) FROM files").fetchone()[0])
-        except sqlite3.OperationalError:  # killed before its tables were there
-            return 0
-
-
-def test_killed_at_any_moment_the_next_run_ends_alike(tmp_path: Path) -> None:
-    """Kill -9 while starting and between two batches; then the gallery equals a clean one."""
-    command = [*INDEX_BY_SHAPE, str(SAMPLES / "store"), "--gallery"]
-    killed_in = tmp_path / "killed"
-    for rows in (0, 1):
-        process = subprocess.Popen(
-            [*command, str(killed_in)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        time.sleep(0.5)
-        while recorded(killed_in) < rows:
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert recorded(killed_in) < 69
-    for name in ("killed", "clean"):
-        subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True)
-    embedder = ShapeEmbedder()
-    with Gallery(killed_in) as killed, Gallery(tmp_path / "clean") as clean:
-        assert [a.id for a in killed.assets.values()] == [a.id for a in clean.assets.values()]
-        assert len(killed.assets) == 69
-        cosines = (killed.vectors(embedder)[1] * clean.vectors(embedder)[1]).sum(axis=1)
-        assert (cosines > 0.9995).all()
-
-
-def test_two_first_runs_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
-    """One of them indexes everything; the other does so too, or says that the first is at work."""
-    command = [*INDEX_BY_SHAPE, str(SAMPLES / "store"), "--gallery"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    runs = [subprocess.Popen([*command, str(tmp_path / "g")], text=True, **pipes) for _ in "ab"]  # type: ignore[call-overload]
-    messages = [run.communicate()[1] for run in runs]
-    codes = sorted(run.returncode for run in runs)
-    assert codes in ([0, 0], [0, 1])
-    if codes == [0, 1]:
-        assert any("another 'shapesim index' is at work" in message for message in messages)
-    assert recorded(tmp_path / "g") == 69
 
 
 def test_a_store_without_a_usable_file_leaves_an_empty_gallery(
@@ -476,86 +234,6 @@ def test_what_is_known_of_unchanged_files_stays(
         assert sorted(opened.catalogue.thumbnails().values()) == pictures
 
 
-def test_what_arrives_is_told_whatever_its_date(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """New files do, mended ones too, and what changes at once: it was but half there.
-
-    Moved, touched, and older changed ones do not.
-    """
-    dated = "path,arrived_at\na.obj,2020-01-01\nb.glb,2020-01-01\n"
-    (store / "catalog.csv").write_text(dated, encoding="utf-8")
-    root = store.resolve()
-    first = run(store, embedder, gallery)
-    assert first.arrived == {root / name for name in ("a.obj", "b.glb", "schöner pack/c.stl")}
-    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
-        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00+00:00' WHERE path != 'b.glb'")
-    (store / "a.obj").rename(store / "moved.obj")
-    os.utime(store / "b.glb")
-    trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
-    shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store / "broken.fbx")
-    assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
-    trimesh.creation.box((4, 1, 1)).export(store / "b.glb")
-    assert run(store, embedder, gallery).arrived == {root / "b.glb"}
-
-
-def test_what_was_read_before_an_interruption_is_kept(
-    store: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """Though there was no batch yet."""
-
-    def lose_patience(done: int, total: int, failed: int) -> None:
-        if done - failed == 2:
-            raise KeyboardInterrupt
-
-    with Gallery(gallery, create=True) as opened:
-        with pytest.raises(KeyboardInterrupt):
-            index_stores(opened, [store], embedder, progress=lose_patience)
-        assert opened.catalogue.count() == 2
-    assert run(store, embedder, gallery).added == 1
-
-
-def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
-    store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C within a batch: it is embedded to its end, and written."""
-    embed, calls = ShapeEmbedder.embed_batch, []
-
-    def lose_patience(self: ShapeEmbedder, prepared: Any) -> Any:
-        calls.append(len(prepared))
-        if len(calls) == 1:
-            signal.raise_signal(signal.SIGINT)
-        return embed(self, prepared)
-
-    monkeypatch.setattr("shapesim.indexing._BATCH", 2)
-    monkeypatch.setattr(ShapeEmbedder, "embed_batch", lose_patience)
-    # What runs in a shell's background does not hear of Ctrl-C.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with Gallery(gallery, create=True) as opened:
-        with pytest.raises(KeyboardInterrupt):
-            index_stores(opened, [store], embedder)
-        signal.signal(signal.SIGINT, before)
-        assert opened.catalogue.count() == sum(calls) > 0
-    monkeypatch.undo()
-    assert run(store, embedder, gallery).unchanged == sum(calls)
-
-
-def test_what_is_written_when_the_user_has_had_enough_is_written_once(
-    store: Path, gallery: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C between the end of a batch and the start of the next."""
-
-    def lose_patience(*_: object) -> None:
-        monkeypatch.undo()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("shapesim.gallery.catalogue.Catalogue.touch", lose_patience)
-    with Gallery(gallery, create=True) as opened, pytest.raises(KeyboardInterrupt):
-        index_stores(opened, [store], embedder)
-    again = run(store, embedder, gallery)
-    assert (again.added, again.unchanged) == (0, 3)
-
-
 def test_stores_that_cannot_be_reached_are_named(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
@@ -624,28 +302,6 @@ def test_a_store_within_another_keeps_its_files_and_its_axis(
             assert counts(index_stores(opened, [], embedder))[:2] == (0, 0)
         extents = {a.path.name: a.extents[1] for a in opened.assets.values()}
     assert extents == {"a.obj": 4, "b.obj": 5}
-
-
-def test_stores_within_stores_share_their_catalogue_and_stay_when_away(
-    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
-) -> None:
-    """What the outer store lists counts where the inner one says nothing."""
-    inner = tmp_path / "store" / "in"
-    inner.mkdir(parents=True)
-    for number, path in enumerate((tmp_path / "store" / "a.obj", inner / "b.obj"), 1):
-        trimesh.creation.box((1, number, 1)).export(path)
-    (tmp_path / "store" / "catalog.csv").write_text("path,price\na.obj,3\nin/b.obj,5\n")
-    with Gallery(gallery, create=True) as opened:
-        assert index_stores(opened, [tmp_path / "store"], embedder).added == 2
-        assert counts(index_stores(opened, [inner], embedder)) == (0, 0, 1, 0, 0)
-        assert counts(index_stores(opened, [], embedder)) == (0, 0, 2, 0, 0)
-        prices = {a.path.name: a.listing.price for a in opened.assets.values()}
-        assert prices == {"a.obj": 3, "b.obj": 5}
-        inner.rename(tmp_path / "away")
-        report = index_stores(opened, [], embedder)
-        assert (report.removed, report.total) == (0, 2)
-        (tmp_path / "away").rename(inner)
-        assert forget_stores(opened, [tmp_path / "store"]) == 1
 
 
 def test_a_mesh_among_pictures_does_not_cost_them(

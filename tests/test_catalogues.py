@@ -1,0 +1,185 @@
+"""What stores say of their assets, and when these came."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from unicodedata import normalize
+
+import trimesh
+
+from shapesim.embedders import ShapeEmbedder
+from shapesim.gallery import Gallery
+from shapesim.indexing import forget_stores, index_stores
+from shapesim.listings import Listing
+from tests.conftest import SAMPLES
+from tests.stores import counts, run
+
+
+def test_arrival_times_survive_changes_and_moves(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A changed file and a moved file keep the time at which they first came."""
+    run(store, embedder, gallery)
+    with sqlite3.connect(gallery / "gallery.sqlite") as db:
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
+    db.close()
+    trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")
+    shutil.move(store / "b.glb", store / "schöner pack" / "b.glb")
+    trimesh.creation.icosphere().export(store / "new.ply")
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        years = {asset.id: asset.arrived_at[:4] for asset in opened.assets.values()}
+    assert years.pop("new.ply") != "2020"
+    assert set(years.values()) == {"2020"}
+
+
+def test_a_file_that_moved_keeps_what_is_known_of_it(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Its tags, and what another embedder made of it; a copy of it has but the same date."""
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        ids = {asset.id: id for id, asset in opened.assets.items()}
+        opened.catalogue.set_tags([ids["b.glb"]], [(ids["b.glb"], "box", 0.9)])
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
+        db.execute("UPDATE vectors SET space = 'other', fingerprint = 'x'")
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
+    shutil.copy(store / "b.glb", store / "copy.glb")
+    (store / "b.glb").rename(store / "renamed.glb")
+    assert counts(run(store, embedder, gallery)) == (2, 2, 0, 1, 1)
+    with Gallery(gallery) as opened:
+        assets = {asset.id: asset for asset in opened.assets.values()}
+        known = opened.catalogue.vectors("other", "x")[0]
+    tagged = [name for name, asset in assets.items() if asset.tags]
+    assert len(tagged) == 1
+    assert tagged[0] in ("copy.glb", "renamed.glb")
+    assert len(known) == 3
+    assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
+
+
+def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
+    """arrived_at of catalog.csv counts; a wrong date is named and left out."""
+    (store / "catalog.csv").write_text(
+        "path,arrived_at\na.obj,2026-01-02\nb.glb,yesterday\n", encoding="utf-8"
+    )
+    report = run(store, embedder, gallery)
+    assert any("yesterday" in warning for warning in report.warnings)
+    with Gallery(gallery) as opened:
+        dates = {asset.id: asset.arrived_at for asset in opened.assets.values()}
+    assert dates["a.obj"] == "2026-01-02T23:59:59+00:00"
+    assert dates["b.glb"] > "2026-01-02"
+
+
+def test_a_date_taken_back_is_none(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:
+    """The file came when it was first seen, then."""
+    catalogue = store / "catalog.csv"
+    years = []
+    for text in ("a.obj,2020-01-02", "a.obj,", "a.obj,2020-01-02"):
+        catalogue.write_text(f"path,arrived_at\n{text}\n", encoding="utf-8")
+        run(store, embedder, gallery)
+        with Gallery(gallery) as opened:
+            years.append({asset.id: asset.arrived_at[:4] for asset in opened.assets.values()})
+    assert [year["a.obj"] == "2020" for year in years] == [True, False, True]
+
+
+def test_a_damaged_catalogue_takes_nothing_back(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Half a file, as while it is being written."""
+    catalogue = store / "catalog.json"
+    catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
+    run(store, embedder, gallery)
+    catalogue.write_text('{"a.obj": {"licence": "MIT",', "utf-8")
+    trimesh.creation.box((4, 1, 0.5)).export(store / "a.obj")  # is read anew meanwhile
+    (warning,) = run(store, embedder, gallery).warnings
+    assert "what it said before stays" in warning
+    with Gallery(gallery) as opened:
+        (kept,) = [asset for asset in opened.assets.values() if asset.listing != Listing()]
+    assert (kept.id, kept.arrived_at[:4], kept.listing.licence) == ("a.obj", "2020", "MIT")
+    catalogue.write_text('{"a.obj": {"licence": "MIT", "arrived_at": "2020-01-02"}}', "utf-8")
+    (store / "a.obj").rename(store / "renamed.obj")  # which the catalogue does not know yet
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        dates = {asset.id: asset.arrived_at[:4] for asset in opened.assets.values()}
+    assert dates["renamed.obj"] == "2020"
+
+
+def test_what_an_outer_store_says_stays_while_it_cannot_be_read(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Of assets of a store within it, too."""
+    inner = store / "schöner pack"
+    catalogue = store / "catalog.json"
+    catalogue.write_text(json.dumps({"schöner pack/c.stl": {"licence": "MIT"}}), "utf-8")
+    for text in (None, "{"):
+        if text:
+            catalogue.write_text(text, "utf-8")
+        with Gallery(gallery, create=True) as opened:
+            index_stores(opened, [store, inner], embedder)
+        with Gallery(gallery) as opened:
+            licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
+        assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
+
+
+def test_a_catalogue_spells_umlauts_as_it_likes(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """In one sign or in two, of which file systems choose one and editors another."""
+    (store / "schöner pack").rename(store / normalize("NFD", "schöner pack"))
+    (store / "catalog.csv").write_text(
+        f"path,licence\n{normalize('NFC', 'schöner pack')}/c.stl,MIT\n", encoding="utf-8"
+    )
+    assert run(store, embedder, gallery).warnings == []
+    with Gallery(gallery) as opened:
+        licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
+    assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
+
+
+def test_what_arrives_is_told_whatever_its_date(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """New files do, mended ones too, and what changes at once: it was but half there.
+
+    Moved, touched, and older changed ones do not.
+    """
+    dated = "path,arrived_at\na.obj,2020-01-01\nb.glb,2020-01-01\n"
+    (store / "catalog.csv").write_text(dated, encoding="utf-8")
+    root = store.resolve()
+    first = run(store, embedder, gallery)
+    assert first.arrived == {root / name for name in ("a.obj", "b.glb", "schöner pack/c.stl")}
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00+00:00' WHERE path != 'b.glb'")
+    (store / "a.obj").rename(store / "moved.obj")
+    os.utime(store / "b.glb")
+    trimesh.creation.box((3, 1, 1)).export(store / "schöner pack" / "c.stl")
+    shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store / "broken.fbx")
+    assert run(store, embedder, gallery).arrived == {root / "broken.fbx"}
+    trimesh.creation.box((4, 1, 1)).export(store / "b.glb")
+    assert run(store, embedder, gallery).arrived == {root / "b.glb"}
+
+
+def test_stores_within_stores_share_their_catalogue_and_stay_when_away(
+    tmp_path: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """What the outer store lists counts where the inner one says nothing."""
+    inner = tmp_path / "store" / "in"
+    inner.mkdir(parents=True)
+    for number, path in enumerate((tmp_path / "store" / "a.obj", inner / "b.obj"), 1):
+        trimesh.creation.box((1, number, 1)).export(path)
+    (tmp_path / "store" / "catalog.csv").write_text("path,price\na.obj,3\nin/b.obj,5\n")
+    with Gallery(gallery, create=True) as opened:
+        assert index_stores(opened, [tmp_path / "store"], embedder).added == 2
+        assert counts(index_stores(opened, [inner], embedder)) == (0, 0, 1, 0, 0)
+        assert counts(index_stores(opened, [], embedder)) == (0, 0, 2, 0, 0)
+        prices = {a.path.name: a.listing.price for a in opened.assets.values()}
+        assert prices == {"a.obj": 3, "b.obj": 5}
+        inner.rename(tmp_path / "away")
+        report = index_stores(opened, [], embedder)
+        assert (report.removed, report.total) == (0, 2)
+        (tmp_path / "away").rename(inner)
+        assert forget_stores(opened, [tmp_path / "store"]) == 1
