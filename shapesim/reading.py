@@ -29,7 +29,7 @@ from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits
 from shapesim.workers import cores, map_isolated
 
-READER = 9
+READER = 10
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import struct
 from collections.abc import Callable
@@ -20,9 +18,8 @@ from PIL import Image
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import SUFFIXES, find_assets, load_mesh, save_mesh
-from shapesim.meshes.fbx import pictures_within
 from shapesim.meshes.parts import Loaded, Part, assemble, rgba, to_srgb
-from shapesim.types import Companions, Material
+from shapesim.types import Material
 from tests.conftest import SAMPLES, as_mesh, lopsided, yawed
 
 FILES = Path(__file__).parent / "files"
@@ -69,76 +66,6 @@ def test_every_format_gives_the_same_geometry(suffix: str, tmp_path: Path) -> No
 def test_every_suffix_is_tested() -> None:
     """The formats above and FBX are all there are."""
     assert {*WRITTEN, ".fbx"} == SUFFIXES
-
-
-@pytest.mark.parametrize(
-    "path", sorted((SAMPLES / "store").rglob("*.fbx")), ids=lambda path: path.stem
-)
-def test_fbx_samples_stand_upright_in_metres(path: Path) -> None:
-    """FBX files of either up axis and unit have their base on y = 0 and a size in metres."""
-    mesh = load_mesh(path)
-    assert mesh.unit is not None
-    low, high = mesh.vertices[:, 1].min() * mesh.unit, mesh.vertices[:, 1].max() * mesh.unit
-    assert low == pytest.approx(0, abs=1e-3)
-    assert 0.02 < high < 20
-
-
-ASCII_FBX = """; FBX 7.3.0 project file
-FBXHeaderExtension:  {
-    FBXVersion: 7300
-}
-GlobalSettings:  {
-    Properties70:  {
-        P: "UpAxis", "int", "Integer", "",%d
-        P: "UpAxisSign", "int", "Integer", "",1
-        P: "FrontAxis", "int", "Integer", "",%d
-        P: "FrontAxisSign", "int", "Integer", "",%d
-        P: "CoordAxis", "int", "Integer", "",0
-        P: "CoordAxisSign", "int", "Integer", "",1
-        P: "UnitScaleFactor", "double", "Number", "",2.5
-    }
-}
-Objects:  {
-    Geometry: 1, "Geometry::quad", "Mesh" {
-        Vertices: *12 {
-            a: %s
-        }
-        PolygonVertexIndex: *4 {
-            a: 0,1,2,-4
-        }
-    }
-    Model: 2, "Model::quad", "Mesh" {
-        Properties70:  {
-            P: "Lcl Translation", "Lcl Translation", "", "A",0,0,0
-            P: "Lcl Scaling", "Lcl Scaling", "", "A",2,2,2
-        }
-    }
-}
-Connections:  {
-    C: "OO",1,2
-    C: "OO",2,0
-}
-"""
-
-
-@pytest.mark.parametrize(
-    ("axes", "corners"),
-    [
-        ((1, 2, 1), "0,0,0,1,0,0,1,3,0,0,3,0"),
-        ((2, 1, -1), "0,0,0,1,0,0,1,0,3,0,0,3"),
-    ],
-    ids=["y up", "z up"],
-)
-def test_ascii_fbx_with_either_axis(
-    axes: tuple[int, int, int], corners: str, tmp_path: Path
-) -> None:
-    """A quad of 1 by 3, scaled by its node to 2 by 6, stands up; its unit is 2.5 cm."""
-    (tmp_path / "a.fbx").write_text(ASCII_FBX % (*axes, corners))
-    mesh = load_mesh(tmp_path / "a.fbx")
-    assert len(mesh.faces) == 2
-    np.testing.assert_allclose(mesh.extents, [2, 6, 0], atol=1e-6)
-    assert mesh.vertices[:, 1].min() == pytest.approx(0, abs=1e-6)
-    assert mesh.unit == pytest.approx(0.025)
 
 
 def test_the_up_axis_can_be_overridden(tmp_path: Path) -> None:
@@ -247,12 +174,6 @@ def test_mirrored_nodes_keep_their_outside(tmp_path: Path) -> None:
     shapes.export(tmp_path / "a.glb")
     mesh = load_mesh(tmp_path / "a.glb")
     assert trimesh.Trimesh(mesh.vertices, mesh.faces).volume == pytest.approx(2)
-    fbx = ASCII_FBX % (1, 2, 1, "0,0,0,1,0,0,1,3,0,0,3,0")
-    (tmp_path / "plain.fbx").write_text(fbx)
-    (tmp_path / "mirrored.fbx").write_text(fbx.replace('A",2,2,2', 'A",-2,2,2'))
-    for name in ("plain", "mirrored"):
-        first = load_mesh(tmp_path / f"{name}.fbx").triangles[0]
-        assert np.cross(first[1] - first[0], first[2] - first[0])[2] > 0, name
 
 
 def test_buffers_may_be_named_with_any_signs(tmp_path: Path) -> None:
@@ -291,92 +212,6 @@ def test_what_is_saved_loads_as_it_was(tmp_path: Path, suffix: str) -> None:
     np.testing.assert_allclose(back.corners.min(axis=0), mesh.corners.min(axis=0), atol=1e-5)
     np.testing.assert_allclose(back.corners.max(axis=0), mesh.corners.max(axis=0), atol=1e-5)
     assert same_geometry(signature(back), signature(mesh))
-
-
-def test_pictures_within_fbx_are_its_textures(tmp_path: Path) -> None:
-    """As Blender writes them with "Path Mode: Copy" and "Embed Textures"."""
-    mesh = load_mesh(FILES / "two-textures.fbx")
-    assert mesh.companions == Companions()
-    red, blue = (np.asarray(material.texture) for material in mesh.materials)
-    assert red[0, 0].tolist() == [255, 0, 0] and red[-1, 0].tolist() == [77, 0, 0]
-    assert blue[0, 0].tolist() == [0, 0, 255] and blue[-1, 0].tolist() == [0, 0, 77]
-
-    data = (FILES / "two-textures.fbx").read_bytes()
-    (tmp_path / "damaged.fbx").write_bytes(data.replace(b"\x89PNG", b"\x89PNX", 1))
-    damaged = load_mesh(tmp_path / "damaged.fbx")
-    assert damaged.companions.missing == ("two.fbm/red wall.png",)
-    assert damaged.materials[0].texture is None and damaged.materials[1].texture is not None
-
-
-@pytest.mark.parametrize("head", [12, 24])
-def test_pictures_within_fbx_of_either_width(head: int) -> None:
-    """Offsets have 4 bytes up to version 7.4, and 8 from 7.5 on."""
-    content = io.BytesIO()
-    Image.new("RGB", (3, 2)).save(content, "PNG")
-    picture, name = content.getvalue(), rb"C:\art\Wall.PNG"
-    data = (
-        b"\x10RelativeFilenameS" + struct.pack("<I", len(name)) + name
-        + bytes(head) + b"\x07ContentR" + struct.pack("<I", len(picture)) + picture
-    )  # fmt: skip
-    assert pictures_within(data)["wall.png"].size == (3, 2)
-
-
-def test_pictures_within_fbx_as_text() -> None:
-    """In lines of at most so many signs, as 3ds Max writes them."""
-    content = io.BytesIO()
-    Image.new("RGB", (3, 2)).save(content, "PNG")
-    text = base64.b64encode(content.getvalue()).decode()
-    lines = f'"{text[:40]}",\n\t\t\t"{text[40:]}"'
-    video = 'Filename: "C:\\a.png"\n\t\tRelativeFilename: "..\\a.png"\n\t\tContent: ,\n\t\t\t'
-    assert pictures_within((video + lines + "\n\t}").encode())["a.png"].size == (3, 2)
-    assert pictures_within((video + '"no base64!!"\n\t}').encode()) == {}
-
-
-@pytest.mark.parametrize(
-    "kind", ["DiffuseColor", "Maya|baseColor", "3dsMax|Parameters|base_color_map"]
-)
-def test_textures_of_fbx_are_found_by_any_name_of_the_base_colour(
-    kind: str, tmp_path: Path
-) -> None:
-    """Of classical and of physically based materials."""
-    Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
-    more = """    Material: 3, "Material::paint", "" {
-        Version: 102
-        ShadingModel: "phong"
-    }
-    Texture: 4, "Texture::paint", "" {
-        Type: "TextureVideoClip"
-        Version: 202
-        FileName: "paint.png"
-        RelativeFilename: "paint.png"
-    }
-}
-Connections:  {
-    C: "OO",3,2
-    C: "OP",4,3, "%s"
-"""
-    layer = """a: 0,1,2,-4
-        }
-        LayerElementMaterial: 0 {
-            MappingInformationType: "AllSame"
-            ReferenceInformationType: "IndexToDirect"
-            Materials: *1 {
-                a: 0
-            }
-        }
-        Layer: 0 {
-            LayerElement:  {
-                Type: "LayerElementMaterial"
-                TypedIndex: 0
-            }
-        }
-"""
-    fbx = ASCII_FBX % (1, 2, 1, "0,0,0,1,0,0,1,3,0,0,3,0")
-    fbx = fbx.replace("a: 0,1,2,-4\n        }\n", layer)
-    (tmp_path / "a.fbx").write_text(fbx.replace("}\nConnections:  {\n", more % kind))
-    mesh = load_mesh(tmp_path / "a.fbx")
-    assert [material.texture for material in mesh.materials] == [tmp_path / "paint.png"]
-    assert mesh.companions.files == ("paint.png",)
 
 
 def skinned_gltf(path: Path, joint_scale: float) -> None:
@@ -493,8 +328,8 @@ def half_fbx(folder: Path) -> Path:
 
 
 def old_fbx(folder: Path) -> Path:
-    """An ASCII FBX of 2006."""
-    (folder / "bad.fbx").write_text("; FBX 6.1.0 project file\nFBXVersion: 6100\n")
+    """An ASCII FBX of 2003."""
+    (folder / "bad.fbx").write_text("; FBX 5.0.0 project file\nFBXVersion: 5000\n")
     return folder / "bad.fbx"
 
 
@@ -515,7 +350,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "garbage": (spoil(lambda path: path.write_bytes(b"\xff\x00" * 500)), "is no glTF"),
     "truncated fbx": (half_fbx, "cannot be read"),
-    "old fbx": (old_fbx, "is FBX 6.1, older than 7.1"),
+    "old fbx": (old_fbx, "is FBX 5.0, older than 6.0"),
     "no faces": (obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n"), "no faces"),
     "nan": (obj("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "not finite"),
     "huge": (obj("v 0 0 1e30\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), "stray vertices"),

@@ -103,8 +103,8 @@ def place_normals(normals: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.
     matrix = transform[:3, :3]
     # Times its determinant, the inverse transpose is there even where the transform is flat.
     cofactors = np.cross(matrix[[1, 2, 0]], matrix[[2, 0, 1]])
-    placed = normals @ cofactors.T * (-1 if np.linalg.det(matrix) < 0 else 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        placed = normals @ cofactors.T * (-1 if np.linalg.det(matrix) < 0 else 1)
         placed /= np.linalg.norm(placed, axis=1, keepdims=True)
     return np.asarray(placed, dtype=np.float64)
 

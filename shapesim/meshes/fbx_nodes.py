@@ -1,0 +1,246 @@
+"""FBX as a tree of nodes, whether the file is binary or text.
+
+The layout of binary files is not published by Autodesk; it is as the Blender Foundation has
+described it (https://code.blender.org/2013/08/fbx-binary-file-format-specification/).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.encoding import as_utf8, numbers_of
+
+_MAGIC = b"Kaydara FBX Binary  \0"
+_HEADER = 27  # bytes: the magic, two more, and the version
+_WIDE = 7500  # the version from which on offsets have 8 bytes
+_DEEPEST = 64
+_LEAVES = frozenset(["AnimationCurve", "AnimationCurveNode", "Deformer", "Pose", "Take"])
+"""What can be large, and of which no more than the name is asked for."""
+
+_SINGLE = {
+    "Y": struct.Struct("<h"),
+    "I": struct.Struct("<i"),
+    "L": struct.Struct("<q"),
+    "F": struct.Struct("<f"),
+    "D": struct.Struct("<d"),
+    "C": struct.Struct("<B"),
+    "B": struct.Struct("<B"),
+}
+_ARRAYS = {"i": "<i4", "l": "<i8", "f": "<f4", "d": "<f8", "b": "<u1", "c": "<u1"}
+
+_NUMBER = rb"[-+]?\.?\d[\w.+#-]*+"
+_TOKEN = re.compile(
+    rb"(?:\s++|;[^\n]*+)*+"
+    rb'(?:(?P<string>"[^"]*")'
+    rb"|(?P<array>\*\d+\s*\{\s*a\s*:(?P<items>[^}]*)\})"
+    rb"|(?P<numbers>%b(?:\s*,\s*%b)*+)"
+    rb"|(?P<name>[A-Za-z_][\w|]*)\s*:"
+    rb"|(?P<word>[\w|*+-][^\s,{}]*)"
+    rb"|(?P<mark>[{},])|$)" % (_NUMBER, _NUMBER)
+)
+_MOST = 1 << 28  # numbers in an array
+_FEW = 64  # numbers, up to which each is a value of its own
+
+
+@dataclass(slots=True)
+class Packed:
+    """Many numbers, as the file has them."""
+
+    data: bytes
+    kind: str = ""
+    count: int = 0
+    is_deflated: bool = False
+
+    def numbers(self) -> NDArray[np.float64]:
+        """(N,) of them.
+
+        Raises:
+            ValueError: they are damaged.
+        """
+        if not self.kind:
+            return numbers_of(self.data.replace(b",", b" "))
+        dtype = np.dtype(_ARRAYS[self.kind])
+        if self.count > _MOST:
+            raise ValueError("an array in it is too large")
+        size = self.count * dtype.itemsize
+        data = self.data
+        if self.is_deflated:
+            try:
+                data = zlib.decompressobj().decompress(data, size)
+            except zlib.error as error:
+                raise ValueError("an array in it is damaged") from error
+        if len(data) < size:
+            raise ValueError("an array in it is cut off")
+        return np.frombuffer(data, dtype, self.count).astype(np.float64)
+
+
+@dataclass(slots=True)
+class Node:
+    """A named list of values, with nodes below it.
+
+    Attributes:
+        name: such as "Geometry".
+        values: numbers, texts, bytes, and ``Packed``. Names of objects are "Class::Name".
+        children: in their order.
+    """
+
+    name: str
+    values: list[Any] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+
+    def all(self, name: str) -> Iterator[Node]:
+        """The children of a name."""
+        return (child for child in self.children if child.name == name)
+
+    def first(self, name: str) -> Node:
+        """The first child of a name; an empty one where there is none."""
+        return next(self.all(name), Node(name))
+
+    def text(self, name: str) -> str:
+        """The first value of the first child of a name, where it is text; else nothing."""
+        value = next(iter(self.first(name).values), "")
+        return value if isinstance(value, str) else ""
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """(N,) all numbers of the first child of a name.
+
+        Raises:
+            ValueError: they are damaged.
+        """
+        values = self.first(name).values
+        if any(isinstance(value, Packed) for value in values):
+            return np.concatenate([v.numbers() for v in values if isinstance(v, Packed)])
+        return np.array([v for v in values if isinstance(v, int | float)], np.float64)
+
+
+def read_nodes(data: bytes) -> Node:
+    """The root of a file's nodes.
+
+    Args:
+        data: the file.
+
+    Raises:
+        ValueError: it is cut off or damaged.
+    """
+    return _of_binary(data) if data.startswith(_MAGIC) else _of_text(as_utf8(data))
+
+
+def version_of(data: bytes) -> int:
+    """Such as 7400 for FBX 7.4; 0 where the file does not say.
+
+    Args:
+        data: the file.
+    """
+    if data.startswith(_MAGIC) and len(data) >= _HEADER:
+        return int(struct.unpack_from("<I", data, _HEADER - 4)[0])
+    found = re.search(rb"FBXVersion:\s*(\d{4})", data[:4096])
+    return int(found[1]) if found else 0
+
+
+def _of_binary(data: bytes) -> Node:
+    head = struct.Struct("<QQQB" if version_of(data) >= _WIDE else "<IIIB")
+    root = Node("")
+    try:
+        _read_children(data, _HEADER, len(data), head, root, 0)
+    except (struct.error, IndexError) as error:
+        raise ValueError("it is cut off") from error
+    return root
+
+
+def _read_children(
+    data: bytes, at: int, end: int, head: struct.Struct, parent: Node, depth: int
+) -> None:
+    """Reads nodes up to an empty one, or to the end of their parent."""
+    if depth > _DEEPEST:
+        raise ValueError("it is damaged")
+    while at < end:
+        stop, count, size, length = head.unpack_from(data, at)
+        if not stop:
+            return
+        start = at + head.size + length
+        if not start <= start + size <= stop:
+            raise ValueError("it is damaged")
+        if stop > end:
+            raise ValueError("it is cut off")
+        node = Node(data[at + head.size : start].decode(errors="replace"))
+        node.values = list(_values(data, start, count))
+        if node.name not in _LEAVES:
+            _read_children(data, start + size, stop, head, node, depth + 1)
+        parent.children.append(node)
+        at = stop
+
+
+def _values(data: bytes, at: int, count: int) -> Iterator[Any]:
+    for _ in range(count):
+        kind = chr(data[at])
+        at += 1
+        if single := _SINGLE.get(kind):
+            yield single.unpack_from(data, at)[0]
+            at += single.size
+        elif kind in "SR":
+            (size,) = struct.unpack_from("<I", data, at)
+            at += 4 + size
+            content = data[at - size : at]
+            yield content if kind == "R" else _as_name(content.decode(errors="replace"))
+        elif kind in _ARRAYS:
+            items, is_deflated, size = struct.unpack_from("<III", data, at)
+            at += 12 + size
+            yield Packed(data[at - size : at], kind, items, bool(is_deflated))
+        else:
+            raise ValueError("it is damaged")
+
+
+def _as_name(text: str) -> str:
+    """Binary files have names of objects the other way round than text."""
+    name, mark, kind = text.partition("\0\x01")
+    return f"{kind}::{name}" if mark else text
+
+
+def _of_text(data: bytes) -> Node:
+    root = Node("")
+    way, node, at = [root], root, 0
+    while at < len(data):
+        token = _TOKEN.match(data, at)
+        if token is None:
+            raise ValueError("it is cut off or damaged")
+        at = token.end()
+        kind = token.lastgroup
+        text = token[kind] if kind else b""
+        if kind == "name":
+            node = Node(token["name"].decode(errors="replace"))
+            way[-1].children.append(node)
+        elif kind == "string":
+            node.values.append(text[1:-1].decode(errors="replace"))
+        elif kind == "numbers":
+            node.values += _numbers(text)
+        elif kind == "array":
+            node.values.append(Packed(token["items"]))
+        elif kind == "word":
+            node.values.append(text.decode(errors="replace"))
+        elif text == b"{":
+            way.append(node)
+        elif text == b"}":
+            if len(way) == 1:
+                raise ValueError("it is damaged")
+            node = way.pop()
+    if len(way) > 1:
+        raise ValueError("it is cut off")
+    return root
+
+
+def _numbers(text: bytes) -> list[Any]:
+    words = text.split(b",", _FEW)
+    if len(words) > _FEW:
+        return [Packed(text)]
+    try:
+        return [int(word) for word in words]
+    except ValueError:
+        return list(map(float, numbers_of(b" ".join(words))))

@@ -1,0 +1,657 @@
+"""FBX: binary and text, how models are placed, what their faces have, and damaged files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from numpy.typing import NDArray
+from PIL import Image
+
+from shapesim.errors import AssetError
+from shapesim.meshes import load_mesh
+from shapesim.meshes.parts import to_srgb
+from shapesim.types import Companions, Mesh
+from tests.conftest import SAMPLES
+
+FILES = Path(__file__).parent / "files"
+CORNERS = np.array([[x, y, z] for z in (0, 3) for y in (0, 2) for x in (0, 1)], np.float64)
+SIDES = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
+RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+
+
+@dataclass
+class N:
+    """A node, as it is to be written: arrays are lists."""
+
+    name: str
+    values: Sequence[Any] = ()
+    children: Sequence[N] = field(default_factory=list)
+
+
+def as_text(nodes: Sequence[N]) -> bytes:
+    """FBX as text, of nodes in a row."""
+
+    def value(one: Any) -> str:
+        if isinstance(one, bytes):
+            return f',"{base64.b64encode(one).decode()}"'
+        return f'"{one}"' if isinstance(one, str) else repr(one)
+
+    def lines(node: N, depth: int) -> Iterator[str]:
+        indent = "\t" * depth
+        if node.values and isinstance(node.values[0], list):
+            numbers = ",".join(map(repr, node.values[0]))
+            yield f"{indent}{node.name}: *{len(node.values[0])} {{\n{indent}\ta: {numbers}"
+            yield indent + "}"
+            return
+        head = f"{indent}{node.name}: {', '.join(map(value, node.values))}"
+        yield head + " {" * bool(node.children or not node.values)
+        for child in node.children:
+            yield from lines(child, depth + 1)
+        if node.children or not node.values:
+            yield indent + "}"
+
+    body = [line for node in nodes for line in lines(node, 0)]
+    return "\n".join(["; FBX 7.4.0 project file", *body, ""]).encode()
+
+
+def as_binary(nodes: Sequence[N], version: int, deflated: bool) -> bytes:
+    """FBX as bytes, of nodes in a row."""
+    head = "<QQQB" if version >= 7500 else "<IIIB"
+    size = struct.calcsize(head)
+
+    def value(one: Any) -> bytes:
+        if isinstance(one, list):
+            kind = "d" if any(isinstance(number, float) for number in one) else "i"
+            data = np.array(one, "<f8" if kind == "d" else "<i4").tobytes()
+            data = zlib.compress(data) if deflated else data
+            return kind.encode() + struct.pack("<III", len(one), deflated, len(data)) + data
+        if isinstance(one, int | float):
+            return (
+                b"L" + struct.pack("<q", one)
+                if isinstance(one, int)
+                else (b"D" + struct.pack("<d", one))
+            )
+        kind, mark, name = one.partition("::") if isinstance(one, str) else ("", "", "")
+        data = one if isinstance(one, bytes) else f"{name}\0\x01{kind}".encode()
+        if isinstance(one, str) and not mark:
+            data = one.encode()
+        letter = b"R" if isinstance(one, bytes) else b"S"
+        return letter + struct.pack("<I", len(data)) + data
+
+    def written(node: N, start: int) -> bytes:
+        name = node.name.encode()
+        values = b"".join(map(value, node.values))
+        at = start + size + len(name) + len(values)
+        body = b""
+        for child in node.children:
+            body += written(child, at + len(body))
+        body += bytes(size) * bool(node.children)
+        first = struct.pack(head, at + len(body), len(node.values), len(values), len(name))
+        return first + name + values + body
+
+    data = b"Kaydara FBX Binary  \0\x1a\0" + struct.pack("<I", version)
+    for node in nodes:
+        data += written(node, len(data))
+    return data + bytes(size + 16)
+
+
+def properties(**given: Any) -> N:
+    """Properties of an object; "Lcl_" stands for "Lcl "."""
+    return N(
+        "Properties70",
+        (),
+        [
+            N("P", (name.replace("Lcl_", "Lcl "), "", "", "A", *np.atleast_1d(value).tolist()))
+            for name, value in given.items()
+        ],
+    )
+
+
+def geometry(
+    id: int, *layers: N, polygons: Sequence[Sequence[int]] = SIDES, kind: str = "Mesh"
+) -> N:
+    """A box of 1 × 2 × 3, or other polygons of its corners."""
+    indices = [i for polygon in polygons for i in (*polygon[:-1], -1 - polygon[-1])]
+    vertices = [N("Vertices", (CORNERS.ravel().tolist(),)), N("PolygonVertexIndex", (indices,))]
+    return N("Geometry", (id, "Geometry::box", kind), [*vertices, *layers])
+
+
+def layer(name: str, mapping: str, **arrays: list[Any]) -> N:
+    """What corners or faces have in one respect."""
+    reference = "IndexToDirect" if len(arrays) > 1 or "Materials" in arrays else "Direct"
+    first = [("MappingInformationType", mapping), ("ReferenceInformationType", reference)]
+    nodes = [N(key, (value,)) for key, value in [*first, *arrays.items()]]
+    return N(f"LayerElement{name}", (0,), nodes)
+
+
+def model(id: int, *children: N, kind: str = "Mesh", **given: Any) -> N:
+    """A model."""
+    return N("Model", (id, f"Model::{id}", kind), [properties(**given), *children])
+
+
+def material(id: int, colour: Sequence[float]) -> N:
+    """A material of one colour."""
+    return N("Material", (id, f"Material::{id}", ""), [properties(DiffuseColor=colour)])
+
+
+def document(objects: Sequence[N], *links: tuple[Any, ...], **settings: Any) -> list[N]:
+    """All of a file; a link has a child, its parent, and at times a property."""
+    return [
+        N("FBXHeaderExtension", (), [N("FBXVersion", (7400,)), N("Creator", ("by hand",))]),
+        N("GlobalSettings", (), [properties(UnitScaleFactor=2.5, **settings)]),
+        N("Objects", (), objects),
+        N("Connections", (), [N("C", ("OP" if link[2:] else "OO", *link)) for link in links]),
+    ]
+
+
+def loaded(folder: Path, nodes: Sequence[N]) -> Mesh:
+    """What is read of nodes."""
+    (folder / "a.fbx").write_bytes(as_text(nodes))
+    return load_mesh(folder / "a.fbx")
+
+
+def colours_of(mesh: Mesh) -> list[list[float]]:
+    """The sRGB colour of each triangle's material."""
+    colours = to_srgb(np.array([one.colour[:3] for one in mesh.materials]))
+    return [colours[row].round(3).tolist() for row in mesh.face_materials]
+
+
+def rich() -> list[N]:
+    """Two boxes with all that faces have, one of them hanging on the other."""
+    each = np.arange(24)
+    layers = [
+        layer("Normal", "ByPolygonVertex", Normals=[0.0, 0.0, 1.0] * 24),
+        layer("UV", "ByPolygonVertex", UV=(each / 24).tolist(), UVIndex=(each % 12).tolist()),
+        layer("Color", "ByVertice", Colors=np.linspace(0, 1, 32).tolist()),
+        layer("Material", "ByPolygon", Materials=[0, 0, 1, 1, 0, 1]),
+    ]
+    joint = model(5, kind="LimbNode")
+    stack = N("AnimationStack", (6, "AnimStack::walk", ""))
+    placed: dict[str, Any] = {
+        "Lcl_Translation": (4.0, 0.0, 0.0),
+        "Lcl_Rotation": (10.0, 20.0, 30.0),
+    }
+    objects = [geometry(1, *layers), model(2, **placed), model(3, Lcl_Scaling=(2.0, 1.0, 1.0))]
+    objects += [material(7, RED), material(8, BLUE), joint, stack]
+    links = [(1, 2), (1, 3), (2, 0), (3, 2), (7, 2), (8, 2), (7, 3), (8, 3)]
+    return document(objects, *links)
+
+
+@pytest.mark.parametrize("deflated", [False, True], ids=["plain", "deflated"])
+@pytest.mark.parametrize("version", [7100, 7400, 7500, 7700])
+def test_binary_says_what_text_says(version: int, deflated: bool, tmp_path: Path) -> None:
+    """Offsets have 4 bytes up to version 7.4, and 8 from 7.5 on."""
+    text = loaded(tmp_path, rich())
+    (tmp_path / "b.fbx").write_bytes(as_binary(rich(), version, deflated))
+    binary = load_mesh(tmp_path / "b.fbx")
+    for name in ("vertices", "faces", "normals", "uvs", "colours", "face_materials"):
+        np.testing.assert_array_equal(getattr(binary, name), getattr(text, name))
+    assert binary.materials == text.materials
+    assert (text.unit, text.joints, text.animations) == (0.025, 1, ("walk",))
+    assert (binary.unit, binary.joints, binary.animations) == (0.025, 1, ("walk",))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_text_may_be_set_in_any_way(wide: bool, tmp_path: Path) -> None:
+    """Windows' line ends, a mark, UTF-16, and lists over several lines are the same."""
+    expected = loaded(tmp_path, rich())
+    text = as_text(rich()).decode().replace(",", ",\n").replace("\n", "\r\n").replace("*", " *")
+    (tmp_path / "a.fbx").write_text(text, "utf-16" if wide else "utf-8-sig", newline="")
+    np.testing.assert_array_equal(load_mesh(tmp_path / "a.fbx").vertices, expected.vertices)
+
+
+def test_half_a_file_is_never_half_a_mesh(tmp_path: Path) -> None:
+    """Cut anywhere, it is refused, or nothing of the mesh is gone."""
+    for whole in (as_text(rich()), as_binary(rich(), 7400, True)):
+        (tmp_path / "a.fbx").write_bytes(whole)
+        expected = load_mesh(tmp_path / "a.fbx").vertices
+        refused = 0
+        for end in range(60, len(whole) - 1, 7):
+            (tmp_path / "a.fbx").write_bytes(whole[:end])
+            try:
+                mesh = load_mesh(tmp_path / "a.fbx")
+            except AssetError as error:
+                refused += 1
+                assert "\n" not in str(error)
+            else:
+                np.testing.assert_array_equal(mesh.vertices, expected)
+        assert refused > 100
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SAMPLES / "store").rglob("*.fbx")), ids=lambda path: path.stem
+)
+def test_samples_stand_upright_in_metres(path: Path) -> None:
+    """FBX files of either up axis and unit have their base on y = 0 and a size in metres."""
+    mesh = load_mesh(path)
+    assert mesh.unit is not None
+    low, high = mesh.vertices[:, 1].min() * mesh.unit, mesh.vertices[:, 1].max() * mesh.unit
+    assert low == pytest.approx(0, abs=1e-3)
+    assert 0.02 < high < 20
+
+
+@pytest.mark.parametrize(
+    ("axes", "extents"),
+    [
+        ({}, (1, 2, 3)),
+        ({"UpAxis": 2, "FrontAxis": 1, "FrontAxisSign": -1}, (1, 3, 2)),
+        ({"UpAxis": 0, "CoordAxis": 1, "CoordAxisSign": -1, "FrontAxis": 2}, (2, 1, 3)),
+        ({"UpAxis": 1, "UpAxisSign": -1, "CoordAxisSign": -1}, (1, 2, 3)),
+    ],
+    ids=["y up", "z up", "x up", "on its head"],
+)
+def test_the_axes_are_those_that_the_file_names(
+    axes: dict[str, int], extents: tuple[float, ...], tmp_path: Path
+) -> None:
+    """A box of 1 by 2 by 3 stands as its program showed it, its outside outside."""
+    mesh = loaded(tmp_path, document([geometry(1), model(2)], (1, 2), (2, 0), **axes))
+    np.testing.assert_allclose(mesh.extents, extents)
+    assert trimesh.Trimesh(mesh.vertices, mesh.faces).volume == pytest.approx(6)
+
+
+def turn(axis: str, degrees: float) -> NDArray[np.float64]:
+    """(4, 4)."""
+    direction = np.eye(3)["xyz".index(axis)]
+    return np.asarray(trimesh.transformations.rotation_matrix(np.radians(degrees), direction))
+
+
+def move(*offset: float) -> NDArray[np.float64]:
+    """(4, 4)."""
+    return np.asarray(trimesh.transformations.translation_matrix(offset))
+
+
+PLACES: dict[str, tuple[dict[str, Any], NDArray[np.float64]]] = {
+    "x is turned about first": (
+        {"Lcl_Rotation": (10.0, 20.0, 30.0)},
+        turn("z", 30) @ turn("y", 20) @ turn("x", 10),
+    ),
+    "or z, where its order is active": (
+        {"Lcl_Rotation": (10.0, 20.0, 30.0), "RotationOrder": 4, "RotationActive": 1},
+        turn("y", 20) @ turn("x", 10) @ turn("z", 30),
+    ),
+    "as are turns before and after": (
+        {
+            "Lcl_Rotation": (10.0, 0.0, 0.0), "PreRotation": (0.0, 20.0, 0.0),
+            "PostRotation": (0.0, 0.0, 30.0), "RotationActive": 1,
+        },
+        turn("y", 20) @ turn("x", 10) @ turn("z", -30),
+    ),
+    "else not": (
+        {"Lcl_Rotation": (10.0, 0.0, 0.0), "PreRotation": (0.0, 20.0, 0.0), "RotationOrder": 5},
+        turn("x", 10),
+    ),
+    "pivots": (
+        {
+            "Lcl_Translation": (1.0, 2.0, 3.0), "Lcl_Rotation": (90.0, 0.0, 0.0),
+            "Lcl_Scaling": (2.0, 3.0, 4.0), "RotationPivot": (1.0, 1.0, 0.0),
+            "RotationOffset": (0.0, 5.0, 0.0), "ScalingPivot": (0.0, 0.0, 2.0),
+            "ScalingOffset": (7.0, 0.0, 0.0),
+        },
+        move(1, 7, 3) @ move(1, 1, 0) @ turn("x", 90) @ move(-1, -1, 0)
+        @ move(7, 0, 0) @ move(0, 0, 2) @ np.diag([2.0, 3, 4, 1]) @ move(0, 0, -2),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "expected"), PLACES.values(), ids=PLACES.keys())
+def test_models_are_placed_as_the_sdk_documents(
+    given: dict[str, Any], expected: NDArray[np.float64], tmp_path: Path
+) -> None:
+    """World = T · Roff · Rp · Rpre · R · Rpost⁻¹ · Rp⁻¹ · Soff · Sp · S · Sp⁻¹."""
+    mesh = loaded(tmp_path, document([geometry(1), model(2, **given)], (1, 2), (2, 0)))
+    placed = trimesh.transform_points(CORNERS, expected)
+    np.testing.assert_allclose(
+        np.unique(mesh.vertices.round(6), axis=0), np.unique(placed.round(6), axis=0)
+    )
+
+
+def test_the_place_of_a_geometry_is_not_its_childrens(tmp_path: Path) -> None:
+    """Geometric transforms are of one model, its own of all that hang on it."""
+    moved: dict[str, Any] = {
+        "GeometricTranslation": (10.0, 0.0, 0.0),
+        "Lcl_Translation": (0.0, 5.0, 0.0),
+    }
+    objects = [geometry(1), model(2, **moved), model(3)]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (1, 3), (2, 0), (3, 2)))
+    np.testing.assert_allclose(mesh.vertices.min(axis=0), [0, 5, 0])
+    np.testing.assert_allclose(mesh.vertices.max(axis=0), [11, 7, 3])
+
+
+def test_a_mirrored_model_keeps_its_outside(tmp_path: Path) -> None:
+    """Its triangles are turned, and its normals with it."""
+    normals = layer("Normal", "ByPolygon", Normals=[
+        float(n) for side in SIDES for n in np.cross(
+            CORNERS[side[1]] - CORNERS[side[0]], CORNERS[side[2]] - CORNERS[side[1]]
+        )
+    ])  # fmt: skip
+    objects = [geometry(1, normals), model(2, Lcl_Scaling=(-1.0, 1.0, 1.0))]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0)))
+    assert trimesh.Trimesh(mesh.vertices, mesh.faces).volume == pytest.approx(6)
+    assert mesh.normals is not None
+    triangles = mesh.triangles
+    facing = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    facing /= np.linalg.norm(facing, axis=1, keepdims=True)
+    np.testing.assert_allclose(mesh.normals[mesh.faces[:, 0]], facing, atol=1e-9)
+
+
+def test_loose_edges_and_points_are_left_out(tmp_path: Path) -> None:
+    """They stand as polygons of two corners and of one."""
+    polygons = [(0, 7), SIDES[0], (3,), *SIDES[1:], (0, 4)]
+    layers = [layer("Material", "ByPolygon", Materials=[1, 0, 1, 0, 0, 0, 0, 0, 1])]
+    objects = [
+        geometry(1, *layers, polygons=polygons),
+        model(2),
+        material(3, RED),
+        material(4, BLUE),
+    ]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0), (3, 2), (4, 2)))
+    assert trimesh.Trimesh(mesh.vertices, mesh.faces).volume == pytest.approx(6)
+    assert colours_of(mesh) == [list(RED)] * 12
+
+
+@pytest.mark.parametrize(
+    ("mapping", "colours", "index"),
+    [
+        ("ByPolygonVertex", [i for side in SIDES for i in side], None),
+        ("ByPolygonVertex", list(range(8)), [i for side in SIDES for i in side]),
+        ("ByVertice", list(range(8)), None),
+        ("ByVertex", list(reversed(range(8))), list(reversed(range(8)))),
+    ],
+)
+def test_colours_are_the_same_however_they_are_mapped(
+    mapping: str, colours: list[int], index: list[int] | None, tmp_path: Path
+) -> None:
+    """By corner or by vertex, with an index or without, each vertex has its own."""
+    table = [value for colour in colours for value in (colour / 7, 0.0, 0.0, 1.0)]
+    more = {} if index is None else {"ColorIndex": index}
+    objects = [geometry(1, layer("Color", mapping, Colors=table, **more)), model(2)]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0)))
+    assert mesh.colours is not None
+    for vertex, colour in zip(mesh.vertices, mesh.colours, strict=True):
+        row = int((vertex == CORNERS).all(axis=1).argmax())
+        assert colour.tolist() == [round(row / 7 * 255), 0, 0, 255]
+
+
+def test_colours_may_be_those_of_faces(tmp_path: Path) -> None:
+    """Or one of all; what has none is white."""
+    table = [value for side in range(6) for value in (side / 5, 0.0, 0.0, 1.0)]
+    expected = [round(side / 5 * 255) for side in range(6) for _ in range(2)]
+    for mapping, reds in (("ByPolygon", expected), ("AllSame", [0] * 12)):
+        objects = [geometry(1, layer("Color", mapping, Colors=table)), model(2)]
+        mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0)))
+        assert mesh.colours is not None
+        assert mesh.colours[mesh.faces[:, 1], 0].tolist() == reds
+    objects = [geometry(1, layer("Color", "ByPolygon", Colors=table[:4])), model(2)]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0)))
+    assert mesh.colours is not None
+    assert mesh.colours[mesh.faces[:, 1], 0].tolist() == [0, 0] + [255] * 10
+
+
+def test_models_of_one_geometry_have_materials_of_their_own(tmp_path: Path) -> None:
+    """By number, in the order in which they hang on the model; one that is not there is none."""
+    layers = [layer("Material", "ByPolygon", Materials=[0, 1, 0, 1, 0, 5])]
+    objects = [geometry(1, *layers), model(2), model(3)]
+    objects += [material(4, RED), material(5, GREEN), material(6, BLUE)]
+    links = [(1, 2), (1, 3), (2, 0), (3, 0), (4, 2), (5, 2), (6, 3), (4, 3)]
+    found = [tuple(colour) for colour in colours_of(loaded(tmp_path, document(objects, *links)))]
+    assert {one: found.count(one) for one in (RED, GREEN, BLUE)} == {RED: 10, GREEN: 4, BLUE: 6}
+    assert len(found) == 24
+
+
+BASE_COLOURS = [
+    "DiffuseColor", "Diffuse", "Maya|baseColor", "Maya|base_color", "3dsMax|Parameters|base_color",
+    "3dsMax|main|basecolor",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BASE_COLOURS)
+def test_the_base_colour_of_any_programs_materials(name: str, tmp_path: Path) -> None:
+    """Classical or physically based."""
+    paint = N("Material", (3, "Material::paint", ""), [properties(**{name: (1.0, 0.5, 0.0)})])
+    mesh = loaded(tmp_path, document([geometry(1), model(2), paint], (1, 2), (2, 0), (3, 2)))
+    assert colours_of(mesh)[0] == [1, 0.5, 0]
+    assert mesh.materials[0].name == "paint"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DiffuseColor", "Maya|baseColor", "Maya|baseColor|file", "Maya|TEX_color_map",
+        "3dsMax|Parameters|base_color_map", "3dsMax|main|base_color_map",
+    ],
+)  # fmt: skip
+def test_textures_are_found_by_any_name_of_the_base_colour(name: str, tmp_path: Path) -> None:
+    """Directly or in layers; those of other things are not looked at."""
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
+    textures = [
+        N("Texture", (id, f"Texture::{id}", ""), [N("RelativeFilename", (file,))])
+        for id, file in ((4, "paint.png"), (5, "normals.png"))
+    ]
+    layers = N("LayeredTexture", (6, "LayeredTexture::6", ""))
+    objects = [geometry(1), model(2), material(3, BLUE), *textures, layers]
+    base = [(1, 2), (2, 0), (3, 2), (5, 3, "NormalMap")]
+    for links in ([(4, 3, name)], [(6, 3, name), (4, 6)]):
+        mesh = loaded(tmp_path, document(objects, *base, *links))
+        assert [one.texture for one in mesh.materials] == [tmp_path / "paint.png"]
+        assert colours_of(mesh)[0] == [1, 1, 1]
+        assert mesh.companions == Companions(("paint.png",))
+
+
+def test_a_texture_has_the_coordinates_that_it_names(tmp_path: Path) -> None:
+    """One of several sets; the first where it names none."""
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
+    sets = [layer("UV", "AllSame", UV=[number, number]) for number in (0.25, 0.75)]
+    for one, name in zip(sets, ("first", "second"), strict=True):
+        one.children = [N("Name", (name,)), *one.children]
+    for name, expected in (("second", 0.75), ("first", 0.25), ("", 0.25), ("gone", 0.25)):
+        paint = N(
+            "Texture",
+            (4, "Texture::4", ""),
+            [properties(UVSet=name), N("FileName", ("paint.png",))],
+        )
+        objects = [geometry(1, *sets), model(2), material(3, BLUE), paint]
+        links = [(1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor")]
+        mesh = loaded(tmp_path, document(objects, *links))
+        assert mesh.uvs is not None and (mesh.uvs == expected).all()
+
+
+def picture() -> bytes:
+    """A PNG of 3 × 2."""
+    content = io.BytesIO()
+    Image.new("RGB", (3, 2), "red").save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("content", [picture(), b"no picture"], ids=["good", "bad"])
+def test_pictures_in_the_file_are_its_textures(
+    content: bytes, binary: bool, tmp_path: Path
+) -> None:
+    """Whatever path they had; one that is damaged is missing."""
+    name = "C:\\art\\Wall.PNG"
+    paint = N("Texture", (4, "Texture::4", ""), [N("FileName", (name,))])
+    video = N("Video", (5, "Video::5", "Clip"), [N("Filename", (name,)), N("Content", (content,))])
+    objects = [geometry(1), model(2), material(3, BLUE), paint, video]
+    nodes = document(objects, (1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor"), (5, 4))
+    (tmp_path / "a.fbx").write_bytes(as_binary(nodes, 7400, True) if binary else as_text(nodes))
+    mesh = load_mesh(tmp_path / "a.fbx")
+    texture = mesh.materials[0].texture
+    if content == picture():
+        assert isinstance(texture, Image.Image) and texture.size == (3, 2)
+        assert mesh.companions == Companions()
+    else:
+        assert texture is None
+        assert mesh.companions.missing == (name,)
+
+
+def test_pictures_in_the_file_as_blender_writes_them(tmp_path: Path) -> None:
+    """With "Path Mode: Copy" and "Embed Textures"."""
+    mesh = load_mesh(FILES / "two-textures.fbx")
+    assert mesh.companions == Companions()
+    red, blue = (np.asarray(material.texture) for material in mesh.materials)
+    assert red[0, 0].tolist() == [255, 0, 0] and red[-1, 0].tolist() == [77, 0, 0]
+    assert blue[0, 0].tolist() == [0, 0, 255] and blue[-1, 0].tolist() == [0, 0, 77]
+
+    data = (FILES / "two-textures.fbx").read_bytes()
+    (tmp_path / "damaged.fbx").write_bytes(data.replace(b"\x89PNG", b"\x89PNX", 1))
+    damaged = load_mesh(tmp_path / "damaged.fbx")
+    assert damaged.companions.missing == ("two.fbm/red wall.png",)
+    assert damaged.materials[0].texture is None and damaged.materials[1].texture is not None
+
+
+def test_of_levels_of_detail_the_first_is_taken(tmp_path: Path) -> None:
+    """Also where it is made of several models."""
+    group = N("NodeAttribute", (9, "NodeAttribute::9", "LodGroup"))
+    fine, coarse = model(3, Lcl_Translation=(1.0, 0.0, 0.0)), model(4)
+    objects = [geometry(1), model(2, kind="Null"), fine, coarse, model(5), group]
+    links = [(1, 3), (1, 4), (1, 5), (2, 0), (3, 2), (4, 2), (5, 3), (9, 2)]
+    mesh = loaded(tmp_path, document(objects, *links))
+    assert len(mesh.faces) == 24
+    np.testing.assert_allclose(mesh.vertices[:, 0].min(), 1)
+
+
+def test_hidden_models_are_left_out_and_told(tmp_path: Path) -> None:
+    """With what hangs on them; where all are hidden, none is."""
+    objects = [geometry(1), model(2), model(3, Visibility=0.0), model(4)]
+    links = [(1, 2), (1, 4), (2, 0), (3, 0), (4, 3)]
+    mesh = loaded(tmp_path, document(objects, *links))
+    assert len(mesh.faces) == 12
+    assert mesh.notes == ("has hidden models, which are left out",)
+    objects[1] = model(2, Visibility=0.0)
+    mesh = loaded(tmp_path, document(objects, *links))
+    assert len(mesh.faces) == 24 and mesh.notes == ()
+
+
+def test_curved_surfaces_are_told(tmp_path: Path) -> None:
+    """Splines beside faces are not: they are no surface."""
+    curved, line = geometry(4, kind="NurbsSurface"), geometry(5, kind="Line")
+    line.children = [N("Points", ([0.0, 0.0, 0.0],))]
+    objects = [geometry(1), model(2), model(3), line]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0), (3, 0), (5, 3)))
+    assert mesh.notes == ()
+    mesh = loaded(tmp_path, document([*objects, curved], (1, 2), (2, 0), (3, 0), (4, 3)))
+    assert mesh.notes == ("has curved surfaces (NURBS, patches), which cannot be read",)
+    with pytest.raises(AssetError, match=r"curved surfaces .* and has no faces"):
+        loaded(tmp_path, document([curved, model(3)], (3, 0), (4, 3)))
+
+
+OLD = """; FBX 6.1.0 project file
+FBXHeaderExtension:  {
+    FBXVersion: 6100
+}
+Creator: "Blender 2.49"
+Objects:  {
+    Model: "Model::quad", "Mesh" {
+        Properties60:  {
+            Property: "Lcl Translation", "Lcl Translation", "A+",5,0,0
+            Property: "Lcl Scaling", "Lcl Scaling", "A+",2,2,2
+        }
+        Vertices: 0.0,0.0,0.0,1.0,0.0,0.0,1.0,3.0,0.0,
+        0.0,3.0,0.0
+        PolygonVertexIndex: 0,1,2,-4
+        LayerElementMaterial: 0 {
+            MappingInformationType: "AllSame"
+            ReferenceInformationType: "IndexToDirect"
+            Materials: 0
+        }
+        LayerElementTexture: 0 {
+            MappingInformationType: "AllSame"
+            ReferenceInformationType: "IndexToDirect"
+            TextureId: 0
+        }
+    }
+    Material: "Material::paint", "" {
+        ShadingModel: "lambert"
+        Properties60:  {
+            Property: "DiffuseColor", "ColorRGB", "",0.5,0.5,0.5
+        }
+    }
+    Texture: "Texture::skin", "TextureVideoClip" {
+        FileName: "skin.png"
+    }
+}
+Connections:  {
+    Connect: "OO", "Model::quad", "Model::Scene"
+    Connect: "OO", "Material::paint", "Model::quad"
+    Connect: "OO", "Texture::skin", "Model::quad"
+}
+Takes:  {
+    Take: "walk" {
+        FileName: "walk.tak"
+    }
+}
+"""
+
+
+def test_old_files_are_read(tmp_path: Path) -> None:
+    """Before version 7, models hold their faces, and all go by names."""
+    (tmp_path / "a.fbx").write_text(OLD)
+    mesh = load_mesh(tmp_path / "a.fbx")
+    np.testing.assert_allclose(mesh.vertices.min(axis=0), [5, 0, 0])
+    np.testing.assert_allclose(mesh.vertices.max(axis=0), [7, 6, 0])
+    assert [one.name for one in mesh.materials] == ["paint"]
+    assert mesh.materials[0].colour[0] == 0.5  # Blender's are linear
+    assert mesh.companions.missing == ("skin.png",)
+    assert mesh.animations == ("walk",)
+    Image.new("RGB", (4, 4)).save(tmp_path / "skin.png")
+    assert load_mesh(tmp_path / "a.fbx").materials[0].texture == tmp_path / "skin.png"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "reason"),
+    [
+        (document([model(2)], (2, 0)), "has no faces; does the export leave out meshes?"),
+        (document([geometry(1), model(2)], (1, 2)), "has no faces"),
+        (
+            document([geometry(1, polygons=[(0, 1, 9)]), model(2)], (1, 2), (2, 0)),
+            "faces that name missing vertices",
+        ),
+    ],
+    ids=["no mesh", "a mesh that hangs on nothing", "missing vertices"],
+)
+def test_what_cannot_be_used_is_told(nodes: list[N], reason: str, tmp_path: Path) -> None:
+    """In a line, whether as text or as bytes."""
+    for data in (as_text(nodes), as_binary(nodes, 7400, False)):
+        (tmp_path / "a.fbx").write_bytes(data)
+        with pytest.raises(AssetError, match=reason):
+            load_mesh(tmp_path / "a.fbx")
+
+
+def test_models_in_a_circle_end(tmp_path: Path) -> None:
+    """As a damaged file may have them."""
+    objects = [geometry(1), model(2), model(3)]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (2, 0), (3, 2), (2, 3)))
+    assert len(mesh.faces) == 12
+
+
+def test_a_long_line_without_sense_ends_at_once(tmp_path: Path) -> None:
+    """No pattern tries over and over."""
+    for junk in (
+        " " * 300_000 + "?",
+        "1" * 300_000 + "?",
+        "1," * 300_000 + "?",
+        '"' + "a" * 300_000,
+    ):
+        (tmp_path / "a.fbx").write_text(f"; FBX 7.4.0 project file\nObjects: {{\n{junk}")
+        with pytest.raises(AssetError, match="cut off or damaged"):
+            load_mesh(tmp_path / "a.fbx")
+
+
+def test_turns_add_up(tmp_path: Path) -> None:
+    """Models that hang on each other are turned by all above them."""
+    objects = [geometry(1), *(model(id, Lcl_Rotation=(0.0, 30.0, 0.0)) for id in range(2, 8))]
+    links = [(1, 7), (2, 0), *((child, parent) for parent, child in pairwise(range(2, 8)))]
+    mesh = loaded(tmp_path, document(objects, *links))
+    np.testing.assert_allclose(mesh.vertices.min(axis=0), [-1, 0, -3], atol=1e-9)
+    np.testing.assert_allclose(mesh.vertices.max(axis=0), [0, 2, 0], atol=1e-9)
