@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.embedders import EMBEDDERS
+from shapesim.embedders import BothEmbedder, Embedder
 from shapesim.errors import EmbedderMismatchError, GalleryError
 from shapesim.gallery import Gallery
 from shapesim.indexes import ExactIndex
@@ -21,7 +21,6 @@ from shapesim.types import Asset, Embeddings
 
 Method = Literal["pca", "tsne", "umap"]
 METHODS: tuple[Method, ...] = ("umap", "tsne", "pca")
-_SPACES: tuple[Literal["shape", "look"], ...] = ("shape", "look")
 _FEW = 1000  # rows
 _TSNE_UP_TO = 20_000  # assets: beyond, it takes longer than anybody waits
 _NEIGHBOURS = 6
@@ -117,6 +116,7 @@ def clusters(points: NDArray[np.float32]) -> NDArray[np.int64]:
 def make_map(
     gallery: Gallery,
     methods: Sequence[Method] = METHODS,
+    embedder: Embedder | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[str, list[Layout]]:
     """The page of a gallery's map, and what it shows.
@@ -124,13 +124,14 @@ def make_map(
     Args:
         gallery: with at least one mesh; that it was indexed by shape or by look is enough.
         methods: by which to lay it out; the page starts with the first.
+        embedder: whose spaces, or those of its parts, are laid out; None for shape and look.
         progress: called with the layouts that are made, and how many there will be.
 
     Raises:
         GalleryError: it holds no mesh, or more than the only method can lay out.
     """
     gallery.check_holds_assets()
-    spaces = _vectors(gallery)
+    spaces = _vectors(gallery, embedder or BothEmbedder())
     ids = sorted(set.intersection(*(set(known.tolist()) for known, _ in spaces.values())))
     assets = [gallery.assets[id] for id in ids]
     wanted = [(space, method) for space in spaces for method in methods
@@ -172,19 +173,24 @@ def make_map(
     return page("map", f"Map of {len(ids):,} assets", data, [*blobs, *sheets]), layouts
 
 
-def _vectors(gallery: Gallery) -> dict[str, tuple[NDArray[np.int64], Embeddings]]:
+def _vectors(
+    gallery: Gallery, embedder: Embedder
+) -> dict[str, tuple[NDArray[np.int64], Embeddings]]:
     """Ids, ascending, and vectors of the spaces by which all of the gallery was indexed."""
     found: dict[str, tuple[NDArray[np.int64], Embeddings]] = {}
-    for space in _SPACES:
+    for part, _ in embedder.parts:
         try:
-            ids, vectors = gallery.vectors(EMBEDDERS[space]())
+            ids, vectors = gallery.vectors(part)
         except EmbedderMismatchError:
             continue
         if len(ids):
             order = np.argsort(ids)
-            found[space] = ids[order], vectors[order]
+            found[part.space] = ids[order], vectors[order]
     if not found:
-        raise GalleryError(f"{gallery.folder}: is not embedded; run 'shapesim index'")
+        raise GalleryError(
+            f"{gallery.folder}: is not, or by other weights, embedded by {embedder.name};"
+            f" run 'shapesim index --by {embedder.option}', or give the --by that it was indexed by"
+        )
     return found
 
 

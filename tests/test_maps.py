@@ -200,3 +200,17 @@ def test_a_gallery_of_pictures_has_no_map(tmp_path: Path) -> None:
     result = shapesim("map", "--out", "map.html", cwd=tmp_path)
     assert result.returncode == 1
     assert "holds pictures, and no meshes" in result.stderr
+
+
+def test_a_gallery_by_ones_own_network_has_a_map(tmp_path: Path) -> None:
+    """By the space that it was indexed by; others are told, not drawn."""
+    for file in sorted((SAMPLES / "store" / "meadow-pack").rglob("*.glb"))[:4]:
+        shutil.copy(file, tmp_path)
+    own = "shape:resnet3d.no-kenney"
+    assert shapesim("index", ".", "--by", own, cwd=tmp_path).returncode == 0
+    drawn = shapesim("map", "--out", "map.html", "--method", "pca", "--by", own, cwd=tmp_path)
+    assert drawn.returncode == 0 and "shape" in drawn.stdout and "left out" not in drawn.stderr
+    assert shapesim("duplicates", "--by", own, cwd=tmp_path).returncode == 0
+    other = shapesim("map", "--out", "map.html", "--method", "pca", cwd=tmp_path)
+    assert other.returncode == 1 and "the --by that it was indexed by" in other.stderr
+    assert shapesim("duplicates", "--by", "look", cwd=tmp_path).returncode == 2

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import typer
+
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
+    SpaceOption,
     counted,
     escape,
     gallery_folder,
@@ -17,7 +20,9 @@ from shapesim.cli.console import (
 )
 
 
-def duplicates(gallery: GalleryOption = None, as_json: JsonOption = False) -> None:
+def duplicates(
+    by: SpaceOption = "shape", gallery: GalleryOption = None, as_json: JsonOption = False
+) -> None:
     """List assets that are the same, or almost, and could be linked. Nothing is deleted.
 
     In four tiers: exact (same bytes, or same geometry and colours), variants (same geometry in
@@ -30,15 +35,19 @@ def duplicates(gallery: GalleryOption = None, as_json: JsonOption = False) -> No
       shapesim duplicates --json | jq 'select(.tier == "exact")'
     """
     from shapesim.duplicates import TIERS, find_duplicates
-    from shapesim.embedders import ShapeEmbedder
+    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
+
+    if not by.startswith("shape"):
+        raise typer.BadParameter("what is almost the same is found by shape, or shape:FILE")
+    embedder = make_embedder(by)
 
     with Gallery(gallery_folder(gallery)) as opened, progress_bar("reading") as bar:
 
         def show(step: str, done: int, total: int) -> None:
             bar.update(bar.task_ids[0], description=step, completed=done, total=total)
 
-        groups, failures = find_duplicates(opened, ShapeEmbedder(), show)
+        groups, failures = find_duplicates(opened, embedder, show)
     report_failures(failures)
     if as_json:
         for group in groups:

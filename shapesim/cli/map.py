@@ -13,6 +13,7 @@ from rich.table import Table
 from shapesim.cli.console import (
     PAGES,
     GalleryOption,
+    SpaceOption,
     check_writable,
     escape,
     gallery_folder,
@@ -36,6 +37,7 @@ def make_map(
         list[Method] | None,
         typer.Option("--method", help="Lay out by this one; again for several. Default: by all."),
     ] = None,
+    by: SpaceOption = "both",
     gallery: GalleryOption = None,
 ) -> None:
     """Draw the whole gallery as a map in three dimensions, on a web page that works offline.
@@ -49,21 +51,26 @@ def make_map(
       shapesim map --out quick.html --method pca
     """
     check_writable(out, PAGES)
+    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.mapping import METHODS
     from shapesim.mapping import make_map as draw
     from shapesim.pages import write_page
 
     chosen = [method for method in METHODS if not methods or method in [m.value for m in methods]]
+    embedder = make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened, progress_bar("laying out") as bar:
         text, layouts = draw(
             opened,
             chosen,
+            embedder,
             lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
         )
     write_page(text, out)
     if left_out := set(chosen) - {layout.method for layout in layouts}:
         stderr.print(f"left out, since it would take hours: {', '.join(left_out)}")
+    for space in {part.space for part, _ in embedder.parts} - {one.space for one in layouts}:
+        stderr.print(f"left out, since not all assets are indexed so: --by {escape(space)}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("space", "method", "trustworthiness at 15"):
         table.add_column(column)
