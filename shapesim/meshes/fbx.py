@@ -22,9 +22,9 @@ from scipy.spatial.transform import Rotation
 
 from shapesim.errors import AssetError
 from shapesim.images import open_picture
+from shapesim.meshes.fbx_faces import Faces, read_faces
 from shapesim.meshes.fbx_nodes import Node, read_nodes, version_of
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
-from shapesim.meshes.polygons import triangulate_all
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material
 
@@ -35,6 +35,9 @@ _OLDEST = 6000
 _ROOTS = (0, "Model::Scene")
 _ORDERS = ("xyz", "xzy", "yzx", "yxz", "zxy", "zyx")  # of rotations, the first done first
 _CURVED = re.compile(r"(Trim)?Nurbs?(Surface)?$|Patch")  # kinds of geometry
+# By convention of game engines: shapes for collisions, and all levels of detail but the first.
+_COLLIDES = re.compile(r"U(CX|BX|SP|CP)_")
+_LESS_DETAILED = re.compile(r"(.*)_LOD[1-9]\d?$", re.IGNORECASE)
 
 # What the base colour is called, by classical and by physically based materials of several
 # programs, without what stands before it, such as in "3dsMax|Parameters|base_color_map".
@@ -62,16 +65,17 @@ def load_fbx(path: Path) -> Loaded:
             part
             for model, transform in scene.models()
             for geometry in scene.geometries(model)
-            for part in _parts(scene, model, geometry, transform)
+            for part in _parts(scene, model, scene.faces(geometry), transform)
         ]
-    creator = scene.root.first("FBXHeaderExtension").text("Creator") or scene.root.text("Creator")
-    settings = scene.properties(scene.root.first("GlobalSettings"))
+    creators = [
+        node.text("Creator") for node in (scene.root.first("FBXHeaderExtension"), scene.root)
+    ]
     return Loaded(
         parts,
         up="y",
-        unit=_number(settings, "UnitScaleFactor", 0) / 100 or None,
+        unit=_number(scene.settings, "UnitScaleFactor", 0) / 100 or None,
         # Colours are as artists see them; Blender's exporter writes its own linear values.
-        linear="Blender" in creator,
+        linear=any("Blender" in creator for creator in creators),
         joints=sum(
             node.name == "Model" and _kind(node) == "LimbNode" for node in scene.objects.values()
         ),
@@ -91,6 +95,7 @@ class _Scene:
         root: its nodes.
         objects: by number, before version 7 by name.
         below: what hangs on an object, each with the property that it is for.
+        settings: of the whole file.
         files, missing, notes: as of ``Loaded``.
     """
 
@@ -98,13 +103,14 @@ class _Scene:
     root: Node
     objects: dict[Any, Node] = field(init=False)
     below: dict[Any, list[tuple[Any, str]]] = field(init=False)
+    settings: Properties = field(init=False)
     files: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        objects = self.root.first("Objects").children
-        self.objects = {node.values[0]: node for node in objects if node.values}
+        objects = self.root.first("Objects")
+        self.objects = {node.values[0]: node for node in objects.children if node.values}
         self.below = defaultdict(list)
         for node in self.root.first("Connections").children:
             values = node.values[1:]
@@ -115,8 +121,19 @@ class _Scene:
             for node in self.root.first("Definitions").all("ObjectType")
             if node.values
         }
+        # Before version 7, the settings stand among the objects.
+        self.settings = _given(self.root.first("GlobalSettings")) or _given(
+            objects.first("GlobalSettings")
+        )
+        self._faces: dict[int, Faces] = {}
         self._materials: dict[Any, Material] = {}
-        self._pictures = self._pictures_within()
+        self._pictures: dict[int, PilImage | None] = {}
+        self._named: dict[str, Node] = {}  # what may hold a picture, by its path and its name
+        for node in self.objects.values():
+            if node.name == "Video" and node.first("Content").values:
+                for name in _paths(node):
+                    self._named.setdefault(name, node)
+                    self._named.setdefault(_file_name(name), node)
 
     def properties(self, node: Node) -> Properties:
         """Those of an object, with what all of its kind have."""
@@ -128,49 +145,67 @@ class _Scene:
         found = [(self.objects[one], what) for one, what in below if one in self.objects]
         return [(one, what) for one, what in found if one.name in names]
 
-    def models(self) -> Iterator[tuple[Node, NDArray[np.float64]]]:
-        """All that can be seen, with the (4, 4) transform into the upright scene.
+    def models(self) -> list[tuple[Node, NDArray[np.float64]]]:
+        """All that have faces and are seen, with the (4, 4) transform into the upright scene.
 
-        What is hidden is left out, unless all is; of levels of detail, all but the first are.
+        What is hidden is left out, unless all is, and so is what only collides; of levels of
+        detail, all but the first are.
         """
-        placed = list(self._placed())
-        shown = [(node, transform) for node, transform, is_shown in placed if is_shown]
-        if 0 < len(shown) < len(placed):
-            hidden = [node for node, _, is_shown in placed if not is_shown]
-            if any(list(self.geometries(node)) for node in hidden):
-                self.notes.append("has hidden models, which are left out")
-        yield from shown or ((node, transform) for node, transform, _ in placed)
+        models = [node for node in self.objects.values() if node.name == "Model"]
+        children = {id(one) for node in models for one in self._models_below(node)}
+        tops = [one for root in _ROOTS for one in self._models_below(Node("Model", [root]))]
+        tops += [node for node in models if id(node) not in children]
+        upright, seen = _axes(self.settings), set[int]()
+        placed = [one for top in tops for one in self._placed(top, upright, True, seen)]
+        shown = [one for one in placed if one[2]] or placed
+        solid = [one for one in shown if not _COLLIDES.match(_title(one[0]))] or shown
+        if len(shown) < len(placed):
+            self.notes.append("has hidden models, which are left out")
+        if len(solid) < len(shown):
+            self.notes.append("has shapes for collisions (UCX and the like), which are left out")
+        names = {_title(node).lower() for node, _, _ in solid}
+        return [
+            (node, transform)
+            for node, transform, _ in solid
+            if not (found := _LESS_DETAILED.match(_title(node)))
+            or f"{found[1].lower()}_lod0" not in names
+        ]
 
-    def _placed(self) -> Iterator[tuple[Node, NDArray[np.float64], bool]]:
-        upright = _axes(self.properties(self.root.first("GlobalSettings")))
-        tops = [node for root in _ROOTS for node in self._models_below(Node("Model", [root]))]
-        waiting = [(node, upright, True) for node in reversed(tops)]
-        seen: set[int] = set()
-        while waiting:
-            node, transform, is_shown = waiting.pop()
-            if id(node) in seen:  # a damaged file may go round in circles
-                continue
-            seen.add(id(node))
-            properties = self.properties(node)
-            transform = transform @ _local(properties)
-            is_shown = is_shown and _number(properties, "Visibility", 1) != 0
-            yield node, transform, is_shown
-            below = self._models_below(node)
-            waiting += [(child, transform, is_shown) for child in reversed(below)]
+    def _placed(
+        self, node: Node, above: NDArray[np.float64], is_shown: bool, seen: set[int]
+    ) -> list[tuple[Node, NDArray[np.float64], bool]]:
+        """A model and those that hang on it, if they have faces, and whether they are seen."""
+        if id(node) in seen:  # a damaged file may go round in circles
+            return []
+        seen.add(id(node))
+        properties = self.properties(node)
+        transform = above @ _local(properties)
+        is_shown = is_shown and _number(properties, "Visibility", 1) != 0
+        below = [self._placed(one, transform, is_shown, seen) for one in self._models_below(node)]
+        kinds = [_kind(one) for one, _ in self.hanging(node, "NodeAttribute")]
+        if "LodGroup" in (_kind(node), *kinds):
+            below = [one for one in below if any(shown for _, _, shown in one)][:1] or below
+        own = [(node, transform, is_shown)] if any(self.geometries(node)) else []
+        return own + [one for found in below for one in found]
 
     def _models_below(self, node: Node) -> list[Node]:
-        """Of levels of detail, the first."""
-        models = [one for one, _ in self.hanging(node, "Model")]
-        kinds = [_kind(one) for one, _ in self.hanging(node, "NodeAttribute")]
-        return models[:1] if "LodGroup" in (_kind(node), *kinds) else models
+        """Those that hang on a model, and not on a property of it, such as what it looks at."""
+        return [one for one, what in self.hanging(node, "Model") if not what]
 
     def geometries(self, model: Node) -> Iterator[Node]:
         """The meshes of a model; before version 7, it holds them itself."""
-        for node in (model, *(one for one, _ in self.hanging(model, "Geometry"))):
+        below = [one for one, what in self.hanging(model, "Geometry") if not what]
+        for node in (model, *below):
             if node.values and _CURVED.match(_kind(node)):
                 self.notes.append("has curved surfaces (NURBS, patches), which cannot be read")
             elif any(node.all("PolygonVertexIndex")):
                 yield node
+
+    def faces(self, geometry: Node) -> Faces:
+        """Those of a geometry, which may be that of many models."""
+        if id(geometry) not in self._faces:
+            self._faces[id(geometry)] = read_faces(self.path, geometry)
+        return self._faces[id(geometry)]
 
     def material(self, model: Node, number: int, textured: int) -> tuple[Material, str]:
         """The material of a model by its number, and the set of coordinates of its texture.
@@ -210,16 +245,12 @@ class _Scene:
 
     def _picture(self, texture: Node) -> PilImage | Path | None:
         videos = [one for one, _ in self.hanging(texture, "Video")]
-        names = [
-            node.text(name)
-            for name in ("RelativeFilename", "FileName", "Filename")
-            for node in (texture, *videos)
-        ]
-        names = [name for name in dict.fromkeys(names) if name.strip("./\\ ")]
-        for name in names:
-            within = self._pictures.get(name) or self._pictures.get(_file_name(name))
-            if within is not None:
-                return within
+        names = list(dict.fromkeys(name for node in (texture, *videos) for name in _paths(node)))
+        for name in (*names, *map(_file_name, names)):
+            videos += [self._named[name]] if name in self._named else []
+        for video in videos:
+            if picture := self._within(video):
+                return picture
         for name in names:
             found = find_texture(self.path, name)
             if found is not None:
@@ -228,24 +259,15 @@ class _Scene:
         self.missing += names[:1]
         return None
 
-    def _pictures_within(self) -> dict[str, PilImage]:
-        """Pictures that the file holds, by their paths, and by their names in lower case."""
-        pictures: dict[str, PilImage] = {}
-        for node in self.objects.values():
-            if node.name != "Video":
-                continue
-            written = node.first("Content").values
-            content = b"".join(value for value in written if isinstance(value, bytes))
-            with suppress(binascii.Error):
-                content += base64.b64decode("".join(v for v in written if isinstance(v, str)))
-            if not content:
-                continue
-            for kind in ("RelativeFilename", "Filename", "FileName"):
-                if name := node.text(kind):
-                    with suppress(AssetError):  # what is no picture is as good as not there
-                        pictures[name] = open_picture(content, name)
-                        pictures[_file_name(name)] = pictures[name]
-        return pictures
+    def _within(self, video: Node) -> PilImage | None:
+        """The picture that a node holds; what is none is as good as not there."""
+        if id(video) not in self._pictures:
+            self._pictures[id(video)] = None
+            content = b"".join(map(_as_bytes, video.first("Content").values))
+            with suppress(AssetError):
+                if content:
+                    self._pictures[id(video)] = open_picture(content, _title(video))
+        return self._pictures[id(video)]
 
     def animations(self) -> list[str]:
         """Their names."""
@@ -255,102 +277,41 @@ class _Scene:
 
 
 def _parts(
-    scene: _Scene, model: Node, geometry: Node, transform: NDArray[np.float64]
+    scene: _Scene, model: Node, faces: Faces, transform: NDArray[np.float64]
 ) -> Iterator[Part]:
-    """The faces of a model, by their materials; loose edges and points are none."""
-    points = _table(geometry.numbers("Vertices"), 3)
-    indices = geometry.numbers("PolygonVertexIndex").astype(np.int64)
-    ends = np.flatnonzero(indices < 0)  # the last corner of each polygon is written as -1 - corner
-    corners = np.where(indices < 0, ~indices, indices)[: ends[-1] + 1 if len(ends) else 0]
-    if len(corners) and corners.max() >= len(points):
-        raise AssetError(scene.path, "has faces that name missing vertices; export it anew")
-    counts = np.diff(ends, prepend=-1)
-    triangles, polygons = triangulate_all(points, counts, corners)
-    whose = np.repeat(np.arange(len(counts)), counts)
+    """The faces of a model, by their materials."""
     transform = transform @ _of_geometry(scene.properties(model))
-    normals = _layer(geometry.first("LayerElementNormal"), ("Normals", 3), corners, whose)
-    colours = _layer(geometry.first("LayerElementColor"), ("Colors", 4), corners, whose)
-    looks = np.stack(
-        [
-            _numbered(geometry.first("LayerElementMaterial"), "Materials", len(counts), 0),
-            _numbered(geometry.first("LayerElementTexture"), "TextureId", len(counts), -1),
-        ],
-        axis=1,
-    )[polygons]
-    for number, textured in np.unique(looks, axis=0).tolist():
+    looks, which = np.unique(faces.looks, axis=0, return_inverse=True)
+    order = np.argsort(which.ravel(), kind="stable")
+    starts = np.searchsorted(which.ravel()[order], np.arange(1, len(looks)))
+    for (number, textured), chosen in zip(looks.tolist(), np.split(order, starts), strict=False):
         material, coordinates = scene.material(model, number, textured)
-        layers = list(geometry.all("LayerElementUV"))
-        named = [layer for layer in layers if layer.text("Name") == coordinates]
-        uvs = _layer((named + layers + [Node("")])[0], ("UV", 2), corners, whose)
-        chosen = triangles[(looks == (number, textured)).all(axis=1)]
-        attributes = [one for one in (uvs, colours, normals) if one is not None]
-        faces, first = shared([corners[chosen], *(rows[chosen] for _, rows in attributes)])
-        at = chosen.ravel()[first]
-        uv, colour, normal = (
-            None if one is None else one[0][one[1][at]] for one in (uvs, colours, normals)
-        )
+        uvs = [layer for layer in faces.uvs if layer.name == coordinates] or faces.uvs
+        uv, colour, normal = (next(iter(one), None) for one in (uvs, faces.colours, faces.normals))
+        triangles = faces.triangles[chosen]
+        rows = [layer.rows[triangles] for layer in (uv, colour, normal) if layer]
+        shares, first = shared([faces.corners[triangles], *rows])
+        corners = triangles.ravel()[first]
         yield Part(
-            place(points[corners[at]], transform),
-            wound(faces, transform),
+            place(faces.points[faces.corners[corners]], transform),
+            wound(shares, transform),
             material,
-            uv,
-            None if colour is None else np.nan_to_num(colour, nan=1.0),
-            None if normal is None else place_normals(normal, transform),
+            None if uv is None else uv.of(corners),
+            None if colour is None else np.nan_to_num(colour.of(corners), nan=1.0),
+            None if normal is None else place_normals(normal.of(corners), transform),
         )
-
-
-def _layer(
-    layer: Node, values: tuple[str, int], corners: NDArray[np.int64], whose: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """What corners have in one respect.
-
-    Args:
-        layer: says it.
-        values: what its values are called, and how many numbers each has.
-        corners: (C,) vertices of all corners in a row.
-        whose: (C,) the polygon of each.
-
-    Returns:
-        A table and (C,) rows of it; a last row of NaN is of those that have nothing. None where
-        it says nothing of corners.
-    """
-    name, width = values
-    table = np.vstack([_table(layer.numbers(name), width), np.full((1, width), np.nan)])
-    places = {
-        "ByPolygonVertex": np.arange(len(corners)),
-        "ByVertice": corners,
-        "ByVertex": corners,
-        "ByPolygon": whose,
-        "AllSame": np.zeros(len(corners), np.int64),
-    }
-    rows = places.get(layer.text("MappingInformationType"))
-    if rows is None or len(table) == 1:
-        return None
-    singular = {"Normals": "Normals", "Colors": "Color", "UV": "UV"}[name]
-    if any(layer.all(f"{singular}Index")):
-        index = np.append(layer.numbers(f"{singular}Index").astype(np.int64), -1)
-        rows = index[np.minimum(rows, len(index) - 1)]
-    return table, np.where((rows >= 0) & (rows < len(table)), rows, len(table) - 1)
-
-
-def _numbered(layer: Node, name: str, count: int, fill: int) -> NDArray[np.int64]:
-    """(P,) the material or texture of each polygon, by its place among the model's."""
-    numbers = layer.numbers(name).astype(np.int64)
-    if layer.text("MappingInformationType") == "ByPolygon":
-        return np.concatenate([numbers[:count], np.full(max(0, count - len(numbers)), fill)])
-    return np.full(count, numbers[0] if len(numbers) else fill)
-
-
-def _table(numbers: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """(N, width), without what is left over."""
-    return numbers[: len(numbers) // width * width].reshape(-1, width)
 
 
 def _given(node: Node) -> Properties:
     """The properties that a node itself names; before version 7 they are written otherwise."""
-    new = {str(p.values[0]): p.values[4:] for p in node.first("Properties70").all("P") if p.values}
-    old = node.first("Properties60").all("Property")
-    return new or {str(p.values[0]): p.values[3:] for p in old if p.values}
+    groups = [*node.all("Properties70"), *node.all("Properties60")]
+    skipped = {"P": 4, "Property": 3}  # values before that of the property
+    return {
+        str(one.values[0]): one.values[skipped[one.name] :]
+        for group in groups
+        for one in group.children
+        if one.name in skipped and one.values
+    }
 
 
 def _number(properties: Properties, name: str, default: float) -> float:
@@ -373,6 +334,21 @@ def _kind(node: Node) -> str:
 def _title(node: Node) -> str:
     """An object's name, without its class."""
     return next((str(v).partition("::")[2] for v in node.values[:2] if "::" in str(v)), "")
+
+
+def _paths(node: Node) -> list[str]:
+    """What a texture or its picture is called, the relative path first."""
+    names = [node.text(name) for name in ("RelativeFilename", "FileName", "Filename")]
+    return [name for name in names if name.strip("./\\ ")]
+
+
+def _as_bytes(content: Any) -> bytes:
+    """Of a piece of a picture; text has each piece in base64."""
+    if isinstance(content, bytes):
+        return content
+    with suppress(binascii.Error):
+        return base64.b64decode(str(content))
+    return b""
 
 
 def _file_name(path: str) -> str:

@@ -36,15 +36,19 @@ _SINGLE = {
 }
 _ARRAYS = {"i": "<i4", "l": "<i8", "f": "<f4", "d": "<f8", "b": "<u1", "c": "<u1"}
 
-_NUMBER = rb"[-+]?\.?\d[\w.+#-]*+"
+_FOOTER = b"\xfa\xbc\xab\x09"  # begins what follows the nodes
+
+_NUMBER = rb"[-+]?(?:\.?\d[\w.+#-]*+|(?i:nan|inf)\b(?:\(\w*\))?)"
+# As Microsoft's C wrote what is no number.
+_NO_NUMBER = re.compile(rb"[-+]?(?:\d*\.#\w+|(?i:nan)\(\w*\))")
 _TOKEN = re.compile(
     rb"(?:\s++|;[^\n]*+)*+"
     rb'(?:(?P<string>"[^"]*")'
     rb"|(?P<array>\*\d+\s*\{\s*a\s*:(?P<items>[^}]*)\})"
-    rb"|(?P<numbers>%b(?:\s*,\s*%b)*+)"
     rb"|(?P<name>[A-Za-z_][\w|]*)\s*:"
-    rb"|(?P<word>[\w|*+-][^\s,{}]*)"
-    rb"|(?P<mark>[{},])|$)" % (_NUMBER, _NUMBER)
+    rb"|(?P<numbers>%b(?:\s*,\s*%b)*+)"
+    rb"|(?P<mark>[{},])"
+    rb'|(?P<word>[^\s",{}]+)|$)' % (_NUMBER, _NUMBER)
 )
 _MOST = 1 << 28  # numbers in an array
 _FEW = 64  # numbers, up to which each is a value of its own
@@ -66,7 +70,7 @@ class Packed:
             ValueError: they are damaged.
         """
         if not self.kind:
-            return numbers_of(self.data.replace(b",", b" "))
+            return _numbers_of(self.data)
         dtype = np.dtype(_ARRAYS[self.kind])
         if self.count > _MOST:
             raise ValueError("an array in it is too large")
@@ -163,14 +167,14 @@ def _read_children(
         raise ValueError("it is damaged")
     while at < end:
         stop, count, size, length = head.unpack_from(data, at)
-        if not stop:
+        if not stop or (not depth and data.startswith(_FOOTER, at)):
             return
         start = at + head.size + length
         if not start <= start + size <= stop:
             raise ValueError("it is damaged")
         if stop > end:
             raise ValueError("it is cut off")
-        node = Node(data[at + head.size : start].decode(errors="replace"))
+        node = Node(_decoded(data[at + head.size : start]))
         node.values = list(_values(data, start, count))
         if node.name not in _LEAVES:
             _read_children(data, start + size, stop, head, node, depth + 1)
@@ -189,13 +193,23 @@ def _values(data: bytes, at: int, count: int) -> Iterator[Any]:
             (size,) = struct.unpack_from("<I", data, at)
             at += 4 + size
             content = data[at - size : at]
-            yield content if kind == "R" else _as_name(content.decode(errors="replace"))
+            yield content if kind == "R" else _as_name(_decoded(content))
         elif kind in _ARRAYS:
             items, is_deflated, size = struct.unpack_from("<III", data, at)
+            if not is_deflated:  # some programs do not say how many bytes there are
+                size = items * np.dtype(_ARRAYS[kind]).itemsize
             at += 12 + size
             yield Packed(data[at - size : at], kind, items, bool(is_deflated))
         else:
             raise ValueError("it is damaged")
+
+
+def _decoded(text: bytes) -> str:
+    """Of old programs it may be in any encoding; then different names stay different."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def _as_name(text: str) -> str:
@@ -206,6 +220,7 @@ def _as_name(text: str) -> str:
 
 def _of_text(data: bytes) -> Node:
     root = Node("")
+    data = data.rstrip(b"\0\x1a \t\r\n")
     way, node, at = [root], root, 0
     while at < len(data):
         token = _TOKEN.match(data, at)
@@ -243,4 +258,10 @@ def _numbers(text: bytes) -> list[Any]:
     try:
         return [int(word) for word in words]
     except ValueError:
-        return list(map(float, numbers_of(b" ".join(words))))
+        return list(map(float, _numbers_of(text)))
+
+
+def _numbers_of(text: bytes) -> NDArray[np.float64]:
+    if b"#" in text or b"(" in text:
+        text = _NO_NUMBER.sub(b"nan", text)
+    return numbers_of(text.replace(b",", b" "))
