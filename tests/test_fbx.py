@@ -543,6 +543,18 @@ def test_a_texture_has_the_coordinates_that_it_names(tmp_path: Path) -> None:
         assert mesh.uvs is not None and (mesh.uvs == expected).all()
 
 
+def test_a_texture_is_tiled_as_it_says(tmp_path: Path) -> None:
+    """Repeated as often as its scaling, then moved."""
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
+    tiled = properties(Scaling=(3.0, 2.0, 1.0), Translation=(0.5, 0.0, 0.0))
+    paint = N("Texture", (4, "Texture::4", ""), [tiled, N("FileName", ("paint.png",))])
+    objects = [geometry(1, layer("UV", "AllSame", UV=[0.25, 0.5])), model(2), material(3, BLUE)]
+    links = [(1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor")]
+    mesh = loaded(tmp_path, document([*objects, paint], *links))
+    assert mesh.uvs is not None
+    np.testing.assert_allclose(mesh.uvs, np.tile([1.25, 1.0], (len(mesh.uvs), 1)))
+
+
 def picture(size: tuple[int, int] = (3, 2)) -> bytes:
     """A PNG."""
     content = io.BytesIO()

@@ -207,8 +207,8 @@ class _Scene:
             self._faces[id(geometry)] = read_faces(self.path, geometry)
         return self._faces[id(geometry)]
 
-    def material(self, model: Node, number: int, textured: int) -> tuple[Material, str]:
-        """The material of a model by its number, and the set of coordinates of its texture.
+    def material(self, model: Node, number: int, textured: int) -> tuple[Material, Properties]:
+        """The material of a model by its number, and what its texture says of its coordinates.
 
         Before version 7, textures have numbers as well, and hang on the model.
         """
@@ -216,13 +216,10 @@ class _Scene:
         node = materials[number] if 0 <= number < len(materials) else Node("Material")
         textures = [one for one, _ in self.hanging(model, "Texture")]
         texture = textures[textured] if 0 <= textured < len(textures) else self._texture(node)
-        coordinates = ""
-        if texture is not None:
-            coordinates = str((self.properties(texture).get("UVSet") or [""])[0])
         key = (id(node) if node.values else None, id(texture))
         if key not in self._materials:
             self._materials[key] = self._made(node, texture)
-        return self._materials[key], coordinates
+        return self._materials[key], {} if texture is None else self.properties(texture)
 
     def _texture(self, material: Node) -> Node | None:
         found = self.hanging(material, "Texture", "LayeredTexture")
@@ -285,8 +282,8 @@ def _parts(
     order = np.argsort(which.ravel(), kind="stable")
     starts = np.searchsorted(which.ravel()[order], np.arange(1, len(looks)))
     for (number, textured), chosen in zip(looks.tolist(), np.split(order, starts), strict=False):
-        material, coordinates = scene.material(model, number, textured)
-        uvs = [layer for layer in faces.uvs if layer.name == coordinates] or faces.uvs
+        material, mapping = scene.material(model, number, textured)
+        uvs = [one for one in faces.uvs if [one.name] == mapping.get("UVSet")] or faces.uvs
         uv, colour, normal = (next(iter(one), None) for one in (uvs, faces.colours, faces.normals))
         triangles = faces.triangles[chosen]
         rows = [layer.rows[triangles] for layer in (uv, colour, normal) if layer]
@@ -296,10 +293,15 @@ def _parts(
             place(faces.points[faces.corners[corners]], transform),
             wound(shares, transform),
             material,
-            None if uv is None else uv.of(corners),
+            None if uv is None else _tiled(uv.of(corners), mapping),
             None if colour is None else np.nan_to_num(colour.of(corners), nan=1.0),
             None if normal is None else place_normals(normal.of(corners), transform),
         )
+
+
+def _tiled(uv: NDArray[np.float64], mapping: Properties) -> NDArray[np.float64]:
+    """(V, 2) coordinates as a texture repeats and moves them."""
+    return uv * _vector(mapping, "Scaling", 1)[:2] + _vector(mapping, "Translation")[:2]
 
 
 def _given(node: Node) -> Properties:
