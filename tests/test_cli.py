@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -320,6 +321,18 @@ def test_help_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     for command in ("index", "forget", "swap", "embed", "voxelize"):
         assert "Example" in shapesim(command, "--help").stdout
+
+
+def test_help_is_wrapped_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not where the source has its lines: but for the last of a paragraph, none is short."""
+    for columns in ("60", "80", "120"):
+        monkeypatch.setenv("COLUMNS", columns)
+        text, _, examples = shapesim("duplicates", "--help").stdout.partition("Examples:")
+        assert examples.splitlines()[1].startswith("   shapesim duplicates")
+        lines = [line.strip() for line in text.splitlines()]
+        for line, following in pairwise(lines):
+            if line and following:
+                assert len(f"{line} {following.split()[0]}") > int(columns) - 3, (line, columns)
 
 
 def test_a_cache_that_cannot_be_written_costs_a_line(

@@ -14,7 +14,7 @@ import typer
 
 from shapesim.cli.arrivals import arrivals
 from shapesim.cli.complete import complete
-from shapesim.cli.console import escape, stderr
+from shapesim.cli.console import Command, escape, stderr
 from shapesim.cli.duplicates import duplicates
 from shapesim.cli.embed import embed
 from shapesim.cli.forget import forget
@@ -52,8 +52,8 @@ for command in (
     embed,
     voxelize,
 ):
-    app.command()(command)
-app.command("map")(make_map)
+    app.command(cls=Command)(command)
+app.command("map", cls=Command)(make_map)
 app.add_typer(tags, name="tags")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from unicodedata import category
 
 import typer
@@ -26,6 +27,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+from typer.core import TyperCommand
 
 from shapesim.errors import AssetError, GalleryNotFoundError, ShapesimError
 
@@ -37,6 +39,19 @@ stdout = Console(width=None if sys.stdout and sys.stdout.isatty() else 200, emoj
 stderr = Console(stderr=True, emoji=False, soft_wrap=True)
 
 _SHOWN = 20  # lines of one kind on a terminal; the rest is counted
+
+
+class Command(TyperCommand):
+    """One whose help is wrapped where the terminal ends, not where the source has its lines."""
+
+    def __init__(self, *args: Any, help: str | None = None, **kwargs: Any) -> None:
+        paragraphs = inspect.cleandoc(help or "").split("\n\n")
+        wrapped = [
+            # Examples keep their lines, and by a tag of which nothing is seen, their indent.
+            one.replace("\n  ", "\n[dim][/dim]  ") if "\n  " in one else one.replace("\n", " ")
+            for one in paragraphs
+        ]
+        super().__init__(*args, help="\n\n".join(wrapped), **kwargs)
 
 
 def check_space(given: str) -> str:

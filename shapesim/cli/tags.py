@@ -14,6 +14,7 @@ from rich.table import Table
 
 from shapesim.cli.console import (
     PICTURES,
+    Command,
     GalleryOption,
     JsonOption,
     UpOption,
@@ -51,7 +52,7 @@ TaggerOption = Annotated[
 ]
 
 
-@tags.command()
+@tags.command(cls=Command)
 def train(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder for each label.")],
     out: Annotated[Path, typer.Option(metavar="TAGGER", help="The file to write.")],
@@ -263,7 +264,7 @@ def _load(tagger: Path | None) -> Tagger:
     return loaded
 
 
-@tags.command()
+@tags.command(cls=Command)
 def apply(
     tagger: TaggerOption = None,
     least: Annotated[
