@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ def check_export(folder: Path, force: bool) -> None:
     """Whether matches can be written into a folder, asked before long work instead of after it.
 
     Raises:
-        ShapesimError: it holds something, and nothing shall be overwritten.
+        ShapesimError: it holds something, and nothing shall be added; or it cannot be written.
     """
     if folder.exists() and not folder.is_dir():
         raise ShapesimError(f"{folder}: is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise ShapesimError(f"{folder}: is not empty; name another folder, or overwrite by --force")
+        raise ShapesimError(f"{folder}: is not empty; name another folder, or add to it by --force")
+    if (folder / _LIST).exists() and _listed(folder) is None:
+        raise ShapesimError(f"{folder / _LIST}: is no list of an export; name another folder")
     there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ShapesimError(f"{folder}: cannot be written; name another folder")
@@ -44,7 +46,8 @@ def export(
 
     A GLB stands where the query stands, y up; in metres where the query's unit is known, else in
     its unit. ``swap.json`` has for each match the transform from its file's own coordinates to the
-    query file's own, by which an engine can place the original, and the bounds of the GLB.
+    query file's own, by which an engine can place the original, and the bounds of the GLB. What an
+    earlier export to the folder wrote stays, but for that of the same queries.
 
     Args:
         swaps: fitted matches by query.
@@ -55,10 +58,11 @@ def export(
         What could not be written, and why.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    before = _written(folder)
+    earlier = _listed(folder) or []
+    listed = [swap for swap in earlier if swap["query"] not in map(str, swaps)]
+    replaced = [swap for swap in earlier if swap not in listed]
     failures: list[AssetError] = []
-    listed: list[dict[str, Any]] = []
-    names = stems(swaps)
+    names = stems(swaps, [swap["name"] for swap in listed])
     for query, matches in swaps.items():
         unit = units[query]
         entries = []
@@ -84,26 +88,38 @@ def export(
             bounds = [fitted.corners.min(axis=0).tolist(), fitted.corners.max(axis=0).tolist()]
             entries.append({"file": name, "bounds": bounds} | match.to_json(rank))
         listed.append(
-            {"query": str(query), "metres_per_unit": unit, "in_metres": unit is not None}
+            {"query": str(query), "name": names[query]}
+            | {"metres_per_unit": unit, "in_metres": unit is not None}
             | {"matches": entries}
         )
     text = json.dumps({"swaps": listed}, indent=1)
     (folder / _LIST).write_text(text, encoding="utf-8")
-    # What an earlier export wrote, an engine would take for part of this one.
+    # What was written of the same queries before, an engine would take for part of this.
     assets = {match.asset.path.resolve() for matches in swaps.values() for match in matches}
-    for path in before - _written(folder) - assets - {query.resolve() for query in swaps}:
+    for path in _files(folder, replaced) - _files(folder, listed) - assets - _resolved(swaps):
         path.unlink(missing_ok=True)
     return failures
 
 
-def _written(folder: Path) -> set[Path]:
-    """The files of the export that is in a folder, if there is one."""
+def _listed(folder: Path) -> list[dict[str, Any]] | None:
+    """What exports to a folder have listed; None where there is no list, or another's."""
     try:
         swaps = json.loads((folder / _LIST).read_text(encoding="utf-8"))["swaps"]
-        names = [entry["file"] for swap in swaps for entry in swap["matches"]]
-        return {(folder / Path(name).name).resolve() for name in names}
+        known = [{**swap, "query": str(swap["query"]), "name": str(swap["name"])} for swap in swaps]
+        _files(folder, known)
     except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        return None
+    return known
+
+
+def _files(folder: Path, swaps: Sequence[Mapping[str, Any]]) -> set[Path]:
+    """The files of some entries of the list, which may name none elsewhere."""
+    names = [entry["file"] for swap in swaps for entry in swap["matches"]]
+    return _resolved(folder / Path(name).name for name in names)
+
+
+def _resolved(paths: Iterable[Path]) -> set[Path]:
+    return {path.resolve() for path in paths}
 
 
 def moved(mesh: Mesh, transform: Matrix4) -> Mesh:

@@ -58,7 +58,8 @@ def fit(
         query: what is replaced.
         asset: what replaces it.
         mirror: whether a mirror image is allowed.
-        stretch: whether each axis has a scale of its own, so that both fill the same box.
+        stretch: whether each axis has a scale of its own, so that both fill the same box; not
+            where the query is incomplete.
         any_up: whether the asset may be laid on any of its sides, where it is not known which side
             is up.
         whole: about what an incomplete query was before, where it was (``shapesim.completing``).
@@ -72,7 +73,9 @@ def fit(
     costs = [cost * (reluctance if turn else 1) for turn, (_, cost, _, _) in enumerate(found)]
     transform, apart, held, pose = found[int(np.argmin(costs))]
     target = whole or query
-    transform = (_stretched(target, held, transform) if stretch else transform) @ pose
+    # How long a part would be along each axis is but a guess.
+    is_stretched = stretch and whole is None
+    transform = (_stretched(target, held, transform) if is_stretched else transform) @ pose
     low, high = _bounds(asset.mesh.corners @ transform[:3, :3].T + transform[:3, 3])
     least = _FLAT * target.size
     extents = np.maximum(target.high - target.low, least)
@@ -173,8 +176,8 @@ def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple
     refined, apart = _refined(query, asset, starts, _FEW, _STEPS[0], part=whole is not None)
     near = refined[apart.argmin()]
     if whole is not None:
-        (near,), (cost,) = _refined(query, asset, near[None], _SOME, _STEPS[1], part=True)
-        return near, float(cost)
+        (near,), _ = _refined(query, asset, near[None], _SOME, _STEPS[1], part=True)
+        return _settled(query, asset, near)
     copied, kept = _cornered(query, asset, near)
     if kept >= _SURELY:
         return copied, float(_costs(query, asset, copied[None])[0])
@@ -229,14 +232,40 @@ def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, 
             if share(gaps, 3 * reach) < _KEPT:  # no copy: most pairs of shapes are none
                 return transform, 0.0
             weights = (1 / (1 + ((gaps / reach) ** 2).sum(axis=1))) ** 2
-            columns = _columns(points)
-            rows = columns.reshape(-1, 5)
-            pulled = (columns * weights[:, None, None]).reshape(-1, 5)
-            found = np.linalg.solve(rows.T @ pulled + 1e-9 * np.eye(5), -pulled.T @ gaps.ravel())
+            found = _solved(points, gaps, weights)
             transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
             if np.abs(found).max() < _STILL:
                 break
     return transform, share(paired()[1], _SAME)
+
+
+def _settled(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, float]:
+    """Iterates nearest places of the asset's very triangles to a part, and how far that is off."""
+    transform = start
+
+    def off(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(N, 3) the nearest places, and the ways to them; the query's size is the unit."""
+        back = np.linalg.inv(transform)
+        places = asset.closest(points @ back[:3, :3].T + back[:3, 3])
+        moved = places @ transform[:3, :3].T + transform[:3, 3]
+        return (moved - query.axis) / query.size, (moved - points) / query.size
+
+    for reach in (reach for reach in _LADDER for _ in range(3)):
+        places, gaps = off(query.points[:: POINTS // _SOME])
+        found = _solved(places, gaps, (1 / (1 + ((gaps / reach) ** 2).sum(axis=1))) ** 2)
+        transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
+    return transform, registration.share_apart(np.linalg.norm(off(query.points)[1], axis=1))
+
+
+def _solved(
+    points: NDArray[np.float64], gaps: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(5,) yaw, logarithm of a factor, and shift that close (N, 3) gaps at (N, 3) points."""
+    columns = _columns(points)
+    rows = columns.reshape(-1, 5)
+    pulled = (columns * weights[:, None, None]).reshape(-1, 5)
+    solved = np.linalg.solve(rows.T @ pulled + 1e-9 * np.eye(5), -pulled.T @ gaps.ravel())
+    return np.asarray(solved, np.float64)
 
 
 def _costs(query: Surface, asset: Surface, transforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from trimesh.triangles import closest_point
 
 from shapesim.geometry import minimum_circle
 from shapesim.kernels.registration import Grid
@@ -17,6 +18,7 @@ POINTS = 2400
 """Of a surface."""
 FAR = 0.15
 """Of the size: farther is all the same."""
+_DENSE, _TRIED = 20_000, 8  # points of a surface, and how many are looked at, for what is exact
 _FIELD = 32  # cells of a distance field's side
 
 
@@ -35,7 +37,7 @@ class Surface:
         self.height = float(self.high[1] - self.low[1])
         self.axis = np.array([x, self.low[1], z])
         self.size = max(2 * radius, self.height)
-        self.points, self.normals = _sampled(mesh, POINTS)
+        self.points, self.normals, _ = _sampled(mesh, POINTS)
         self.middle = self.points.mean(axis=0)
         sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]
         areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
@@ -107,9 +109,33 @@ class Surface:
         found: NDArray[np.float32] = self.field[tuple(self._cells(points.reshape(-1, 3)))]
         return found.reshape(points.shape[:-1])
 
+    @cached_property
+    def _dense(self) -> tuple[cKDTree, NDArray[np.float64]]:
+        """Points to look for the nearest triangles by, and (N, 3, 3) the triangle of each."""
+        points, _, rows = _sampled(self.mesh, _DENSE)
+        return cKDTree(points), self.mesh.triangles[rows]
 
-def _sampled(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N, 3) points spread evenly over the surface, always the same, and its unit normals there."""
+    def closest(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The nearest place to each of (N, 3) points on the triangles about it."""
+        tree, triangles = self._dense
+        _, near = tree.query(points, k=_TRIED)
+        with np.errstate(invalid="ignore", divide="ignore"):  # of triangles without a surface
+            places = closest_point(  # type: ignore[no-untyped-call]
+                triangles[near.ravel()], np.repeat(points, _TRIED, axis=0)
+            )
+        places = places.reshape(len(points), _TRIED, 3)
+        distances = np.nan_to_num(np.linalg.norm(places - points[:, None], axis=2), nan=np.inf)
+        nearest: NDArray[np.float64] = places[np.arange(len(points)), distances.argmin(axis=1)]
+        return nearest
+
+
+def _sampled(
+    mesh: Mesh, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """(N, 3) points spread evenly over the surface, always the same.
+
+    Also its unit normals there, and (N,) the triangles on which they lie.
+    """
     triangles = mesh.triangles
     sides = triangles[:, 1:] - triangles[:, :1]
     normals = np.cross(sides[:, 0], sides[:, 1])
@@ -122,4 +148,4 @@ def _sampled(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.fl
     over = u + v > 1
     u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
     points: NDArray[np.float64] = triangles[rows, 0] + u * sides[rows, 0] + v * sides[rows, 1]
-    return points, normals[rows] / areas[rows, None]
+    return points, normals[rows] / areas[rows, None], rows

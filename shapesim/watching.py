@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -28,7 +28,7 @@ def follow(
     gallery: Gallery,
     stores: Sequence[Path],
     embedder: Embedder,
-    game: Mapping[Path, Query],
+    game: Callable[[], Mapping[Path, Query]],
     filters: Filters,
     up: UpAxis | None = None,
     stop: Event | None = None,
@@ -39,7 +39,7 @@ def follow(
         gallery: brought up to date after every batch.
         stores: folders to watch.
         embedder: makes the vectors.
-        game: the assets that the game uses.
+        game: called whenever something has arrived, for the assets that the game uses then.
         filters: what an arrival must be like.
         up: the up axis of all the game's files; None for what each file says.
         stop: set to end; without one it goes on.
@@ -55,9 +55,10 @@ def follow(
         ]
         return not any(part.startswith(".") for parts in inside for part in parts)
 
+    away: set[Path] = set()
     while True:
         began = False
-        away: set[Path] = set()
+        returned, away = away, set()
         for changes in watch(
             *roots,
             watch_filter=is_asset,
@@ -67,25 +68,27 @@ def follow(
             rust_timeout=1000,
             yield_on_timeout=True,
         ):
-            away |= {
+            gone = {
                 root
                 for root in roots
                 if (Change.deleted, str(root)) in changes or not root.is_dir()
-            }
+            } - away
+            away |= gone
             if away and all(root.is_dir() for root in roots):
                 break  # a folder that is made again is another one, which nothing watches
-            if not changes and began:
+            if not changes and began and not gone:
                 continue
             began = True  # once without a change: for what came before it was watched
             _settle({Path(path).parent for _, path in changes}, stop or Event())
             report = index_when_free(gallery, stores, embedder, stop)
-            arrived, news = report.arrived, {}
-            if arrived:
-                try:
-                    news = _news(gallery, embedder, game, arrived, filters, up)
-                except ShapesimError as error:  # such as a tag that no asset has yet
-                    report.warnings.append(str(error))
-            if changes or report.added + report.updated + report.removed:
+            report.warnings += [
+                f"{root}: is away; its assets stay until it is back, or until 'shapesim forget'"
+                for root in sorted(gone)
+            ]
+            report.warnings += [f"{root}: is back" for root in sorted(returned)]
+            returned = set()
+            news = news_in(report, gallery, embedder, game, filters, up)
+            if changes or report.warnings or report.added + report.updated + report.removed:
                 yield report, news
         else:
             return
@@ -104,16 +107,34 @@ def index_when_free(
     return IndexReport()
 
 
-def _news(
+def news_in(
+    report: IndexReport,
     gallery: Gallery,
     embedder: Embedder,
-    game: Mapping[Path, Query],
-    arrived: set[Path],
+    game: Callable[[], Mapping[Path, Query]],
     filters: Filters,
     up: UpAxis | None,
 ) -> dict[Path, list[News]]:
-    found = find_news(gallery, embedder, game, lambda asset: asset.path in arrived, filters, up)
-    return {path: news for path, news in found if news and not isinstance(news, AssetError)}
+    """What of all that has arrived would improve which assets of a game.
+
+    Args:
+        report: of the indexing by which it did; what keeps from telling is added to its warnings.
+        gallery: that holds it.
+        embedder: made the vectors.
+        game: called, if anything has, for the assets that the game uses.
+        filters: what an arrival must be like.
+        up: the up axis of all the game's files; None for what each file says.
+    """
+    arrived = report.arrived
+    if not arrived:
+        return {}
+    try:
+        used = game()
+        found = find_news(gallery, embedder, used, lambda asset: asset.path in arrived, filters, up)
+        return {path: news for path, news in found if news and not isinstance(news, AssetError)}
+    except ShapesimError as error:  # such as a tag that no asset has yet
+        report.warnings.append(str(error))
+        return {}
 
 
 def _settle(folders: set[Path], stop: Event) -> None:

@@ -148,6 +148,31 @@ def test_exported_matches_stand_in_the_querys_place(home: Path) -> None:
     assert len(list((home / "out").glob("*.glb"))) == 1
 
 
+def test_an_export_adds_to_another(home: Path, tmp_path: Path) -> None:
+    """What was written of other assets stays, whatever they are called."""
+    out = tmp_path / "out"
+    queries = [tmp_path / folder / "chair.obj" for folder in ("a", "b", "c")]
+    for query in queries:
+        save(query, plain(CHAIR))
+    words = ("--by", "shape", "-k", "2", "--export", out)
+    assert shapesim("swap", *queries[:2], *words, cwd=home).returncode == 0
+    first = {path.name: path.read_bytes() for path in out.glob("*.glb")}
+    edited = sorted(first)[0]
+    (out / edited).write_bytes(b"edited")
+    for query in queries[1:]:
+        result = shapesim("swap", query, *words, "--force", cwd=home)
+        assert result.returncode == 0, result.stderr
+    assert (out / edited).read_bytes() == b"edited"
+    listed = json.loads((out / "swap.json").read_text())["swaps"]
+    assert sorted(swap["query"] for swap in listed) == sorted(map(str, queries))
+    files = {match["file"] for swap in listed for match in swap["matches"]}
+    assert files == {path.name for path in out.glob("*.glb")} and len(files) == 6
+    (out / "swap.json").write_text('{"mine": 1}')
+    foreign = shapesim("swap", queries[0], *words, "--force", cwd=home)
+    assert foreign.returncode == 1 and "is no list of an export" in foreign.stderr
+    assert (out / "swap.json").read_text() == '{"mine": 1}'
+
+
 _MEASURE = """
 import json, sys, bpy
 from mathutils import Vector
@@ -320,6 +345,41 @@ def test_a_game_is_remembered(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert list(read()) == ["chair.obj"]
     assert "the game is not remembered" in notes[-1][0]
+
+
+def test_what_came_before_the_watch_is_told_and_for_the_game_as_it_is(tmp_path: Path) -> None:
+    """Nothing is lost between two watches, and what is added to the game counts at once."""
+    store, game = tmp_path / "store", tmp_path / "game"
+    cone = trimesh.creation.cone(0.5, 2.0)
+    save(store / "box.obj", trimesh.creation.box())
+    assert shapesim("index", store, "--by", "shape", cwd=tmp_path).returncode == 0
+    save(game / "chair.obj", plain(CHAIR).subdivide())
+    save(store / "better.glb", plain(CHAIR))
+    command = ["watch", store, "--game", game, "--by", "shape", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "shapesim", *map(str, command)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            assert "watching 2 assets for 1 asset" in process.stderr.readline()
+            assert "1 added, 0 updated" in process.stderr.readline()
+            first = json.loads(process.stdout.readline())
+            time.sleep(1)
+            save(game / "cone.obj", cone.subdivide().subdivide())
+            save(store / "cone.glb", cone)
+            second = json.loads(process.stdout.readline())
+            store.rename(tmp_path / "away")
+            while "is away; its assets stay" not in process.stderr.readline():
+                pass
+            (tmp_path / "away").rename(store)
+            while "is back" not in process.stderr.readline():
+                pass
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert Path(first["asset"]).name == "chair.obj"
+    assert Path(second["asset"]).name == "cone.obj"
 
 
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:

@@ -81,12 +81,13 @@ def swap(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write each match as GLB that stands in the asset's place, and swap.json.",
+            help="Write each match as GLB that stands in the asset's place: shape, base colours"
+            " and textures. By swap.json, the original can be placed, which has all else.",
             show_default=False,
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Export into a folder that holds something.")
+        bool, typer.Option("--force", help="Export into a folder that holds something, too.")
     ] = False,
     sheet: SheetOption = None,
     report: ReportOption = None,
@@ -135,8 +136,12 @@ def swap(
     assets = _meshes(expanded(assets, "meshes"))
     if export:
         check_export(export, force)
-    if partial and by not in ("shape", "both"):
-        raise typer.BadParameter("what is incomplete is found by shape; leave out --by")
+    if partial and (stretch or by not in ("shape", "both")):
+        raise typer.BadParameter(
+            "what is incomplete fills no box; leave out --stretch"
+            if stretch
+            else "what is incomplete is found by shape; leave out --by"
+        )
     part_embedder = PartialShapeEmbedder() if partial else None
     embedder = part_embedder or make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
@@ -233,5 +238,11 @@ def _export(
 
     failures = export(matches, units, folder)
     report_failures(failures)
-    count = sum(match.swap is not None for found in matches.values() for match in found)
-    stderr.print(f"exported: {counted(count - len(failures), 'match')} to {escape(str(folder))}")
+    fitted = [match for found in matches.values() for match in found if match.swap]
+    count = len(fitted) - len(failures)
+    stderr.print(f"exported: {counted(count, 'match')} to {escape(str(folder))}")
+    traits = [match.asset.traits for match in fitted if match.asset.traits]
+    if rigged := sum(bool(one.joints or one.animations) for one in traits):
+        stderr.print(
+            f"without the rig or the animations of {rigged}: place the originals by swap.json"
+        )

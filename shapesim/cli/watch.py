@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,6 +26,12 @@ from shapesim.cli.console import (
     report_lines,
     stderr,
 )
+
+if TYPE_CHECKING:
+    from shapesim.arrivals import News
+    from shapesim.errors import AssetError
+    from shapesim.indexing import IndexReport
+    from shapesim.swap import Query
 
 
 def watch(
@@ -57,37 +64,64 @@ def watch(
       shapesim watch store_meshes/ --game my_game/assets --json >> news.jsonl
     """
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, None, needs)
+    from shapesim.arrivals import read_game as read
     from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores
-    from shapesim.watching import follow, index_when_free
+    from shapesim.watching import follow, index_when_free, news_in
     from shapesim.workers import kept_workers
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
     check_stores(stores)
     embedder = make_embedder(by)
-    with kept_workers():
+    of_store, of_game = _Teller(), _Teller()
+
+    def used() -> Mapping[Path, Query]:
+        """The game's assets as they are now."""
+        found = read(game, embedder, up)
+        of_game.tell(found.notes, found.failures)
+        return found.queries
+
+    with (
+        kept_workers(),
+        Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened,
+    ):
         queries = read_game(game, embedder, up)
-        with Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened:
-            report = index_when_free(opened, stores, embedder)
-            report_lines(report.warnings, "yellow", "warning")
-            report_failures(report.failures)
-            stderr.print(
-                f"watching {counted(report.total, 'asset')} for"
-                f" {counted(len(queries), 'asset')} of the game",
-                highlight=False,
-            )
-            told = set(map(str, report.failures))
-            try:
-                for report, news in follow(opened, stores, embedder, queries, filters, up):
-                    report_lines(report.warnings, "yellow", "warning")
-                    report_failures([one for one in report.failures if str(one) not in told])
-                    told = set(map(str, report.failures))
-                    counts = report.added, report.updated, report.removed
-                    if any(counts):
-                        changes = "{} added, {} updated, {} removed".format(*counts)
-                        stderr.print(changes, highlight=False)
-                    show_news(news, "Arrived, and better", as_json)
-            except KeyboardInterrupt:
-                raise typer.Exit(0) from None
+        held = opened.catalogue.count()
+        report = index_when_free(opened, stores, embedder)
+        # In a new gallery, all has just arrived.
+        news = news_in(report, opened, embedder, used, filters, up) if held else {}
+        of_store.tell(report.warnings, report.failures)
+        stderr.print(
+            f"watching {counted(report.total, 'asset')} for"
+            f" {counted(len(queries), 'asset')} of the game",
+            highlight=False,
+        )
+        try:
+            _show(report, news, as_json)
+            for report, news in follow(opened, stores, embedder, used, filters, up):
+                of_store.tell(report.warnings, report.failures)
+                _show(report, news, as_json)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+
+
+class _Teller:
+    """Tells what is wrong once, for as long as it is."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, warnings: Sequence[str], failures: Sequence[AssetError]) -> None:
+        """Prints what was not wrong the last time."""
+        report_lines([one for one in warnings if one not in self._told], "yellow", "warning")
+        report_failures([one for one in failures if str(one) not in self._told])
+        self._told = {*warnings, *map(str, failures)}
+
+
+def _show(report: IndexReport, news: Mapping[Path, list[News]], as_json: bool) -> None:
+    counts = report.added, report.updated, report.removed
+    if any(counts):
+        stderr.print("{} added, {} updated, {} removed".format(*counts), highlight=False)
+    show_news(news, "Arrived, and better", as_json)

@@ -91,7 +91,8 @@ class Gallery:
             lock.acquire(timeout=0)
         except Timeout:
             raise GalleryBusyError(
-                f"{self.folder}: another 'shapesim index' is at work; run this again after it"
+                f"{self.folder}: another 'shapesim index' or 'watch' is at work; run this again"
+                " after it"
             ) from None
         except OSError as error:
             raise GalleryError(f"{self.folder}: cannot be written ({error.strerror})") from error
@@ -113,7 +114,7 @@ class Gallery:
             with self.writing():
                 pass
         except GalleryBusyError as error:
-            reason = "holds no assets yet, since 'shapesim index' is at work; try again in a minute"
+            reason = "holds no assets yet, and is being written; try again in a minute"
             raise GalleryBusyError(f"{self.folder}: {reason}") from error
         if self.catalogue.count():
             reason = "holds pictures, and no meshes; index a store of these"

@@ -121,13 +121,17 @@ def _look_into(pack: Path, found: FoundAssets) -> None:
     ]
 
 
-def stems(paths: Iterable[Path]) -> dict[Path, str]:
+def stems(paths: Iterable[Path], others: Iterable[str] = ()) -> dict[Path, str]:
     """A name for what is made of each file: its own, and what tells it from others of that name.
 
     No two differ only by case, which on Windows and macOS would be one file.
+
+    Args:
+        paths: of the files.
+        others: names that are given already.
     """
     names: dict[Path, str] = {}
-    taken: set[str] = set()
+    taken = {name.casefold() for name in others}
     last: dict[str, int] = {}
     for path in dict.fromkeys(paths):
         name, number = path.stem, last.get(path.stem.casefold(), 1)
