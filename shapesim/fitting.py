@@ -42,6 +42,8 @@ _LEAST_KEPT = 4  # corners
 _UNLIKELY = 0.45  # surfaces of copies are less apart: of 120, none more than 0.32
 _SPINS = 24  # yaws in which corners of round shapes are compared
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
+_AS_HIGH = 0.02  # of the height: by how much that of the same shape may differ
+_LEVEL = 0.25  # of the height: corners of a copy are spread over more
 
 
 def fit(
@@ -200,7 +202,9 @@ def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple
     costs = _costs(query, asset, found)
     costs[-1] *= _SQUARE
     transform, cost = found[costs.argmin()], float(costs.min())
-    if cost > _EQUAL:  # other shapes stand on the same ground
+    # Other shapes stand on the same ground.
+    higher = abs(asset.height * transform[1, 1] - query.height)
+    if cost > _EQUAL or higher > _AS_HIGH * max(query.height, 0.1 * query.size):
         transform[1, 3] += query.low[1] - (asset.low[1] * transform[1, 1] + transform[1, 3])
     return transform, cost
 
@@ -236,7 +240,12 @@ def _cornered(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, 
             transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
             if np.abs(found).max() < _STILL:
                 break
-    return transform, share(paired()[1], _SAME)
+    points, gaps = paired()
+    same = points[np.linalg.norm(gaps, axis=1) < _SAME]
+    # What is stretched shares a level with the other, and no more.
+    if len(same) and np.ptp(same[:, 1]) < _LEVEL * query.height / query.size:
+        return transform, 0.0
+    return transform, share(gaps, _SAME)
 
 
 def _settled(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, float]:

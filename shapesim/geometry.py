@@ -28,6 +28,8 @@ _WEIGHTS = np.repeat([0.223381589678011, 0.109951743655322], 3)
 
 _CHUNK = 100_000  # triangles at a time: bounds memory
 
+_CHIRAL = 5e-5  # of a moment that changes sign in a mirror: more than what triangulation changes
+
 
 def minimum_circle(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """The smallest circle around points in the plane.
@@ -172,4 +174,6 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def same_geometry(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether signatures belong to one geometry, broadcast over leading axes."""
     equal: NDArray[np.bool_] = (np.abs(a - b) <= 2e-3).all(axis=-1)
-    return equal
+    # Mirror images of what is almost its own are told by the signs alone.
+    mirrored = (a[..., -2:] * b[..., -2:] < -_CHIRAL * _CHIRAL).any(axis=-1)
+    return equal & ~mirrored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,19 @@ def test_signature_tells_a_mirror_image() -> None:
     shape = lopsided()
     mirrored = shape.copy().apply_transform(np.diag([-1.0, 1, 1, 1]))
     assert not same_geometry(signature(as_mesh(shape)), signature(as_mesh(mirrored)))
+
+
+def test_signature_tells_the_left_hand_from_the_right() -> None:
+    """Also where a shape is almost its own mirror image; cut into other triangles, it is not."""
+    parts = [((2, 1, 1), (0, 0, 0)), ((0.3, 0.2, 0.1), (0.6, 0.6, 0.3))]
+    parts.append(((0.2, 0.4, 0.2), (-0.7, 0.7, -0.3)))
+    boxes = [trimesh.creation.box(size).apply_translation(place) for size, place in parts]
+    left: Any = trimesh.util.concatenate(boxes)
+    right = left.copy().apply_transform(np.diag([-1.0, 1, 1, 1]))
+    here, there = signature(as_mesh(left)), signature(as_mesh(right))
+    assert np.abs(here - there).max() < 1e-3
+    assert not same_geometry(here, there)
+    assert same_geometry(here, signature(as_mesh(left.subdivide())))
 
 
 def test_signature_tells_a_changed_part() -> None:
