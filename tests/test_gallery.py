@@ -183,6 +183,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         db.execute("ALTER TABLE files DROP COLUMN listing")
         db.execute("ALTER TABLE files DROP COLUMN companions")
         db.execute("ALTER TABLE files RENAME COLUMN first_seen TO arrived_at")
+        db.execute("ALTER TABLE gallery DROP COLUMN embedded_by")
         db.execute("DROP TABLE thumbnails")
         db.execute("DROP TABLE tags")
         db.execute("DROP TABLE pictures")

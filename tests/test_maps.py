@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.browsers import opened
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
 from tests.test_gallery import unit_rows
+from voxel_models.registry import weights_path
 
 
 @pytest.fixture(scope="module")
@@ -206,11 +208,27 @@ def test_a_gallery_by_ones_own_network_has_a_map(tmp_path: Path) -> None:
     """By the space that it was indexed by; others are told, not drawn."""
     for file in sorted((SAMPLES / "store" / "meadow-pack").rglob("*.glb"))[:4]:
         shutil.copy(file, tmp_path)
-    own = "shape:resnet3d.no-kenney"
+    shutil.copy(weights_path("resnet3d.no-kenney"), tmp_path / "own.safetensors")
+    own = "shape:own.safetensors"
     assert shapesim("index", ".", "--by", own, cwd=tmp_path).returncode == 0
+    # A plain 'index' goes on by the same, wherever it is run.
+    (tmp_path / "below").mkdir()
+    again = shapesim("index", "--json", cwd=tmp_path / "below")
+    assert json.loads(again.stdout)["unchanged"] == 4, again.stderr
     drawn = shapesim("map", "--out", "map.html", "--method", "pca", "--by", own, cwd=tmp_path)
     assert drawn.returncode == 0 and "shape" in drawn.stdout and "left out" not in drawn.stderr
     assert shapesim("duplicates", "--by", own, cwd=tmp_path).returncode == 0
     other = shapesim("map", "--out", "map.html", "--method", "pca", cwd=tmp_path)
     assert other.returncode == 1 and "the --by that it was indexed by" in other.stderr
+    file = next(tmp_path.glob("*.glb"))
+    hint = shapesim("swap", file, "--by", "shape", cwd=tmp_path)
+    assert hint.returncode == 1
+    assert f"give --by shape:{(tmp_path / 'own.safetensors').resolve()}" in hint.stderr
+    # To embed by other weights, they are named.
+    assert shapesim("index", "--by", "shape", cwd=tmp_path).returncode == 0
+    assert shapesim("swap", file, "--by", "shape", cwd=tmp_path).returncode == 0
+    assert (
+        json.loads(shapesim("index", "--by", "shape", "--json", cwd=tmp_path).stdout)["unchanged"]
+        == 4
+    )
     assert shapesim("duplicates", "--by", "look", cwd=tmp_path).returncode == 2

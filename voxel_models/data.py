@@ -53,14 +53,22 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
         exclude: assets whose path starts with one of these are left out.
 
     Raises:
-        ValueError: no grids, or files of different resolution, number of orientations, or teacher.
+        ValueError: no grids, nothing to exclude, or files of different resolution, number of
+            orientations, or teacher.
     """
+    unmet = set(exclude)
     packed, names, sources, teachers, resolutions = [], [], [], [], set()
     for index, file in enumerate(files):
+        if not file.is_file():
+            raise ValueError(f"{file}: no such file")
         if not is_zipfile(file):
             raise ValueError(f"{file}: holds no grids, or is cut off")
         with np.load(file, allow_pickle=False) as data:
-            keep = ~np.array([str(path).startswith(tuple(exclude)) for path in data["paths"]])
+            if not {"paths", "grids", "labels", "resolution"} <= set(data.files):
+                raise ValueError(f"{file}: holds no grids")
+            paths = [str(path) for path in data["paths"]]
+            keep = ~np.array([path.startswith(tuple(exclude)) for path in paths])
+            unmet -= {one for one in unmet if any(path.startswith(one) for path in paths)}
             keep &= data["grids"].any(axis=(1, 2))
             packed.append(data["grids"][keep])
             names.append(data["labels"][keep])
@@ -69,6 +77,8 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
             vectors = data["teacher"] if "teacher" in data else np.zeros((len(keep), 0), np.float32)
             teachers.append(vectors[keep])
             resolutions.add((int(data["resolution"]), data["grids"].shape[1]))
+    if unmet:
+        raise ValueError(f"no asset's path starts with {' or '.join(sorted(unmet))}")
     if len(resolutions) != 1:
         raise ValueError(f"grids of different resolution and turns: {sorted(resolutions)}")
     label_names = np.concatenate(names)

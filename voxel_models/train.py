@@ -212,6 +212,8 @@ def main() -> None:
         "--turn", type=float, default=defaults.turn, help="how much agreement of views counts"
     )
     options = parser.parse_args()
+    if min(options.steps, options.batch) < 1:
+        parser.error("--steps and --batch are at least 1")
     check_out(parser, options.out)
     try:
         data = read_grids(options.grids, options.exclude)

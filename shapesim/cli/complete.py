@@ -23,7 +23,7 @@ def complete(
     """Write the whole shape of an incomplete mesh, such as a scan from one side.
 
     It stands where the mesh does, as a smooth surface without materials. GLB is written in metres,
-    if the mesh says its unit.
+    if the mesh says its unit; other formats in the unit of the mesh.
 
     Examples:
       shapesim complete scan.ply --out whole.glb
@@ -46,5 +46,9 @@ def complete(
     # GLB is in metres; the others are in what their reader takes them for.
     scale = mesh.unit if mesh.unit and out.suffix.lower() == ".glb" else 1.0
     save_mesh(replace(whole, vertices=whole.vertices * scale), out, up)
-    sizes = [" × ".join(f"{side:.3g}" for side in one.extents) for one in (mesh, whole)]
-    stdout.print(f"{escape(str(out))}: {sizes[1]}, of which {sizes[0]} were there", soft_wrap=True)
+    sizes = [" × ".join(f"{side * scale:.3g}" for side in one.extents) for one in (mesh, whole)]
+    metres = mesh.unit if scale == 1 else 1
+    unit = "" if metres is None else " m" if metres == 1 else f" (a unit is {metres:g} m)"
+    stdout.print(
+        f"{escape(str(out))}: {sizes[1]}{unit}, of which {sizes[0]} were there", soft_wrap=True
+    )

@@ -54,14 +54,14 @@ class Command(TyperCommand):
         super().__init__(*args, help="\n\n".join(wrapped), **kwargs)
 
 
-def check_space(given: str) -> str:
+def check_space(given: str | None) -> str | None:
     """Whether there may be such a space.
 
     Raises:
         BadParameter: there is none.
     """
     spaces = ("shape", "look", "both", "copy")
-    if given not in spaces and not re.fullmatch(r"(shape|both):.+|timm:[^=]+=.+", given):
+    if given and given not in spaces and not re.fullmatch(r"(shape|both):.+|timm:[^=]+=.+", given):
         raise typer.BadParameter(
             f"'{given}' is none of {', '.join(spaces)}, shape:FILE, both:FILE, timm:MODEL=FILE"
         )

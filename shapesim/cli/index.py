@@ -11,8 +11,8 @@ import typer
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
-    SpaceOption,
     UpOption,
+    check_space,
     counted,
     escape,
     progress_bar,
@@ -33,7 +33,18 @@ def index(
             metavar="STORE", help="Folders of mesh files, or of pictures. Default: those indexed."
         ),
     ] = None,
-    by: SpaceOption = "both",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACE",
+            callback=check_space,
+            help="What searches are to compare: shape, look, both, or copy; shape:FILE or both:FILE"
+            " by a voxel network that you have trained; or what a network of timm sees by weights"
+            " that you have, as timm:MODEL=FILE. Default: weights that the gallery was indexed by"
+            " before, else both.",
+            show_default=False,
+        ),
+    ] = None,
     gallery: GalleryOption = None,
     up: UpOption = None,
     as_json: JsonOption = False,
@@ -73,11 +84,14 @@ def index(
             note = f"{failed} failed" if failed else ""
             bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
+        used = by or opened.catalogue.embedded_by() or "both"
         try:
-            report = index_stores(opened, stores or [], make_embedder(by), up, show)
+            report = index_stores(opened, stores or [], make_embedder(used), up, show)
         except KeyboardInterrupt:
             stderr.print("interrupted; what was read is kept: the same command goes on from there")
             raise typer.Exit(130) from None
+        if by and by != "copy":
+            opened.catalogue.remember_embedder(_absolute(by) if ":" in by else None)
     report_lines(report.warnings, "yellow", "warning")
     report_failures(report.failures)
     if as_json:
@@ -88,6 +102,12 @@ def index(
         read = f"meshes ({' '.join(sorted(MESHES))}) and pictures ({' '.join(sorted(FORMATS))})"
         stderr.print(f"nothing to search: no file could be indexed; {read} are read")
         raise typer.Exit(1)
+
+
+def _absolute(by: str) -> str:
+    """What embeds, with the whole path of its weights, where they are a file."""
+    start, sign, file = by.partition("=" if by.startswith("timm:") else ":")
+    return f"{start}{sign}{Path(file).resolve()}" if Path(file).is_file() else by
 
 
 def _to_json(report: IndexReport, folder: Path) -> dict[str, object]:

@@ -24,7 +24,7 @@ from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
-_SCHEMA_VERSION = 8
+_SCHEMA_VERSION = 9
 _UNKNOWN = -1  # time of the last change of what could not be read
 _SCHEMA = """
 CREATE TABLE gallery (
@@ -87,6 +87,8 @@ CREATE TABLE pictures (
     # What a store says of when an asset came stands in its listing, and was never yet to come.
     8: "ALTER TABLE files RENAME COLUMN arrived_at TO first_seen;\n"
     "UPDATE files SET first_seen = min(first_seen, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
+    # What embeds by weights of the user's own; NULL for those of the embedders.
+    9: "ALTER TABLE gallery ADD COLUMN embedded_by TEXT",
 }
 
 
@@ -245,6 +247,16 @@ class Catalogue:
     def id(self) -> str:
         """Random, made with the file."""
         return str(self._rows("SELECT id FROM gallery")[0][0])
+
+    def embedded_by(self) -> str | None:
+        """What embeds its assets, if that is by weights of the user's own."""
+        found = self._rows("SELECT embedded_by FROM gallery")[0][0]
+        return None if found is None else str(found)
+
+    def remember_embedder(self, option: str | None) -> None:
+        """Sets what embeds its assets."""
+        with self._transaction() as db:
+            db.execute("UPDATE gallery SET embedded_by = ?", (option,))
 
     def stores(self) -> dict[int, Path]:
         """Roots of the stores by id."""

@@ -162,10 +162,12 @@ class Gallery:
         roots = self.catalogue.stores()
         stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
         if any(roots[store].is_dir() for store in stale):
+            used = self.catalogue.embedded_by()
+            hint = f"give --by {used}, by which it was indexed, or " if used else ""
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
-                f" ({embedder.name}); run 'shapesim index --by {embedder.option}' to embed its"
-                " stores anew"
+                f" ({embedder.name}); {hint}run 'shapesim index --by {embedder.option}' to embed"
+                " its stores anew"
             )
         ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
         # What another process has written since the assets were read is not theirs.
