@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from shapesim.kernels import registration
 from shapesim.kernels.registration import Frame
 from shapesim.surfaces import FAR, POINTS, Surface
-from shapesim.types import Fit, Matrix4, Mesh
+from shapesim.types import Camera, Fit, Matrix4, Mesh
 from shapesim.voxels import occupancy
 
 _SOME = 400  # points of a surface, to refine by
@@ -105,6 +105,21 @@ def overlap(query: Mesh, asset: Mesh, transform: Matrix4) -> float:
     first = occupancy(query, to_grid, _IOU_CELLS)
     second = occupancy(asset, to_grid @ transform, _IOU_CELLS)
     return float((first & second).sum() / (first | second).sum())
+
+
+def camera_beside(camera: Camera, transform: Matrix4) -> Camera:
+    """From where an asset looks as it would in the query's place.
+
+    Args:
+        camera: azimuth and elevation in degrees, from where the query is seen.
+        transform: (4, 4) from the asset's coordinates to the query's; of one that is mirrored or
+            laid down, the camera is left where it is.
+    """
+    up, size = transform[1, :3], np.linalg.norm(transform[:3, :3])
+    if up[1] <= 0 or np.abs(up[[0, 2]]).max() > 1e-3 * size or np.linalg.det(transform[:3, :3]) < 0:
+        return camera
+    yaw = float(np.degrees(np.arctan2(transform[0, 2], transform[2, 2])))
+    return (camera[0] - yaw) % 360, camera[1]
 
 
 def separations(query: Surface, asset: Surface, transform: Matrix4) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from shapesim.exporting import moved
-from shapesim.fitting import fit, overlap
+from shapesim.fitting import camera_beside, fit, overlap
 from shapesim.kernels import registration
 from shapesim.surfaces import Surface
 from shapesim.types import Material, Matrix4, Mesh
@@ -110,6 +110,19 @@ def test_a_stretched_box_fills_the_other() -> None:
     stretched = fit(Surface(query), Surface(asset), stretch=True)
     assert stretched.iou > 0.99
     np.testing.assert_allclose(stretched.proportions, 1, atol=1e-6)
+
+
+def test_a_match_is_seen_as_it_would_stand() -> None:
+    """A picture of it in its place is one of it where it is, from elsewhere."""
+    from shapesim.rendering import render
+
+    mesh, camera = lamp(), (325.0, 20.0)
+    for matrix in (placed(0.7, 1.0, (0, 0, 0)), placed(3.9, 2.0, (1, 5, 2))):
+        there = render(moved(mesh, matrix), [camera], 64)[0].astype(int)
+        here = render(mesh, [camera_beside(camera, matrix)], 64)[0].astype(int)
+        assert (np.abs(there - here).max(axis=2) > 40).mean() < 0.01
+    for other in (np.diag([-1.0, 1, 1, 1]), np.diag([1.0, -1, -1, 1])):
+        assert camera_beside(camera, other) == camera
 
 
 def test_overlap_of_boxes_by_hand() -> None:

@@ -299,7 +299,10 @@ def parse_since(text: str | None, option: str = "--new-since") -> datetime | Non
         raise typer.BadParameter(
             f"'{text}' is neither a span like 7d nor a date", param_hint=option
         ) from None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    if moment > datetime.now(UTC):
+        raise typer.BadParameter(f"'{text}' is a day to come", param_hint=option)
+    return moment
 
 
 def make_filters(

@@ -197,7 +197,8 @@ def _draw(
     from PIL import Image as Pil
     from PIL import ImageOps
 
-    from shapesim.rendering import on_background
+    from shapesim.fitting import camera_beside
+    from shapesim.rendering import on_background, ring
     from shapesim.showing import (
         PAPER,
         RenderTask,
@@ -211,9 +212,11 @@ def _draw(
     pictures: dict[RenderTask, NDArray[np.uint8]] = {}
 
     def seen(match: Match) -> RenderTask:
-        """As the picture shows it, if it was compared with one."""
-        asset = match.asset
-        return RenderTask(asset.path, size=_SHEET_SIZE, up=asset.up, camera=match.camera)
+        """As the picture shows it, if it was compared with one; or as it would stand."""
+        asset, camera = match.asset, match.camera
+        if match.swap:
+            camera = camera_beside(ring(1)[0], match.swap.fit.transform)
+        return RenderTask(asset.path, size=_SHEET_SIZE, up=asset.up, camera=camera)
 
     asked = {path: RenderTask(path, size=_SHEET_SIZE, up=up) for path in queries}
     tasks = {seen(match) for path in queries for match in found[path]}

@@ -168,6 +168,8 @@ def _split_glb(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
     if len(data) < 20:
         raise AssetError(path, "is cut off within its header; export it anew")
     total, length, kind = struct.unpack_from("<8xIII", data)
+    if total < 20:
+        raise AssetError(path, "has a damaged header; export it anew")
     if kind != _JSON_CHUNK or total > len(data):
         raise AssetError(path, f"is cut off: {len(data)} of {total} bytes; export it anew")
     return json.loads(data[20 : 20 + length]), data[20 + length : total]
