@@ -17,6 +17,7 @@ from shapesim.meshes.finding import stems
 from shapesim.meshes.parts import place, place_normals
 from shapesim.meshes.saving import save_mesh
 from shapesim.types import Match, Matrix4, Mesh
+from shapesim.writing import replaced
 
 _LIST = "swap.json"
 _LONGEST = 230  # bytes of both names: systems allow some 255 for the whole
@@ -59,8 +60,9 @@ def export(
     """
     folder.mkdir(parents=True, exist_ok=True)
     earlier = _listed(folder) or []
-    listed = [swap for swap in earlier if swap["query"] not in map(str, swaps)]
-    replaced = [swap for swap in earlier if swap not in listed]
+    asked = {str(query.resolve()) for query in swaps}
+    listed = [swap for swap in earlier if swap["query"] not in asked]
+    outdated = [swap for swap in earlier if swap not in listed]
     failures: list[AssetError] = []
     names = stems(swaps, [swap["name"] for swap in listed])
     for query, matches in swaps.items():
@@ -88,15 +90,16 @@ def export(
             bounds = [fitted.corners.min(axis=0).tolist(), fitted.corners.max(axis=0).tolist()]
             entries.append({"file": name, "bounds": bounds} | match.to_json(rank))
         listed.append(
-            {"query": str(query), "name": names[query]}
+            {"query": str(query.resolve()), "name": names[query]}
             | {"metres_per_unit": unit, "in_metres": unit is not None}
             | {"matches": entries}
         )
     text = json.dumps({"swaps": listed}, indent=1)
-    (folder / _LIST).write_text(text, encoding="utf-8")
+    with replaced(folder / _LIST) as file:
+        file.write_text(text, encoding="utf-8")
     # What was written of the same queries before, an engine would take for part of this.
     assets = {match.asset.path.resolve() for matches in swaps.values() for match in matches}
-    for path in _files(folder, replaced) - _files(folder, listed) - assets - _resolved(swaps):
+    for path in _files(folder, outdated) - _files(folder, listed) - assets - _resolved(swaps):
         path.unlink(missing_ok=True)
     return failures
 

@@ -40,6 +40,7 @@ _SAME = 1e-3  # of the size: corners that are nearer are one
 _KEPT, _SURELY = 0.2, 0.25  # of the corners, in a copy: enough, and enough to look no further
 _LEAST_KEPT = 4  # corners
 _UNLIKELY = 0.45  # surfaces of copies are less apart: of 120, none more than 0.32
+_GROWN = 0.1  # logarithm of the most that the scale of a part's whole changes at the end
 _SPINS = 24  # yaws in which corners of round shapes are compared
 _EQUAL = 0.3  # surfaces that are less apart are taken for the same
 _AS_HIGH = 0.02  # of the height: by how much that of the same shape may differ
@@ -274,11 +275,19 @@ def _settled(query: Surface, asset: Surface, start: Matrix4) -> tuple[Matrix4, f
         moved = places @ transform[:3, :3].T + transform[:3, 3]
         return (moved - query.axis) / query.size, (moved - points) / query.size
 
+    def apart() -> float:
+        return float(registration.share_apart(np.linalg.norm(off(query.points)[1], axis=1)))
+
+    at_first, grown = apart(), 0.0
     for reach in (reach for reach in _LADDER for _ in range(3)):
         places, gaps = off(query.points[:: POINTS // _SOME])
         found = _solved(places, gaps, (1 / (1 + ((gaps / reach) ** 2).sum(axis=1))) ** 2)
+        grown += found[1]
+        if not abs(grown) < _GROWN:  # what is flat lies on anything that is large enough
+            return start, at_first
         transform = _stepped(query, transform, found[0], np.exp(found[1]), found[2:])
-    return transform, registration.share_apart(np.linalg.norm(off(query.points)[1], axis=1))
+    settled = apart()
+    return (transform, settled) if settled < at_first else (start, at_first)
 
 
 def _solved(

@@ -101,6 +101,7 @@ def index_stores(
     if not chosen:
         raise ShapesimError("no store to index; name a folder of mesh files")
     with gallery.writing():
+        gallery.remember(embedder)
         report = _update(gallery, list(dict.fromkeys(chosen)), embedder, up, progress)
         report.warnings += [
             f"{store}: the folder is gone; its assets stay until 'shapesim forget {store}'"

@@ -178,13 +178,15 @@ def rich() -> list[N]:
     ]
     joint = model(5, kind="LimbNode")
     stack = N("AnimationStack", (6, "AnimStack::walk", ""))
+    moves = [N("AnimationLayer", (9, "AnimLayer::l", ""))]
+    moves += [N("AnimationCurveNode", (10, "AnimCurveNode::T", ""))]
     placed: dict[str, Any] = {
         "Lcl_Translation": (4.0, 0.0, 0.0),
         "Lcl_Rotation": (10.0, 20.0, 30.0),
     }
     objects = [geometry(1, *layers), model(2, **placed), model(3, Lcl_Scaling=(2.0, 1.0, 1.0))]
-    objects += [material(7, RED), material(8, BLUE), joint, stack]
-    links = [(1, 2), (1, 3), (2, 0), (3, 2), (7, 2), (8, 2), (7, 3), (8, 3)]
+    objects += [material(7, RED), material(8, BLUE), joint, stack, *moves]
+    links = [(1, 2), (1, 3), (2, 0), (3, 2), (7, 2), (8, 2), (7, 3), (8, 3), (9, 6), (10, 9)]
     return document(objects, *links)
 
 
@@ -543,14 +545,18 @@ def test_a_texture_has_the_coordinates_that_it_names(tmp_path: Path) -> None:
         assert mesh.uvs is not None and (mesh.uvs == expected).all()
 
 
-def test_a_texture_is_tiled_as_it_says(tmp_path: Path) -> None:
-    """Repeated as often as its scaling, then moved."""
+@pytest.mark.parametrize("creator", ["3ds Max", "Blender (stable FBX IO)"])
+def test_a_texture_is_tiled_as_it_says(creator: str, tmp_path: Path) -> None:
+    """Repeated as often as its scaling, then moved; Blender writes how large it is instead."""
     Image.new("RGB", (4, 4), "red").save(tmp_path / "paint.png")
-    tiled = properties(Scaling=(3.0, 2.0, 1.0), Translation=(0.5, 0.0, 0.0))
+    scaling = (3.0, 2.0, 1.0) if creator == "3ds Max" else (1 / 3, 0.5, 1.0)
+    tiled = properties(Scaling=scaling, Translation=(0.5, 0.0, 0.0))
     paint = N("Texture", (4, "Texture::4", ""), [tiled, N("FileName", ("paint.png",))])
     objects = [geometry(1, layer("UV", "AllSame", UV=[0.25, 0.5])), model(2), material(3, BLUE)]
     links = [(1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor")]
-    mesh = loaded(tmp_path, document([*objects, paint], *links))
+    nodes = document([*objects, paint], *links)
+    nodes[0].children = [N("Creator", (creator,))]
+    mesh = loaded(tmp_path, nodes)
     assert mesh.uvs is not None
     np.testing.assert_allclose(mesh.uvs, np.tile([1.25, 1.0], (len(mesh.uvs), 1)))
 
@@ -600,6 +606,21 @@ def test_each_texture_has_the_picture_that_hangs_on_it(name: str, tmp_path: Path
     assert [isinstance(one, Image.Image) and one.size for one in textures] == [
         (1, 2), (3, 4), (5, 6)
     ]  # fmt: skip
+
+
+def test_a_picture_beside_is_not_taken_for_another_in_the_file(tmp_path: Path) -> None:
+    """Which has the same name, in another folder."""
+    Image.new("RGB", (5, 6)).save(tmp_path / "skin.png")
+    objects = [geometry(1, layer("Material", "ByPolygon", Materials=[0, 1, 0, 1, 0, 1])), model(2)]
+    objects += [material(3, RED), material(4, RED)]
+    for id, name in ((5, "a\\skin.png"), (6, "b\\skin.png")):
+        objects.append(N("Texture", (id, "Texture::t", ""), [N("RelativeFilename", (name,))]))
+    named = N("Filename", ("a\\skin.png",))
+    objects.append(N("Video", (7, "Video::v", ""), [named, N("Content", (picture(),))]))
+    links = [(1, 2), (2, 0), (3, 2), (4, 2), (5, 3, "DiffuseColor"), (6, 4, "DiffuseColor")]
+    mesh = loaded(tmp_path, document(objects, *links, (7, 5)))
+    within, beside = (one.texture for one in mesh.materials)
+    assert isinstance(within, Image.Image) and beside == tmp_path / "skin.png"
 
 
 def test_pictures_in_text_may_be_in_pieces(tmp_path: Path) -> None:
@@ -661,10 +682,11 @@ def test_a_level_of_detail_without_anything_to_see_is_none(first: str, tmp_path:
 def test_names_of_game_engines_tell_what_is_not_seen(tmp_path: Path) -> None:
     """Unreal's shapes for collisions, and Unity's levels of detail, where there is a first."""
     names = ["rock_LOD0", "rock_LOD1", "rock_lod2", "UCX_rock_01", "stone_LOD1", "UCXtra"]
+    names += ["tree", "tree_LOD1"]
     objects = [N("Model", (id, f"Model::{name}", "Mesh")) for id, name in enumerate(names, 2)]
     links = [link for id, _ in enumerate(names, 2) for link in ((1, id), (id, 0))]
     mesh = loaded(tmp_path, document([geometry(1), *objects], *links))
-    assert len(mesh.faces) == 12 * 3  # rock_LOD0, stone_LOD1, UCXtra
+    assert len(mesh.faces) == 12 * 4  # rock_LOD0, stone_LOD1, UCXtra, tree
     assert mesh.notes == ("has shapes for collisions (UCX and the like), which are left out",)
     mesh = loaded(tmp_path, document([geometry(1), objects[3]], (1, 5), (5, 0)))
     assert len(mesh.faces) == 12 and mesh.notes == ()
@@ -681,6 +703,25 @@ def test_hidden_models_are_left_out_and_told(tmp_path: Path) -> None:
     objects += [model(5, kind="Null"), model(6, kind="Camera")]  # which nobody sees, either
     mesh = loaded(tmp_path, document(objects, *links, (5, 0), (6, 0)))
     assert len(mesh.faces) == 24 and mesh.notes == ()
+
+
+def test_what_does_not_inherit_is_shown_below_what_is_hidden(tmp_path: Path) -> None:
+    """If it is not hidden itself."""
+    alone: dict[str, Any] = {"Visibility Inheritance": 0}
+    objects = [geometry(1), model(2, Visibility=0.0), model(3, **alone), model(4)]
+    mesh = loaded(tmp_path, document(objects, (1, 2), (1, 3), (1, 4), (2, 0), (3, 2), (4, 2)))
+    assert len(mesh.faces) == 12
+
+
+def test_only_what_moves_is_animated(tmp_path: Path) -> None:
+    """Programs write an empty take into all that they write."""
+    objects = [geometry(1), model(2), N("AnimationStack", (3, "AnimStack::Take 001", ""))]
+    objects += [N("AnimationLayer", (4, "AnimLayer::Base", ""))]
+    links = [(1, 2), (2, 0), (4, 3)]
+    assert loaded(tmp_path, document(objects, *links)).animations == ()
+    curve = N("AnimationCurveNode", (5, "AnimCurveNode::T", ""))
+    moving = document([*objects, curve], *links, (5, 4), (5, 2, "Lcl Translation"))
+    assert loaded(tmp_path, moving).animations == ("Take 001",)
 
 
 def test_what_a_model_looks_at_does_not_hang_on_it(tmp_path: Path) -> None:

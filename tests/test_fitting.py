@@ -170,6 +170,19 @@ def test_a_part_is_laid_upon_its_whole() -> None:
     assert fit(Surface(part), Surface(mesh)).covered is None
 
 
+@pytest.mark.parametrize("part", ["plate", "strip"])
+def test_what_is_flat_blows_nothing_up(part: str) -> None:
+    """Though it lies on anything that is large enough."""
+    sides = (1.0, 1.0) if part == "plate" else (3.0, 0.3)
+    flat = trimesh.creation.box((sides[0], 1e-3, sides[1])).subdivide().subdivide()
+    noisy = flat.vertices + np.random.default_rng(0).normal(0, 1e-3, flat.vertices.shape)
+    query = Surface(mesh_of(trimesh.Trimesh(noisy, flat.faces, process=False)))
+    for asset in (lamp(), mesh_of(trimesh.creation.icosphere(radius=0.5))):
+        found = fit(query, Surface(asset), whole=query)
+        scale = np.cbrt(np.linalg.det(found.transform[:3, :3]))
+        assert scale < 3
+
+
 def test_nearest_points_are_the_nearest() -> None:
     """As a k-d tree finds them near a surface; far from it, never nearer than they can be."""
     query, asset = Surface(lamp()), Surface(mesh_of(box((1.2, 1.1, 0.4), (0.3, 0.9, 0.1))))

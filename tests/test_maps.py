@@ -211,15 +211,20 @@ def test_a_gallery_by_ones_own_network_has_a_map(tmp_path: Path) -> None:
     shutil.copy(weights_path("resnet3d.no-kenney"), tmp_path / "own.safetensors")
     own = "shape:own.safetensors"
     assert shapesim("index", ".", "--by", own, cwd=tmp_path).returncode == 0
-    # A plain 'index' goes on by the same, wherever it is run.
+    # A plain 'index' goes on by the same, wherever it is run, also when looks have come.
+    assert shapesim("index", "--by", "look", cwd=tmp_path).returncode == 0
     (tmp_path / "below").mkdir()
     again = shapesim("index", "--json", cwd=tmp_path / "below")
     assert json.loads(again.stdout)["unchanged"] == 4, again.stderr
+    (tmp_path / "own.safetensors").rename(tmp_path / "moved.safetensors")
+    gone = shapesim("index", cwd=tmp_path)
+    assert gone.returncode == 1 and "own.safetensors, which cannot be used now" in gone.stderr
+    (tmp_path / "moved.safetensors").rename(tmp_path / "own.safetensors")
     drawn = shapesim("map", "--out", "map.html", "--method", "pca", "--by", own, cwd=tmp_path)
     assert drawn.returncode == 0 and "shape" in drawn.stdout and "left out" not in drawn.stderr
     assert shapesim("duplicates", "--by", own, cwd=tmp_path).returncode == 0
     other = shapesim("map", "--out", "map.html", "--method", "pca", cwd=tmp_path)
-    assert other.returncode == 1 and "the --by that it was indexed by" in other.stderr
+    assert other.returncode == 0 and "left out" in other.stderr
     file = next(tmp_path.glob("*.glb"))
     hint = shapesim("swap", file, "--by", "shape", cwd=tmp_path)
     assert hint.returncode == 1

@@ -159,8 +159,10 @@ def test_an_export_adds_to_another(home: Path, tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in out.glob("*.glb")}
     edited = sorted(first)[0]
     (out / edited).write_bytes(b"edited")
+    # Of one name where they are, and yet not the same.
+    gallery = ("--gallery", home / ".shapesim")
     for query in queries[1:]:
-        result = shapesim("swap", query, *words, "--force", cwd=home)
+        result = shapesim("swap", query.name, *words, "--force", *gallery, cwd=query.parent)
         assert result.returncode == 0, result.stderr
     assert (out / edited).read_bytes() == b"edited"
     listed = json.loads((out / "swap.json").read_text())["swaps"]

@@ -29,9 +29,11 @@ from rich.progress import (
 from rich.text import Text
 from typer.core import TyperCommand
 
-from shapesim.errors import AssetError, GalleryNotFoundError, ShapesimError
+from shapesim.errors import AssetError, GalleryNotFoundError, ShapesimError, WeightsError
 
 if TYPE_CHECKING:
+    from shapesim.embedders import Embedder
+    from shapesim.gallery import Gallery
     from shapesim.swap import Filters
 
 # Into a file or another program, lines are as long as they must be.
@@ -77,6 +79,20 @@ SpaceOption = Annotated[
         help="What has to be alike: shape, look, both; shape:FILE or both:FILE by a voxel network"
         " that you have trained; or what a network of timm sees by weights that you have, as"
         " timm:MODEL=FILE.",
+    ),
+]
+
+IndexedByOption = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="SPACE",
+        callback=check_space,
+        help="What has to be alike: shape, look, both, or copy; shape:FILE or both:FILE by a voxel"
+        " network that you have trained; or what a network of timm sees by weights that you have,"
+        " as timm:MODEL=FILE. Default: both, by the voxel network that the gallery was last"
+        " indexed by.",
+        show_default=False,
     ),
 ]
 
@@ -185,6 +201,25 @@ UpOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def indexed_by(gallery: Gallery, by: str | None) -> Embedder:
+    """What embeds the assets of a gallery: as asked, or else as before.
+
+    Raises:
+        WeightsError: there are no such weights.
+    """
+    from shapesim.embedders import make_embedder
+
+    before = gallery.catalogue.embedded_by() or "both"
+    try:
+        return make_embedder(by or before)
+    except WeightsError as error:
+        if by:
+            raise
+        raise WeightsError(
+            f"{gallery.folder}: was indexed by {before}, which cannot be used now; give --by"
+        ) from error
 
 
 def gallery_folder(given: Path | None) -> Path:
@@ -300,7 +335,7 @@ def parse_since(text: str | None, option: str = "--new-since") -> datetime | Non
             f"'{text}' is neither a span like 7d nor a date", param_hint=option
         ) from None
     moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-    if moment > datetime.now(UTC):
+    if moment > datetime.now(UTC) + timedelta(hours=14):  # somewhere it is that day already
         raise typer.BadParameter(f"'{text}' is a day to come", param_hint=option)
     return moment
 

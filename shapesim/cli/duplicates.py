@@ -38,9 +38,9 @@ def duplicates(
     from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
 
-    if not by.startswith("shape"):
+    embedder = next((p for p, _ in make_embedder(by).parts if p.space == "shape"), None)
+    if embedder is None:
         raise typer.BadParameter("what is almost the same is found by shape, or shape:FILE")
-    embedder = make_embedder(by)
 
     with Gallery(gallery_folder(gallery)) as opened, progress_bar("reading") as bar:
 

@@ -10,11 +10,12 @@ import typer
 
 from shapesim.cli.console import (
     GalleryOption,
+    IndexedByOption,
     JsonOption,
     UpOption,
-    check_space,
     counted,
     escape,
+    indexed_by,
     progress_bar,
     report_failures,
     report_lines,
@@ -33,18 +34,7 @@ def index(
             metavar="STORE", help="Folders of mesh files, or of pictures. Default: those indexed."
         ),
     ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPACE",
-            callback=check_space,
-            help="What searches are to compare: shape, look, both, or copy; shape:FILE or both:FILE"
-            " by a voxel network that you have trained; or what a network of timm sees by weights"
-            " that you have, as timm:MODEL=FILE. Default: weights that the gallery was indexed by"
-            " before, else both.",
-            show_default=False,
-        ),
-    ] = None,
+    by: IndexedByOption = None,
     gallery: GalleryOption = None,
     up: UpOption = None,
     as_json: JsonOption = False,
@@ -67,7 +57,6 @@ def index(
 
       shapesim index     [dim]# the same stores again[/dim]
     """
-    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import CATALOGUE, FOLDER, default_folder
     from shapesim.images import SUFFIXES as FORMATS
@@ -84,14 +73,11 @@ def index(
             note = f"{failed} failed" if failed else ""
             bar.update(bar.task_ids[0], completed=done, total=total, note=note)
 
-        used = by or opened.catalogue.embedded_by() or "both"
         try:
-            report = index_stores(opened, stores or [], make_embedder(used), up, show)
+            report = index_stores(opened, stores or [], indexed_by(opened, by), up, show)
         except KeyboardInterrupt:
             stderr.print("interrupted; what was read is kept: the same command goes on from there")
             raise typer.Exit(130) from None
-        if by and by != "copy":
-            opened.catalogue.remember_embedder(_absolute(by) if ":" in by else None)
     report_lines(report.warnings, "yellow", "warning")
     report_failures(report.failures)
     if as_json:
@@ -102,12 +88,6 @@ def index(
         read = f"meshes ({' '.join(sorted(MESHES))}) and pictures ({' '.join(sorted(FORMATS))})"
         stderr.print(f"nothing to search: no file could be indexed; {read} are read")
         raise typer.Exit(1)
-
-
-def _absolute(by: str) -> str:
-    """What embeds, with the whole path of its weights, where they are a file."""
-    start, sign, file = by.partition("=" if by.startswith("timm:") else ":")
-    return f"{start}{sign}{Path(file).resolve()}" if Path(file).is_file() else by
 
 
 def _to_json(report: IndexReport, folder: Path) -> dict[str, object]:

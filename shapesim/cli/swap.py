@@ -136,13 +136,13 @@ def swap(
     assets = _meshes(expanded(assets, "meshes"))
     if export:
         check_export(export, force)
-    if partial and (stretch or by not in ("shape", "both")):
+    if partial and (stretch or not by.startswith(("shape", "both"))):
         raise typer.BadParameter(
             "what is incomplete fills no box; leave out --stretch"
             if stretch
             else "what is incomplete is found by shape; leave out --by"
         )
-    part_embedder = PartialShapeEmbedder() if partial else None
+    part_embedder = PartialShapeEmbedder(*by.split(":", 1)[1:]) if partial else None
     embedder = part_embedder or make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
         read: dict[Path, ReadAsset | AssetError] = {}

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from shapesim.cli.arrivals import read_game, show_news
+from shapesim.cli.arrivals import show_news
 from shapesim.cli.console import (
     FormatOption,
     GalleryOption,
+    IndexedByOption,
     JsonOption,
     LicenceOption,
     MaxPriceOption,
     MaxTrianglesOption,
     NeedsOption,
-    SpaceOption,
     TagOption,
     counted,
+    indexed_by,
     make_filters,
+    progress_bar,
     report_failures,
     report_lines,
     stderr,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 def watch(
     stores: Annotated[list[Path], typer.Argument(metavar="STORE", help="Folders to watch.")],
     game: Annotated[Path, typer.Option(metavar="GAME_DIR", help="The assets that a game uses.")],
-    by: SpaceOption = "both",
+    by: IndexedByOption = None,
     tag: TagOption = None,
     max_triangles: MaxTrianglesOption = None,
     formats: FormatOption = None,
@@ -64,8 +66,7 @@ def watch(
       shapesim watch store_meshes/ --game my_game/assets --json >> news.jsonl
     """
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, None, needs)
-    from shapesim.arrivals import read_game as read
-    from shapesim.embedders import make_embedder
+    from shapesim.arrivals import read_game
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores
@@ -74,20 +75,24 @@ def watch(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
     check_stores(stores)
-    embedder = make_embedder(by)
     of_store, of_game = _Teller(), _Teller()
 
-    def used() -> Mapping[Path, Query]:
-        """The game's assets as they are now."""
-        found = read(game, embedder, up)
-        of_game.tell(found.notes, found.failures)
-        return found.queries
+    folder = gallery or default_folder() or Path(FOLDER)
+    with kept_workers(), Gallery(folder, create=True) as opened:
+        embedder = indexed_by(opened, by)
 
-    with (
-        kept_workers(),
-        Gallery(gallery or default_folder() or Path(FOLDER), create=True) as opened,
-    ):
-        queries = read_game(game, embedder, up)
+        def used(
+            progress: Callable[[int, int, int], None] = lambda done, total, failed: None,
+        ) -> Mapping[Path, Query]:
+            """The game's assets as they are now."""
+            found = read_game(game, embedder, up, progress)
+            of_game.tell(found.notes, found.failures)
+            return found.queries
+
+        with progress_bar("reading") as bar:
+            queries = used(
+                lambda done, total, _: bar.update(bar.task_ids[0], completed=done, total=total)
+            )
         held = opened.catalogue.count()
         report = index_when_free(opened, stores, embedder)
         # In a new gallery, all has just arrived.

@@ -46,6 +46,11 @@ class BothEmbedder(Embedder):
         self.fingerprint = digest.hexdigest()[:16]
 
     @property
+    def option(self) -> str:
+        """See ``Embedder``."""
+        return self.space + self._shape.option.removeprefix(self._shape.space)
+
+    @property
     def parts(self) -> tuple[tuple[Embedder, float], ...]:
         """See ``Embedder``."""
         return tuple(zip((self._shape, self._look), self._weights, strict=True))

@@ -162,17 +162,28 @@ class Gallery:
         roots = self.catalogue.stores()
         stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
         if any(roots[store].is_dir() for store in stale):
-            used = self.catalogue.embedded_by()
-            hint = f"give --by {used}, by which it was indexed, or " if used else ""
+            used = self.catalogue.embedded_by() or ""
+            is_other = (
+                used
+                and embedder.space == "shape"
+                and used.partition(":")[2] not in (embedder.option)
+            )
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
-                f" ({embedder.name}); {hint}run 'shapesim index --by {embedder.option}' to embed"
-                " its stores anew"
+                f" ({embedder.name}); {f'give --by {used}, or ' if is_other else ''}run"
+                f" 'shapesim index --by {embedder.option}' to embed its stores anew"
             )
         ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
         # What another process has written since the assets were read is not theirs.
         known = np.isin(ids, list(self.assets))
         return ids[known], vectors.reshape(len(ids), embedder.dim)[known]
+
+    def remember(self, embedder: Embedder) -> None:
+        """Sets by what assets are embedded from now on, if shapes are by weights of one's own."""
+        shapes = [part for part, _ in embedder.parts if part.space == "shape"]
+        if shapes:
+            is_own = shapes[0].option != "shape"
+            self.catalogue.remember_embedder(embedder.option if is_own else None)
 
     def graph(self, embedder: Embedder) -> GraphFile:
         """The graph file of the embedder's space."""

@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -67,15 +67,12 @@ def load_fbx(path: Path) -> Loaded:
             for geometry in scene.geometries(model)
             for part in _parts(scene, model, scene.faces(geometry), transform)
         ]
-    creators = [
-        node.text("Creator") for node in (scene.root.first("FBXHeaderExtension"), scene.root)
-    ]
     return Loaded(
         parts,
         up="y",
         unit=_number(scene.settings, "UnitScaleFactor", 0) / 100 or None,
         # Colours are as artists see them; Blender's exporter writes its own linear values.
-        linear=any("Blender" in creator for creator in creators),
+        linear=scene.is_of_blender,
         joints=sum(
             node.name == "Model" and _kind(node) == "LimbNode" for node in scene.objects.values()
         ),
@@ -96,6 +93,7 @@ class _Scene:
         objects: by number, before version 7 by name.
         below: what hangs on an object, each with the property that it is for.
         settings: of the whole file.
+        is_of_blender: whether Blender wrote it, which has ways of its own.
         files, missing, notes: as of ``Loaded``.
     """
 
@@ -104,6 +102,7 @@ class _Scene:
     objects: dict[Any, Node] = field(init=False)
     below: dict[Any, list[tuple[Any, str]]] = field(init=False)
     settings: Properties = field(init=False)
+    is_of_blender: bool = field(init=False)
     files: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -116,6 +115,8 @@ class _Scene:
             values = node.values[1:]
             if node.name in ("C", "Connect") and len(values) >= 2:
                 self.below[values[1]].append((values[0], str((*values, "")[2])))
+        creators = (self.root.first("FBXHeaderExtension"), self.root)
+        self.is_of_blender = any("Blender" in node.text("Creator") for node in creators)
         self._templates = {
             node.values[0]: _given(node.first("PropertyTemplate"))
             for node in self.root.first("Definitions").all("ObjectType")
@@ -168,7 +169,7 @@ class _Scene:
             (node, transform)
             for node, transform, _ in solid
             if not (found := _LESS_DETAILED.match(_title(node)))
-            or f"{found[1].lower()}_lod0" not in names
+            or not {found[1].lower(), f"{found[1].lower()}_lod0"} & names
         ]
 
     def _placed(
@@ -180,7 +181,8 @@ class _Scene:
         seen.add(id(node))
         properties = self.properties(node)
         transform = above @ _local(properties)
-        is_shown = is_shown and _number(properties, "Visibility", 1) != 0
+        is_shown |= _number(properties, "Visibility Inheritance", 1) == 0
+        is_shown &= _number(properties, "Visibility", 1) != 0
         below = [self._placed(one, transform, is_shown, seen) for one in self._models_below(node)]
         kinds = [_kind(one) for one, _ in self.hanging(node, "NodeAttribute")]
         if "LodGroup" in (_kind(node), *kinds):
@@ -243,18 +245,22 @@ class _Scene:
     def _picture(self, texture: Node) -> PilImage | Path | None:
         videos = [one for one, _ in self.hanging(texture, "Video")]
         names = list(dict.fromkeys(name for node in (texture, *videos) for name in _paths(node)))
-        for name in (*names, *map(_file_name, names)):
-            videos += [self._named[name]] if name in self._named else []
-        for video in videos:
-            if picture := self._within(video):
-                return picture
+        videos += [self._named[name] for name in names if name in self._named]
+        if within := self._first_within(videos):
+            return within
         for name in names:
             found = find_texture(self.path, name)
             if found is not None:
                 self.files.append(found)
                 return found
+        plain = map(_file_name, names)
+        if within := self._first_within([self._named[one] for one in plain if one in self._named]):
+            return within
         self.missing += names[:1]
         return None
+
+    def _first_within(self, videos: Sequence[Node]) -> PilImage | None:
+        return next((picture for one in videos if (picture := self._within(one))), None)
 
     def _within(self, video: Node) -> PilImage | None:
         """The picture that a node holds; what is none is as good as not there."""
@@ -267,10 +273,18 @@ class _Scene:
         return self._pictures[id(video)]
 
     def animations(self) -> list[str]:
-        """Their names."""
+        """Their names; programs write empty ones into files of things that do not move."""
         stacks = [one for one in self.objects.values() if one.name == "AnimationStack"]
+        moving = [
+            _title(stack)
+            for stack in stacks
+            if any(
+                self.hanging(layer, "AnimationCurveNode")
+                for layer, _ in self.hanging(stack, "AnimationLayer")
+            )
+        ]
         takes = self.root.first("Takes").all("Take")  # before version 7
-        return [_title(one) for one in stacks] or [str(one.values[0]) for one in takes]
+        return moving if stacks else [str(one.values[0]) for one in takes if one.values]
 
 
 def _parts(
@@ -293,15 +307,20 @@ def _parts(
             place(faces.points[faces.corners[corners]], transform),
             wound(shares, transform),
             material,
-            None if uv is None else _tiled(uv.of(corners), mapping),
+            None if uv is None else _tiled(uv.of(corners), mapping, scene.is_of_blender),
             None if colour is None else np.nan_to_num(colour.of(corners), nan=1.0),
             None if normal is None else place_normals(normal.of(corners), transform),
         )
 
 
-def _tiled(uv: NDArray[np.float64], mapping: Properties) -> NDArray[np.float64]:
+def _tiled(
+    uv: NDArray[np.float64], mapping: Properties, is_of_blender: bool
+) -> NDArray[np.float64]:
     """(V, 2) coordinates as a texture repeats and moves them."""
-    return uv * _vector(mapping, "Scaling", 1)[:2] + _vector(mapping, "Translation")[:2]
+    scale = _vector(mapping, "Scaling", 1)[:2]
+    if is_of_blender and scale.all():  # the size of the texture instead of how often it is there
+        scale = 1 / scale
+    return uv * scale + _vector(mapping, "Translation")[:2]
 
 
 def _given(node: Node) -> Properties:
