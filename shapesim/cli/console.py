@@ -334,10 +334,7 @@ def parse_since(text: str | None, option: str = "--new-since") -> datetime | Non
         raise typer.BadParameter(
             f"'{text}' is neither a span like 7d nor a date", param_hint=option
         ) from None
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-    if moment > datetime.now(UTC) + timedelta(hours=14):  # somewhere it is that day already
-        raise typer.BadParameter(f"'{text}' is a day to come", param_hint=option)
-    return moment
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def make_filters(
