@@ -20,6 +20,7 @@ from shapesim.errors import AssetError, GalleryBusyError, GalleryError, Shapesim
 from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets
+from shapesim.meshes.finding import FoundAssets
 from shapesim.meshes.loading import UpAxis
 from shapesim.swap import (
     Filters,
@@ -84,6 +85,20 @@ class Game:
     notes: list[str]
 
 
+def find_game(folder: Path) -> FoundAssets:
+    """The assets of a game.
+
+    Raises:
+        ShapesimError: there is no such folder, or no mesh file in it.
+    """
+    if not folder.is_dir():
+        raise ShapesimError(f"{folder}: no such folder; name the folder of the game's assets")
+    found = find_assets(folder)
+    if not found.files:
+        raise ShapesimError(f"{folder}: holds no mesh file")
+    return found
+
+
 def read_game(
     folder: Path,
     embedder: Embedder,
@@ -103,11 +118,7 @@ def read_game(
     Raises:
         ShapesimError: there is no such folder, or no mesh file in it.
     """
-    if not folder.is_dir():
-        raise ShapesimError(f"{folder}: no such folder; name the folder of the game's assets")
-    found = find_assets(folder)
-    if not found.files:
-        raise ShapesimError(f"{folder}: holds no mesh file")
+    found = find_game(folder)
     notes = list(found.notes)
     digest = hashlib.sha256(os.fsencode(folder.resolve()) + f" {up}".encode()).hexdigest()[:16]
     cache = user_cache_path("shapesim", appauthor=False) / "games" / digest

@@ -384,6 +384,14 @@ def test_what_came_before_the_watch_is_told_and_for_the_game_as_it_is(tmp_path: 
     assert Path(second["asset"]).name == "cone.obj"
 
 
+def test_a_game_that_is_not_there_leaves_no_gallery(tmp_path: Path) -> None:
+    """Which commands below would take for the one to ask."""
+    save(tmp_path / "store" / "box.obj", trimesh.creation.box())
+    result = shapesim("watch", "store", "--game", "nowhere", cwd=tmp_path)
+    assert result.returncode == 1 and "nowhere: no such folder" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
 def test_a_watched_store_tells_what_arrives(tmp_path: Path) -> None:
     """A file that is copied in two halves is read when it is whole, and is news at once.
 

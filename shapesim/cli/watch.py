@@ -66,7 +66,7 @@ def watch(
       shapesim watch store_meshes/ --game my_game/assets --json >> news.jsonl
     """
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, None, needs)
-    from shapesim.arrivals import read_game
+    from shapesim.arrivals import find_game, read_game
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores
@@ -74,9 +74,9 @@ def watch(
     from shapesim.workers import kept_workers
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
-    check_stores(stores)
+    check_stores(stores)  # before a gallery is made for them
+    find_game(game)
     of_store, of_game = _Teller(), _Teller()
-
     folder = gallery or default_folder() or Path(FOLDER)
     with kept_workers(), Gallery(folder, create=True) as opened:
         embedder = indexed_by(opened, by)
