@@ -10,6 +10,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +23,12 @@ _MAGIC = b"Kaydara FBX Binary  \0"
 _HEADER = 27  # bytes: the magic, two more, and the version
 _WIDE = 7500  # the version from which on offsets have 8 bytes
 _DEEPEST = 64
-_LEAVES = frozenset(["AnimationCurve", "AnimationCurveNode", "Deformer", "Pose", "Take"])
-"""What can be large, and of which no more than the name is asked for."""
+_UNUSED = frozenset(["AnimationCurve", "Deformer", "Pose"])
+"""What nobody asks for, and rigs have much of."""
+_LEAVES = frozenset(["AnimationCurveNode", "Take"])
+"""What is asked for by its name alone."""
 
+_SIZE = struct.Struct("<I")
 _SINGLE = {
     "Y": struct.Struct("<h"),
     "I": struct.Struct("<i"),
@@ -175,6 +179,9 @@ def _read_children(
         if stop > end:
             raise ValueError("it is cut off")
         node = Node(_decoded(data[at + head.size : start]))
+        if node.name in _UNUSED:
+            at = stop
+            continue
         node.values = list(_values(data, start, count))
         if node.name not in _LEAVES:
             _read_children(data, start + size, stop, head, node, depth + 1)
@@ -186,14 +193,14 @@ def _values(data: bytes, at: int, count: int) -> Iterator[Any]:
     for _ in range(count):
         kind = chr(data[at])
         at += 1
-        if single := _SINGLE.get(kind):
+        if kind in "SR":
+            start = at + 4
+            at = start + _SIZE.unpack_from(data, at)[0]
+            content = data[start:at]
+            yield content if kind == "R" else _as_name(_decoded(content))
+        elif single := _SINGLE.get(kind):
             yield single.unpack_from(data, at)[0]
             at += single.size
-        elif kind in "SR":
-            (size,) = struct.unpack_from("<I", data, at)
-            at += 4 + size
-            content = data[at - size : at]
-            yield content if kind == "R" else _as_name(_decoded(content))
         elif kind in _ARRAYS:
             items, is_deflated, size = struct.unpack_from("<III", data, at)
             if not is_deflated:  # some programs do not say how many bytes there are
@@ -214,6 +221,8 @@ def _decoded(text: bytes) -> str:
 
 def _as_name(text: str) -> str:
     """Binary files have names of objects the other way round than text."""
+    if "\0" not in text:
+        return text
     name, mark, kind = text.partition("\0\x01")
     return f"{kind}::{name}" if mark else text
 
@@ -255,10 +264,10 @@ def _numbers(text: bytes) -> list[Any]:
     words = text.split(b",", _FEW)
     if len(words) > _FEW:
         return [Packed(text)]
-    try:
-        return [int(word) for word in words]
-    except ValueError:
-        return list(map(float, _numbers_of(text)))
+    for kind in (int, float):
+        with suppress(ValueError):
+            return [kind(word) for word in words]
+    return list(map(float, _numbers_of(text)))
 
 
 def _numbers_of(text: bytes) -> NDArray[np.float64]:
