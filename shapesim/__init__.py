@@ -67,3 +67,7 @@ def __getattr__(name: str) -> object:
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'shapesim' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -45,22 +45,17 @@ class Completer:
         """(S³ / 8,) uint8: the part's cells as numpy.packbits packs them."""
         return np.packbits(voxelise(mesh, _PART))
 
-    def complete(self, prepared: NDArray[np.uint8]) -> tuple[Voxels, float]:
-        """The whole's grid in its own frame, and the share of it that the part had.
+    def complete(self, prepared: NDArray[np.uint8]) -> Voxels:
+        """(R, R, R) bool, y up: the whole's grid in its own frame.
 
         Args:
             prepared: what ``prepare`` gave.
-
-        Returns:
-            (R, R, R) bool, y up; and 0 to 1.
         """
-        from voxel_models.frames import reframed
         from voxel_models.inference import complete
 
         part = np.unpackbits(prepared).reshape((_PART,) * 3).astype(bool)
-        shares, frame = complete(self._model, part)
-        whole = shares > 0.5
-        return whole, float(reframed(part, frame, self.resolution).sum() / whole.sum())
+        shares, _ = complete(self._model, part)
+        return shares > 0.5
 
     def complete_mesh(self, mesh: Mesh) -> Mesh:
         """The whole as a closed surface, in the coordinates and the unit of the part.

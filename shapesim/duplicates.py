@@ -106,12 +106,12 @@ def find_duplicates(
     for done, (asset, result) in enumerate(results, 1):
         if isinstance(result, AssetError):
             failures.append(result)
-        elif _has_changed(asset.path, known[asset.path]):
+        elif _has_changed(asset.path, known.get(asset.path)):
             failures.append(AssetError(asset.path, "has changed; run 'shapesim index' again"))
         else:
             described[rows[asset.path]] = result
         progress("reading", done, len(assets))
-    bytes_of = [known[asset.path].sha256 for asset in assets]
+    bytes_of = {row: known[assets[row].path].sha256 for row in described}
     pairs: dict[Tier, list[tuple[int, int]]] = {tier: [] for tier in TIERS}
     first: dict[str, int] = {}  # of the same bytes; the others go along
     for row in sorted(described):
@@ -137,10 +137,10 @@ def find_duplicates(
     return _grouped(assets, pairs, geometry, near), failures
 
 
-def _has_changed(path: Path, known: FileState) -> bool:
+def _has_changed(path: Path, known: FileState | None) -> bool:
     """Whether a file is no longer what was indexed: what is recorded of it is of another."""
     try:
-        return stamp(path, known.companions) != (known.size, known.mtime)
+        return known is None or stamp(path, known.companions) != (known.size, known.mtime)
     except (OSError, AssetError):  # gone since it was read
         return True
 

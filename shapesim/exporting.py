@@ -83,7 +83,7 @@ def export(
             name = f"{names[query]}-{rank:02d}-{of}.glb"
             try:
                 save_mesh(fitted, folder / name)
-            except (AssetError, OSError, ValueError) as error:  # such as of a texture
+            except (ShapesimError, ValueError) as error:  # such as of a texture
                 reason = error.reason if isinstance(error, AssetError) else str(error)
                 failures.append(AssetError(path, f"cannot be exported ({reason})"))
                 continue

@@ -117,6 +117,8 @@ def _readable(path: Path) -> Iterator[None]:
         if error.strerror:
             raise UnreachableFileError(path, error.strerror) from error
         raise AssetError(path, "is cut off or damaged; save it anew") from error
+    except NotImplementedError as error:  # of a format that has many others within
+        raise AssetError(path, "is of a kind that cannot be read; save it as PNG") from error
     except (ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
         raise AssetError(path, "is damaged; save it anew") from error
 

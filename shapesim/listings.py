@@ -82,9 +82,9 @@ def read_listings(store: Path) -> tuple[dict[str, Listing] | None, list[str]]:
             elif path in listings:
                 problems.append(f"{file}: {path} is listed twice; the first counts")
             else:
-                listings[path] = _listing(
-                    row, f"{file}: {{}} of {path} is {{}}; left out", problems
-                )
+                wrong: list[str] = []
+                listings[path] = _listing(row, wrong)
+                problems += [f"{file}: {path}: {what}; left out" for what in wrong]
     return listings if is_readable else None, problems
 
 
@@ -157,7 +157,7 @@ def _plain(row: dict[Any, Any]) -> dict[str, str]:
     return plain
 
 
-def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
+def _listing(row: dict[str, str], wrong: list[str]) -> Listing:
     price = arrived_at = None
     if text := row.pop("price", None):
         try:
@@ -165,7 +165,7 @@ def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
         except ValueError:
             price = math.nan
         if not (math.isfinite(price) and price >= 0):
-            problems.append(problem.format(f"the price '{text}'", "no number"))
+            wrong.append(f"the price '{text}' is no number")
             price = None
     if text := row.pop("arrived_at", None):
         try:
@@ -175,11 +175,11 @@ def _listing(row: dict[str, str], problem: str, problems: list[str]) -> Listing:
             if _DAY.fullmatch(text):  # at any time of it: until it ends, it is news of that day
                 moment += timedelta(days=1, seconds=-1)
             if is_to_come:
-                problems.append(problem.format(f"the day '{text}'", "yet to come"))
+                wrong.append(f"the day '{text}' is yet to come")
             else:
                 arrived_at = moment.isoformat(timespec="seconds")
         except (ValueError, OverflowError):
-            problems.append(problem.format(f"'{text}'", "no ISO date"))
+            wrong.append(f"'{text}' is no ISO date")
     tags = [tag.strip() for tag in row.pop("tags", "").replace(";", ",").split(",")]
     return Listing(
         name=row.pop("name", None),

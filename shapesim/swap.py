@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class Filters:
     """What an asset must be like to be recommended.
 
     Attributes:
-        new_since: arrived at this time or later; in local time where it names no zone.
+        new_since: arrived at this time or later; in UTC where it names no zone.
         tag: has this tag.
         max_triangles: has no more triangles.
         formats: its file's suffix is one of these, however written; empty for any.
@@ -104,7 +104,7 @@ class Filters:
             (
                 self.new_since is None
                 or datetime.fromisoformat(asset.arrived_at)
-                >= (self.new_since if self.new_since.tzinfo else self.new_since.astimezone())
+                >= self.new_since.replace(tzinfo=self.new_since.tzinfo or UTC)
             )
             and (self.tag is None or self.tag in asset.tags)
             and (self.max_triangles is None or asset.triangles <= self.max_triangles)
@@ -127,6 +127,8 @@ class Filters:
 
     def why_none(self, assets: Collection[Asset]) -> str:
         """What leaves none of the assets, and what there is instead."""
+        if not assets:
+            return ""
         alone = {
             field.name: Filters(**{field.name: getattr(self, field.name)})
             for field in fields(self)

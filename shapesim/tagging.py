@@ -181,20 +181,28 @@ class Tagger:
         own = f"{_TRUNK}."
         trunk = {n.removeprefix(own): tensors.pop(n) for n in list(tensors) if n.startswith(own)}
         spaces = {name.partition(".")[0] for name in tensors}
-        heads = {
-            space: Head.from_tensors(
-                {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith(f"{space}.")}
+        try:
+            heads = {
+                space: Head.from_tensors(
+                    {
+                        n.partition(".")[2]: t
+                        for n, t in tensors.items()
+                        if n.startswith(f"{space}.")
+                    }
+                )
+                for space in spaces
+            }
+            return cls(
+                json.loads(meta["labels"]),
+                heads,
+                json.loads(meta["fingerprints"]),
+                json.loads(meta["exclusive"]),
+                json.loads(meta["info"]),
+                trunk or None,
             )
-            for space in spaces
-        }
-        return cls(
-            json.loads(meta["labels"]),
-            heads,
-            json.loads(meta["fingerprints"]),
-            json.loads(meta["exclusive"]),
-            json.loads(meta["info"]),
-            trunk or None,
-        )
+        except (KeyError, TypeError, ValueError) as error:
+            reason = "is damaged; make it anew by 'shapesim tags train'"
+            raise TaggerError(f"{path}: {reason}") from error
 
 
 def targets(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.float32]:

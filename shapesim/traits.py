@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PilImage
 
+from shapesim.errors import AssetError
+from shapesim.images import image_size
 from shapesim.types import Material, Mesh, Traits
 
 _LIGHTER = 0.8  # times as many triangles that count as fewer
@@ -39,11 +41,9 @@ def _texture_pixels(materials: tuple[Material, ...]) -> list[int]:
     pixels = []
     for texture in textures.values():
         if isinstance(texture, Path):
-            try:
-                with PilImage.open(texture) as picture:
-                    pixels.append(picture.width * picture.height)
-            except (OSError, ValueError, PilImage.DecompressionBombError):
-                continue  # which ``lost_textures`` tells
+            with suppress(AssetError):  # which ``lost_textures`` tells
+                width, height = image_size(texture)
+                pixels.append(width * height)
         else:
             pixels.append(texture.width * texture.height)
     return pixels

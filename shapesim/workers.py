@@ -49,8 +49,14 @@ def cores() -> int:
 
 @contextmanager
 def kept_workers() -> Iterator[None]:
-    """A context in which workers wait for the next call: to start them takes seconds."""
+    """A context in which workers wait for the next call: to start them takes seconds.
+
+    Within another, it does nothing.
+    """
     global _kept  # noqa: PLW0603 - one main thread maps
+    if _kept is not None:
+        yield
+        return
     _kept = []
     try:
         yield

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 from shapesim.errors import ShapesimError
 
@@ -17,7 +18,8 @@ def replaced(out: Path) -> Iterator[Path]:
     Raises:
         ShapesimError: it cannot be written there.
     """
-    temporary = out.with_name(f"{out.stem}.partial{out.suffix}")
+    # Hidden, so that no store takes it for an asset, and of a name that nobody else has.
+    temporary = out.with_name(f".{token_hex(8)}{out.suffix}")
     try:
         yield temporary
         os.replace(temporary, out)

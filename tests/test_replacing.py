@@ -309,6 +309,20 @@ def test_exports_of_equal_names_do_not_meet(home: Path, tmp_path: Path) -> None:
     )
 
 
+def test_what_cannot_be_written_costs_no_other_export(home: Path, tmp_path: Path) -> None:
+    """The list is written, too."""
+    words = ("--by", "shape", "-k", "2", "--export", tmp_path / "out")
+    query = SAMPLES / "game" / "props" / "chair.fbx"
+    assert shapesim("swap", query, *words, cwd=home).returncode == 0
+    first, second = sorted((tmp_path / "out").glob("*.glb"))
+    first.unlink()
+    first.mkdir()
+    result = shapesim("swap", query, *words, "--force", cwd=home)
+    assert "cannot be exported" in result.stderr
+    (swap,) = json.loads((tmp_path / "out" / "swap.json").read_text())["swaps"]
+    assert [match["file"] for match in swap["matches"]] == [second.name]
+
+
 def test_a_game_is_remembered(
     tmp_path: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from safetensors.numpy import save_file
 
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
@@ -171,7 +172,11 @@ def test_a_tagger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     for name in ("cut.tagger", "nothing.tagger"):
         with pytest.raises(TaggerError):
             Tagger.load(tmp_path / name)
-    assert not list(tmp_path.glob("*.partial*"))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    meta = {"format": "shapesim tagger 1", "labels": "[]"}
+    save_file({"look.weight": np.zeros(3)}, tmp_path / "half.tagger", meta)
+    with pytest.raises(TaggerError, match="damaged"):
+        Tagger.load(tmp_path / "half.tagger")
 
 
 def test_examples_of_folders_and_tables(tmp_path: Path) -> None:

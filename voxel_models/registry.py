@@ -25,6 +25,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 """Folder of ``<architecture>.<data>.safetensors`` files and their model cards."""
 
 _MAX_HEADER = 1 << 20
+_TOLD = {"architecture", "classes", "resolution"}  # by every weights file
 
 
 class WeightsError(Exception):
@@ -79,6 +80,8 @@ def weights_info(name: str | Path) -> dict[str, Any]:
                 raise ValueError("no safetensors header")
             header = json.loads(file.read(length))
         info = json.loads(header["__metadata__"]["voxel_models"])
+        if missing := _TOLD - info.keys():
+            raise ValueError(f"it does not say its {', '.join(sorted(missing))}")
         tensors = [entry for key, entry in header.items() if key[0] != "_"]
         info["parameters"] = sum(math.prod(entry["shape"]) for entry in tensors)
         end = max(entry["data_offsets"][1] for entry in tensors)

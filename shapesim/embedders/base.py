@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -37,8 +37,8 @@ class Embedder(ABC):
     """Turns items into unit vectors of one space, in two steps.
 
     ``prepare`` needs no network and runs beside the file reader in a worker process; the network
-    runs once for a whole batch, in the main process. An embedder can be pickled and holds no
-    network until it first embeds.
+    runs once for a whole batch, in the main process. An embedder can be pickled, and then reads its
+    weights anew where it embeds; it holds no network until it first does.
 
     Attributes:
         name: ``architecture.data`` of its weights.
@@ -135,7 +135,7 @@ def weights_file(weights: str | Path) -> Path:
     return path if path.suffix == ".safetensors" else _WEIGHTS / f"{weights}.safetensors"
 
 
-def read_weights(path: Path, needed: set[str], kind: str) -> dict[str, NDArray[Any]]:
+def read_weights(path: Path, needed: Collection[str], kind: str) -> dict[str, NDArray[Any]]:
     """Tensors of a file as float32; ``ranges`` is JSON as bytes.
 
     Args:
@@ -155,7 +155,7 @@ def read_weights(path: Path, needed: set[str], kind: str) -> dict[str, NDArray[A
         raise WeightsError(f"no {kind} weights named '{path.stem}'") from None
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be read ({error}); install anew") from error
-    if not needed <= set(tensors):
+    if not tensors.keys() >= set(needed):
         raise WeightsError(f"{path}: holds no {kind} weights")
     return {
         name: value if name == "ranges" else value.astype(np.float32)

@@ -14,8 +14,6 @@ from shapesim.embedders.base import (
     Embedded,
     normalised,
     projected,
-    read_weights,
-    weights_file,
 )
 from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.embedders.look import CAMERAS
@@ -24,7 +22,6 @@ from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector, or other things are kept.
 _PREPROCESSING = "copy-5"
-_NEEDED = {"ranges", "mean", "project.1.bias", "unrelated"}
 _MIDDLE = 0.65  # of a picture's sides: what is left of it is often a part
 
 
@@ -43,11 +40,10 @@ class CopyEmbedder(ImageNetEmbedder):
     """
 
     space = "copy"
+    needed = frozenset({"ranges", "mean", "project.1.bias", "unrelated"})
 
     def __init__(self, weights: str | Path = "lite0.copy") -> None:
-        path = weights_file(weights)
-        self.name = path.stem
-        self._weights = read_weights(path, _NEEDED, "copy")
+        super().__init__(weights)
         self.dim = len(self._weights["project.1.bias"])
         digest = hashlib.sha256(_PREPROCESSING.encode())
         for name, value in sorted(self._weights.items()):

@@ -6,13 +6,14 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import lite0
-from shapesim.embedders.base import Embedded, Embedder
+from shapesim.embedders.base import Embedded, Embedder, read_weights, weights_file
 from shapesim.types import Embeddings, Image
 
 _PICTURES = 32  # at a time: enough for all cores, and little memory
@@ -22,9 +23,26 @@ class ImageNetEmbedder(Embedder):
     """Embeds pictures, and meshes by pictures of them, through the network's features.
 
     What is prepared of an item are (P, 224, 224, 3) uint8 pictures.
+
+    Args:
+        weights: a name of weights that ship, or a path to a ``.safetensors`` file.
+
+    Attributes:
+        needed: tensors that weights have to hold.
+
+    Raises:
+        WeightsError: there are no such weights, or they are damaged.
     """
 
-    _weights: dict[str, NDArray[Any]]
+    needed: ClassVar[frozenset[str]]
+
+    def __init__(self, weights: str | Path) -> None:
+        self._file = weights_file(weights).absolute()
+        self.name = self._file.stem
+
+    @cached_property
+    def _weights(self) -> dict[str, NDArray[Any]]:
+        return read_weights(self._file, self.needed, self.space)
 
     @abstractmethod
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
@@ -81,7 +99,3 @@ class ImageNetEmbedder(Embedder):
             f"{self.space}-{self.fingerprint}",
             lambda: lite0.build({**lite0.imagenet_weights(), **self.learnt}, self.ranges),
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """See ``Embedder``."""
-        return super().__getstate__() | {"_weights": {}}

@@ -17,8 +17,6 @@ from shapesim.embedders.base import (
     Embedded,
     normalised,
     projected,
-    read_weights,
-    weights_file,
 )
 from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.images import box_of, cut_out, framed
@@ -31,7 +29,6 @@ _PREPROCESSING = "rings-6"
 # ``benchmarks.cross_artist`` and ``benchmarks.picture_search``.
 _OF_ASSETS = np.array([0.52, 0.28, 0.2], np.float32)
 _OF_PICTURES = np.array([0, 0.35, 0.65], np.float32)
-_NEEDED = {"ranges", "mean", "project.1.bias", "kind.weight", "named.1.bias"}
 CAMERAS = tuple(
     (float(first + quarter), elevation)
     for first, elevation in ((-35, 20.0), (-5, 5.0), (25, 48.0))
@@ -73,14 +70,13 @@ class LookEmbedder(ImageNetEmbedder):
     """
 
     space = "look"
+    needed = frozenset({"ranges", "mean", "project.1.bias", "kind.weight", "named.1.bias"})
 
     def __init__(self, weights: str | Path = "lite0.game") -> None:
-        path = weights_file(weights)
-        self.name = path.stem
-        self._weights = read_weights(path, _NEEDED, "look")
+        super().__init__(weights)
         parts = ("kind.weight", "named.1.bias", "project.1.bias")
         self.dim = sum(len(self._weights[part]) for part in parts)
-        digest = hashlib.sha256(path.read_bytes())
+        digest = hashlib.sha256(self._file.read_bytes())
         digest.update(_PREPROCESSING.encode())
         self.fingerprint = digest.hexdigest()[:16]
 

@@ -34,7 +34,7 @@ class PartialShapeEmbedder(ShapeEmbedder):
 
     def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:
         """See ``Embedder``."""
-        wholes = [self.completer.complete(part)[0] for part in prepared]
+        wholes = [self.completer.complete(part) for part in prepared]
         return super().embed_batch([np.packbits(whole) for whole in wholes])
 
     def load(self) -> None:

@@ -166,7 +166,7 @@ class Gallery:
             is_other = (
                 used
                 and embedder.space == "shape"
-                and used.partition(":")[2] not in (embedder.option)
+                and used.partition(":")[2] != embedder.option.partition(":")[2]
             )
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"

@@ -48,7 +48,7 @@ _NO_NUMBER = re.compile(rb"[-+]?(?:\d*\.#\w+|(?i:nan)\(\w*\))")
 _TOKEN = re.compile(
     rb"(?:\s++|;[^\n]*+)*+"
     rb'(?:(?P<string>"[^"]*")'
-    rb"|(?P<array>\*\d+\s*\{\s*a\s*:(?P<items>[^}]*)\})"
+    rb"|(?P<array>\*(?P<count>\d+)\s*\{\s*a\s*:(?P<items>[^}]*)\})"
     rb"|(?P<name>[A-Za-z_][\w|]*)\s*:"
     rb"|(?P<numbers>%b(?:\s*,\s*%b)*+)"
     rb"|(?P<mark>[{},])"
@@ -60,11 +60,18 @@ _FEW = 64  # numbers, up to which each is a value of its own
 
 @dataclass(slots=True)
 class Packed:
-    """Many numbers, as the file has them."""
+    """Many numbers, as the file has them.
+
+    Attributes:
+        data: of all of them.
+        kind: of each, in binary files; empty of text.
+        count: of them; None where the file does not say.
+        is_deflated: whether the data are.
+    """
 
     data: bytes
     kind: str = ""
-    count: int = 0
+    count: int | None = None
     is_deflated: bool = False
 
     def numbers(self) -> NDArray[np.float64]:
@@ -74,11 +81,14 @@ class Packed:
             ValueError: they are damaged.
         """
         if not self.kind:
-            return _numbers_of(self.data)
-        dtype = np.dtype(_ARRAYS[self.kind])
-        if self.count > _MOST:
+            numbers = _numbers_of(self.data)
+            if self.count not in (None, len(numbers)):
+                raise ValueError("an array in it is cut off")
+            return numbers
+        dtype, count = np.dtype(_ARRAYS[self.kind]), self.count or 0
+        if count > _MOST:
             raise ValueError("an array in it is too large")
-        size = self.count * dtype.itemsize
+        size = count * dtype.itemsize
         data = self.data
         if self.is_deflated:
             try:
@@ -87,7 +97,7 @@ class Packed:
                 raise ValueError("an array in it is damaged") from error
         if len(data) < size:
             raise ValueError("an array in it is cut off")
-        return np.frombuffer(data, dtype, self.count).astype(np.float64)
+        return np.frombuffer(data, dtype, count).astype(np.float64)
 
 
 @dataclass(slots=True)
@@ -246,7 +256,7 @@ def _of_text(data: bytes) -> Node:
         elif kind == "numbers":
             node.values += _numbers(text)
         elif kind == "array":
-            node.values.append(Packed(token["items"]))
+            node.values.append(Packed(token["items"], count=int(token["count"])))
         elif kind == "word":
             node.values.append(text.decode(errors="replace"))
         elif text == b"{":

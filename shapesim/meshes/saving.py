@@ -30,8 +30,7 @@ def save_mesh(mesh: Mesh, path: Path, up: UpAxis | None = None) -> None:
             take for up, which is z of STL and PLY, and y of OBJ.
 
     Raises:
-        ShapesimError: the name ends in no format that is written.
-        OSError: it cannot be written there.
+        ShapesimError: the name ends in no format that is written, or it cannot be written there.
     """
     import trimesh
 
