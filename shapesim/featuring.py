@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapesim.embedders import BothEmbedder, LookEmbedder, lite0
 from shapesim.errors import AssetError, TaggerError
 from shapesim.finetuning import Shown
-from shapesim.geometry import same_geometry
+from shapesim.geometry import first_of_geometry
 from shapesim.meshes.loading import UpAxis
 from shapesim.reading import ReadAsset, is_picture, read_assets, read_pictures
 from shapesim.tagging import Features, Tagger
@@ -168,8 +168,6 @@ def _groups(
     signatures = [found for row in rows if (found := read[paths[row]].signature) is not None]
     if not rows:
         return groups
-    stacked = np.stack(signatures)  # every mesh has one
-    for number, row in enumerate(rows):
-        first = int(same_geometry(stacked[: number + 1], stacked[number]).argmax())
-        groups[row] = rows[first]
+    # Every mesh has one.
+    groups[rows] = np.array(rows)[first_of_geometry(np.stack(signatures))]
     return groups

@@ -28,6 +28,7 @@ _WEIGHTS = np.repeat([0.223381589678011, 0.109951743655322], 3)
 
 _CHUNK = 100_000  # triangles at a time: bounds memory
 
+_SAME = 2e-3  # most that signatures of one geometry differ by, as files round their numbers
 _CHIRAL = 5e-5  # of a moment that changes sign in a mirror: more than what triangulation changes
 
 
@@ -173,7 +174,22 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 def same_geometry(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether signatures belong to one geometry, broadcast over leading axes."""
-    equal: NDArray[np.bool_] = (np.abs(a - b) <= 2e-3).all(axis=-1)
+    equal: NDArray[np.bool_] = (np.abs(a - b) <= _SAME).all(axis=-1)
     # Mirror images of what is almost its own are told by the signs alone.
     mirrored = (a[..., -2:] * b[..., -2:] < -_CHIRAL * _CHIRAL).any(axis=-1)
     return equal & ~mirrored
+
+
+def first_of_geometry(signatures: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(N,) the first row of each row's geometry, of (N, S) signatures."""
+    order = np.argsort(signatures[:, 0], kind="stable")
+    leading = signatures[order, 0]
+    first = np.full(len(signatures), -1, np.int64)
+    for row, signature in enumerate(signatures):
+        if first[row] < 0:
+            ends = signature[0] + np.array([-_SAME, _SAME])
+            low, high = np.searchsorted(leading, ends + np.array([-_SAME, _SAME]) / 8)
+            near = order[low:high]
+            near = near[(first[near] < 0) & same_geometry(signatures[near], signature)]
+            first[near] = row
+    return first

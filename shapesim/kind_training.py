@@ -31,10 +31,9 @@ from shapesim.embedders.base import (
 )
 from shapesim.embedders.look import KIND_VIEWS, views_of
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.geometry import signature
+from shapesim.geometry import first_of_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
-from shapesim.voxelizing import first_of_each
 from shapesim.workers import map_isolated
 from voxel_models.data import UNLABELLED, sampling_weights
 from voxel_models.losses import losses
@@ -114,7 +113,8 @@ def look_at(
     order = [row for row in order if features[row].any()]
     if not order:
         raise ShapesimError(f"none of {len(tasks)} meshes could be seen; look at what is left out")
-    kept = [order[row] for row in first_of_each([shapes[row] for row in order])]
+    firsts = np.unique(first_of_geometry(np.stack([shapes[row] for row in order])))
+    kept = [order[row] for row in firsts]
     return Seen(
         features[kept], [tasks[row].label for row in kept], [tasks[row].source for row in kept]
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shapesim.embedders import BothEmbedder, Embedder
 from shapesim.errors import EmbedderMismatchError, GalleryError
 from shapesim.gallery import Gallery
+from shapesim.geometry import first_of_geometry
 from shapesim.indexes import ExactIndex
 from shapesim.pages import page
 from shapesim.types import Asset, Embeddings
@@ -134,6 +135,7 @@ def make_map(
     spaces = _vectors(gallery, embedder or BothEmbedder())
     ids = sorted(set.intersection(*(set(known.tolist()) for known, _ in spaces.values())))
     assets = [gallery.assets[id] for id in ids]
+    geometry = first_of_geometry(np.stack([asset.signature for asset in assets]))
     wanted = [(space, method) for space in spaces for method in methods
               if method != "tsne" or len(ids) <= _TSNE_UP_TO]  # fmt: skip
     if not wanted:
@@ -149,14 +151,14 @@ def make_map(
         points = lay_out(vectors, method)
         layouts.append(Layout(space, method, points, trustworthiness(vectors, points)))
         if space not in near:
-            near[space] = nearest_others(vectors)
+            near[space] = nearest_others(vectors, geometry)
     progress(len(wanted), len(wanted))
     blobs += [layout.points.tobytes() for layout in layouts]
     blobs += [rows.tobytes() for rows in near.values()]
     cell, sheets = _sheets(gallery, ids)
     data = {
         "title": f"{len(ids):,} assets",
-        "assets": _columns(assets),
+        "assets": _columns(assets) | {"geometry": geometry.tolist()},
         "layouts": [
             {
                 "space": layout.space,
@@ -194,12 +196,18 @@ def _vectors(
     return found
 
 
-def nearest_others(vectors: Embeddings) -> NDArray[np.uint32]:
-    """(N, K) rows of the nearest others; an asset's copies are as near to it as it is itself."""
-    k = min(_NEIGHBOURS + 1, len(vectors))
-    rows = ExactIndex(vectors).query(vectors, k)[0]
-    own = rows == np.arange(len(rows))[:, None]
-    own[~own.any(axis=1), -1] = True  # among many copies
+def nearest_others(vectors: Embeddings, geometry: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """(N, K) rows of the nearest of other geometries, the first of each.
+
+    Args:
+        vectors: (N, D) unit rows.
+        geometry: (N,) the first row of each one's geometry.
+    """
+    firsts = np.unique(geometry)
+    k = min(_NEIGHBOURS + 1, len(firsts))
+    rows = firsts[ExactIndex(vectors[firsts]).query(vectors, k)[0]]
+    own = rows == geometry[:, None]
+    own[~own.any(axis=1), -1] = True  # which is not among the nearest
     return np.asarray(rows[~own].reshape(len(rows), k - 1), np.uint32)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.geometry import same_geometry, signature
+from shapesim.geometry import first_of_geometry, signature
 from shapesim.labels import label_from_name
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
@@ -106,7 +106,8 @@ def voxelize(
     # Sorted, so that the file does not depend on which worker was faster; a labelled file first,
     # so that of two copies the labelled one stays.
     entries.sort(key=lambda entry: (not entry.task.label, str(entry.task.path)))
-    entries = [entries[row] for row in first_of_each([entry.signature for entry in entries])]
+    firsts = np.unique(first_of_geometry(np.stack([entry.signature for entry in entries])))
+    entries = [entries[row] for row in firsts]
     arrays: dict[str, Any] = {
         "grids": np.stack([entry.grids for entry in entries]),
         "paths": np.array([entry.task.id for entry in entries]),
@@ -131,11 +132,3 @@ def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32], Any]:
     yaws = [math.pi / 2 * turn / task.turns for turn in range(task.turns)]
     grids = [np.packbits(voxelise(mesh, task.resolution, yaw)) for yaw in yaws]
     return np.stack(grids), signature(mesh), task.teacher.prepare(mesh) if task.teacher else None
-
-
-def first_of_each(signatures: list[NDArray[np.float32]]) -> list[int]:
-    """Rows that are not the same geometry as an earlier row."""
-    stacked = np.stack(signatures)
-    return [
-        row for row in range(len(stacked)) if not same_geometry(stacked[:row], stacked[row]).any()
-    ]

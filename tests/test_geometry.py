@@ -10,7 +10,7 @@ import pytest
 import trimesh
 from numpy.typing import NDArray
 
-from shapesim.geometry import minimum_circle, same_geometry, signature
+from shapesim.geometry import first_of_geometry, minimum_circle, same_geometry, signature
 from tests.conftest import as_mesh, lopsided, yawed
 
 
@@ -90,3 +90,17 @@ def test_signature_tells_a_changed_part() -> None:
     box = signature(as_mesh(trimesh.creation.box((1.0, 2.0, 0.5))))
     assert not same_geometry(box, signature(as_mesh(trimesh.creation.box((1.01, 2.0, 0.5)))))
     assert same_geometry(box, signature(as_mesh(trimesh.creation.box((2.0, 4.0, 1.0)))))
+
+
+def test_geometries_equal_brute_force() -> None:
+    """Rows near each other at random: each goes to the first that leads, as one by one."""
+    rng = np.random.default_rng(0)
+    rows = (rng.integers(0, 5, (300, 12)) * 1.9e-3 + rng.normal(0, 2e-4, (300, 12))).astype("f4")
+    rows[:, 2:] = rows[:, :1] % 1e-3  # so that some agree in all
+    expected = np.full(len(rows), -1)
+    for row in range(len(rows)):
+        same = (expected < 0) & same_geometry(rows, rows[row])
+        expected[same] = expected[same] if expected[row] >= 0 else row
+    found = first_of_geometry(rows)
+    np.testing.assert_array_equal(found, expected)
+    assert 1 < len(np.unique(found)) < len(rows)

@@ -66,16 +66,17 @@ def test_neighbours_stay_neighbours(method: str) -> None:
     np.testing.assert_array_equal(points, lay_out(rows, method))  # type: ignore[arg-type]
 
 
-def test_copies_are_neighbours_and_nothing_is_its_own() -> None:
-    """However many vectors are the same."""
-    rows = np.repeat(unit_rows(20, 16, 0), [9, 3, *[1] * 18], axis=0)
-    found = nearest_others(rows)
-    assert found.shape == (len(rows), 6)
-    assert not (found == np.arange(len(rows))[:, None]).any()
-    assert (found[:9] < 9).all()
-    for row in range(9, 12):
-        assert set(found[row, :2]) == {9, 10, 11} - {row}
-    assert nearest_others(rows[:1]).shape == (1, 0)
+def test_neighbours_are_the_nearest_of_other_geometries() -> None:
+    """Each once, by its first asset, however many copies there are."""
+    counts = [9, 3, *[1] * 18]
+    rows = np.repeat(unit_rows(20, 16, 0), counts, axis=0)
+    geometry = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
+    firsts = np.unique(geometry)
+    found = nearest_others(rows, geometry)
+    for row, near in enumerate(found.tolist()):
+        others = firsts[firsts != geometry[row]]
+        assert near == others[np.argsort(-(rows[others] @ rows[row]))][:6].tolist()
+    assert nearest_others(rows[:9], geometry[:9]).shape == (9, 0)
 
 
 def test_dense_places_are_told_apart() -> None:
@@ -145,8 +146,8 @@ def test_the_page_turns_points_into_pictures(page: Page, gallery: Path, asset: i
     )
     edge = (round(side) - 140) // 2
     shown = shown[edge : edge + 140, edge : edge + 140]
-    assert np.abs(shots["near"] - shown).mean() < 10
-    assert np.abs(shots["far"] - shown).mean() > 20
+    near, far = (np.abs(shots[name] - shown).mean() for name in ("near", "far"))
+    assert near < 10 and near < far / 2
     assert len(page.evaluate("frameTimes()")) > 10
 
 
@@ -191,7 +192,66 @@ def test_search_layouts_and_lists_work(page: Page) -> None:
     page.mouse.up()
     page.keyboard.up("Shift")
     assert "in the frame" in page.locator("#panel").inner_text()
-    assert int(page.evaluate("document.body.dataset.chosen")) > 0
+    everything = int(page.evaluate("document.body.dataset.chosen"))
+    # Only what is searched for is framed, by the button as by the key; Escape ends it.
+    page.locator("input[type=search]").fill("glb chair")
+    few = int(page.evaluate("document.body.dataset.chosen"))
+    page.get_by_role("button", name="frame").click()
+    page.mouse.move(300, 20)
+    page.mouse.down()
+    page.mouse.move(1390, 890)
+    page.mouse.up()
+    assert 0 < int(page.evaluate("document.body.dataset.chosen")) <= few < everything
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.body.dataset.chosen") == ""
+    assert page.locator("input[type=search]").input_value() == ""
+
+
+def test_a_thumbnail_is_hit_all_over_and_the_one_in_front(page: Page) -> None:
+    """Near its edge, too; of two that overlap, the one that is seen."""
+    page.evaluate(
+        """() => {
+            controls.target.fromArray(current, 0);
+            camera.position.copy(controls.target).z += 0.2;
+            show([0], "");
+        }"""
+    )
+    page.wait_for_timeout(800)
+    x, y, _ = page.evaluate("onScreen(0)")
+    name = page.evaluate("assets.name[0]")
+    hover = page.locator("#hover")
+    for away, is_hit in ((0, True), (70, True), (-70, True), (90, False)):
+        page.mouse.move(x + away, y + away)
+        assert hover.is_visible() == is_hit
+        assert not is_hit or name in hover.inner_text()
+    # Another is brought before it, half a picture aside.
+    page.evaluate(
+        """() => {
+            for (let axis = 0; axis < 3; axis += 1) current[3 + axis] = current[axis];
+            current[3] += 0.01;
+            current[5] += 0.05;
+            touch("position");
+            show([0, 1], "");
+        }"""
+    )
+    page.wait_for_timeout(300)
+    x, y, _ = page.evaluate("onScreen(1)")
+    page.mouse.move(x - 60, y)
+    assert page.evaluate("assets.name[1]") in hover.inner_text()
+    page.evaluate("place(false); seeAll(); search()")
+
+
+def test_without_webgl_assets_are_searched(gallery: Path, page: Page, browser: Browser) -> None:
+    """As on a remote desktop: all but the picture works."""
+    context = browser.new_context(offline=True)
+    context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    bare = context.new_page()
+    bare.goto((gallery.parent / "map.html").as_uri())
+    bare.locator("input[type=search]").fill("chair")
+    bare.locator("#list button").first.click()
+    assert "nearest" in bare.locator("#panel").inner_text()
+    assert "no 3D here" in bare.locator("#space").inner_text()
+    context.close()
 
 
 def test_a_gallery_of_pictures_has_no_map(tmp_path: Path) -> None:

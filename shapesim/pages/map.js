@@ -47,25 +47,32 @@ function thumbnail(asset, side = 40) {
 
 // The scene: one cloud of points for each sheet of thumbnails.
 
+const LARGEST = 96; // pixels of a thumbnail's side
+const CHOSEN = 1.6; // times as large is what is chosen
+const PICTURED = 18; // pixels from which a point is a thumbnail
 const VERTEX = `
   attribute vec3 tint;
   attribute float place;
   attribute float shown;
   uniform float scale;
   uniform float least;
+  uniform float density;
+  uniform vec3 accent;
   varying vec3 colour;
   varying float cell;
   varying float size;
+  varying float border;
   varying float faded;
   void main() {
     vec4 seen = modelViewMatrix * vec4(position, 1.0);
     gl_Position = projectionMatrix * seen;
-    // What is chosen lies before what is not.
-    gl_Position.z = 0.5 * (gl_Position.z + (shown > 1.5 ? -1.0 : 1.0) * gl_Position.w);
-    size = clamp(scale / -seen.z, least, 96.0);
-    size *= shown > 1.5 ? 1.6 : 1.0;
-    gl_PointSize = size;
-    colour = tint;
+    // What is chosen lies before what is not, and what is marked before all.
+    float front = shown > 2.5 ? 2.0 : shown > 1.5 ? 1.0 : 0.0;
+    gl_Position.z = (gl_Position.z + (2.0 - 2.0 * front) * gl_Position.w) / 3.0;
+    size = clamp(scale / -seen.z, least, ${LARGEST.toFixed(1)}) * (shown > 1.5 ? ${CHOSEN.toFixed(1)} : 1.0);
+    gl_PointSize = size * density;
+    border = shown > 2.5 ? 8.0 : 5.0;
+    colour = shown > 2.5 ? accent : tint;
     cell = place;
     faded = shown < 0.5 ? 0.12 : 1.0;
   }`;
@@ -77,15 +84,15 @@ const FRAGMENT = `
   varying vec3 colour;
   varying float cell;
   varying float size;
+  varying float border;
   varying float faded;
   void main() {
     vec2 at = gl_PointCoord;
-    if (hasSheet > 0.5 && size > 18.0) {
+    if (hasSheet > 0.5 && size > ${PICTURED.toFixed(1)}) {
       vec2 edge = abs(at - 0.5) * 2.0;
-      float border = 1.0 - 5.0 / size;
       vec2 corner = vec2(mod(cell, across), floor(cell / across));
       vec4 seen = texture2D(sheet, vec2((corner.x + at.x) / across, 1.0 - (corner.y + at.y) / rows));
-      gl_FragColor = vec4(max(edge.x, edge.y) > border ? colour : seen.rgb, faded);
+      gl_FragColor = vec4(max(edge.x, edge.y) > 1.0 - border / size ? colour : seen.rgb, faded);
     } else {
       float far = length(at - 0.5);
       if (far > 0.5) discard;
@@ -94,20 +101,54 @@ const FRAGMENT = `
   }`;
 
 const holder = element("div", { id: "space" });
-const renderer = new THREE.WebGLRenderer({ alpha: true });
-renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
-holder.append(renderer.domElement);
+let renderer = null;
+try {
+  renderer = new THREE.WebGLRenderer({ alpha: true });
+} catch {
+  holder.append(element("p", { className: "missing" }, "This browser draws no 3D here (WebGL is off). Search and lists work without."));
+}
+const canvas = renderer?.domElement ?? element("canvas");
+Object.assign(canvas, { tabIndex: 0, role: "application", ariaLabel: "map of all assets; arrows turn it, + and - come nearer and go away" });
+if (renderer) holder.append(canvas);
 const scene = new THREE.Scene();
 const camera = new THREE.PerspectiveCamera(50, 1, 0.005, 50);
-const controls = new THREE.OrbitControls(camera, renderer.domElement);
+const controls = new THREE.OrbitControls(camera, canvas);
 controls.enableDamping = true;
 controls.zoomToCursor = true;
-function seeAll() {
-  controls.target.set(0, 0, 0);
-  // From farther away where the window is narrow.
-  camera.position.set(0, 0.5, 1.9).multiplyScalar(Math.max(1, innerHeight / innerWidth));
+const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// What the panel leaves of the window: it stands at the left, or below in a narrow one.
+function room() {
+  const panel = document.getElementById("panel").getBoundingClientRect();
+  const isBelow = panel.width === innerWidth;
+  return { left: isBelow ? 0 : panel.right, bottom: isBelow ? panel.top : innerHeight };
 }
-seeAll();
+
+const FROM = new THREE.Vector3(0, 0.25, 0.97).normalize(); // where the camera is at first
+const SEEN = 0.98; // of all: a few that lie far out do not make all the others small
+// How far away the camera has to be there, to see a layout in that room.
+function distance() {
+  const { left, bottom } = room();
+  const high = Math.tan((camera.fov * Math.PI) / 360) * 0.94;
+  const [wide, tall] = [(high * (innerWidth - left)) / innerHeight, (high * bottom) / innerHeight];
+  const right = new THREE.Vector3(0, 1, 0).cross(FROM).normalize();
+  const up = FROM.clone().cross(right);
+  const at = new THREE.Vector3();
+  const needed = new Float32Array(count);
+  for (let asset = 0; asset < count; asset += 1) {
+    at.fromArray(layout.points, 3 * asset);
+    needed[asset] = at.dot(FROM) + Math.max(Math.abs(at.dot(right)) / wide, Math.abs(at.dot(up)) / tall);
+  }
+  return Math.max(needed.sort()[Math.floor(SEEN * (count - 1))], 0.5);
+}
+
+let fitted = 1;
+function seeAll() {
+  fitted = distance();
+  controls.target.set(0, 0, 0);
+  camera.position.copy(FROM).multiplyScalar(fitted);
+}
+const LEAST = count > 20000 ? 2 : 5; // pixels of a point
 const current = new Float32Array(3 * count);
 const clouds = [];
 for (let start = 0; start < count; start += perSheet) {
@@ -120,7 +161,7 @@ for (let start = 0; start < count; start += perSheet) {
   const material = new THREE.ShaderMaterial({
     vertexShader: VERTEX, fragmentShader: FRAGMENT, transparent: true,
     uniforms: {
-      scale: { value: 60 }, least: { value: count > 20000 ? 2 : 5 }, sheet: { value: null },
+      scale: { value: 60 }, least: { value: LEAST }, density: { value: 1 }, accent: { value: new THREE.Color(0.9, 0.1, 0.45) }, sheet: { value: null },
       across: { value: across }, rows: { value: Math.ceil(length / across) }, hasSheet: { value: 0 },
     },
   });
@@ -141,8 +182,9 @@ const pictures = sheetUrls.map(async (url, number) => {
 
 // Where everything lies, and what it is coloured by.
 
-const PALETTE = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#86bcb6", "#d37295", "#8cd17d"];
+const PALETTE = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#b6992d", "#d37295", "#8cd17d"];
 const OTHER = "#9aa2ad";
+const [COLD, WARM] = ["#3b5bdb", "#f59f00"];
 let layout = layouts[0];
 let from = null;
 let since = 0;
@@ -158,19 +200,22 @@ const text = element("input", { type: "search", placeholder: "name, pack or tag"
 const newer = element("input", { type: "date" });
 const legend = element("div", { id: "legend" });
 const list = element("div", { id: "list" });
-const heading = element("div", { className: "faint" });
+const heading = element("div", { className: "faint", role: "status" });
+const copy = element("button", { hidden: true }, "copy paths");
+const framing = element("button", { ariaPressed: "false", title: "then drag over the map; or hold shift while you drag" }, "frame");
 const trust = element("div", { className: "faint" });
-const labels = element("div", { id: "labels" });
+const labels = element("div", { id: "labels", hidden: !renderer });
 let labelled = [];
 
 function place(animated) {
   layout = layouts.find(({ space, method }) => space === spaceChoice.value && method === methodChoice.value) ?? layouts[0];
-  from = animated ? current.slice() : null;
+  from = animated && !isCalm ? current.slice() : null;
   since = performance.now();
-  if (!animated) current.set(layout.points);
+  if (!from) current.set(layout.points);
   trust.textContent = `trustworthiness ${layout.trust.toFixed(3)}: how far neighbours here are neighbours in ${layout.space}`;
   labelled = layout.labels.slice(0, 24).map((label) => ({ ...label, element: element("p", {}, label.text) }));
   labels.replaceChildren(...labelled.map((label) => label.element));
+  for (const label of labelled) label.width = label.element.offsetWidth;
   touch("position");
   document.body.dataset.layout = `${layout.space} ${layout.method}`;
 }
@@ -187,11 +232,17 @@ function paint() {
     const numbers = values.map((value) => (by === "sure" ? value : Date.parse(value)));
     let low = Infinity;
     let high = -Infinity;
-    for (const value of numbers) { low = Math.min(low, value); high = Math.max(high, value); }
-    const [cold, warm] = [new THREE.Color("#3b5bdb"), new THREE.Color("#f59f00")];
-    colourOf = (asset) => cold.clone().lerp(warm, high > low ? (numbers[asset] - low) / (high - low) : 1);
-    const ends = by === "sure" ? ["unsure", "sure"] : [low, high].map((value) => new Date(value).toISOString().slice(0, 10));
-    legend.replaceChildren(...[["#3b5bdb", ends[0]], ["#f59f00", ends[1]]].map(key));
+    for (const [asset, value] of numbers.entries()) {
+      if (by === "sure" && !assets.tag[asset]) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    const [cold, warm, none] = [COLD, WARM, OTHER].map((name) => new THREE.Color(name));
+    const isKnown = (asset) => by !== "sure" || Boolean(assets.tag[asset]);
+    colourOf = (asset) => (isKnown(asset) ? cold.clone().lerp(warm, high > low ? (numbers[asset] - low) / (high - low) : 1) : none);
+    const said = (value) => (by === "sure" ? `${Math.round(value * 100)}\u00a0% sure` : new Date(value).toISOString().slice(0, 10));
+    const keys = [...(high > low ? [[COLD, said(low)]] : []), [WARM, said(high)]];
+    legend.replaceChildren(...[...keys, ...(assets.tag.every((_, asset) => isKnown(asset)) ? [] : [[OTHER, "no tag"]])].map(key));
   } else {
     const counts = new Map();
     for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
@@ -218,38 +269,90 @@ function key([colour, name]) {
 
 // Search, hover, neighbours, and a frame of one's own.
 
-let chosen = null;
-function show(rows, title) {
+const LISTED = 200;
+const copies = new Map();
+for (const geometry of assets.geometry) copies.set(geometry, (copies.get(geometry) ?? 0) + 1);
+const plain = (words) => words.normalize("NFC").toLowerCase();
+const words = assets.name.map((name, asset) => plain(`${name} ${assets.path[asset]} ${assets.pack[asset]} ${assets.tags[asset]}`));
+let chosen = null; // what is shown brightly; null for all
+let found = null; // by the search; null for all
+let asked = null; // whose neighbours are shown
+let marked = null;
+
+function brightness(asset) {
+  if (asset === marked) return 3;
+  return !chosen ? 1 : chosen.has(asset) ? 2 : 0;
+}
+
+function mark(asset) {
+  const before = marked;
+  marked = asset;
+  for (const one of [before, asset]) {
+    if (one !== null) clouds[Math.floor(one / perSheet)].geometry.attributes.shown.array[one % perSheet] = brightness(one);
+  }
+  touch("shown");
+}
+
+function row(asset) {
+  const alike = copies.get(assets.geometry[asset]) - 1;
+  const below = [assets.pack[asset], alike && asked !== null ? `+${alike} of equal geometry` : ""].filter(Boolean).join(" · ");
+  const made = element("button", { title: assets.path[asset] }, thumbnail(asset), element("span", {}, assets.name[asset], element("small", { className: "faint" }, below)));
+  made.addEventListener("click", () => near(asset));
+  for (const name of ["pointerenter", "focus"]) made.addEventListener(name, () => mark(asset));
+  for (const name of ["pointerleave", "blur"]) made.addEventListener(name, () => mark(asked));
+  return made;
+}
+
+function show(rows, title, of = null) {
+  const hadFocus = list.contains(document.activeElement);
   chosen = rows && new Set(rows);
+  asked = of;
+  marked = of;
   for (let asset = 0; asset < count; asset += 1) {
-    const shown = clouds[Math.floor(asset / perSheet)].geometry.attributes.shown.array;
-    shown[asset % perSheet] = !chosen ? 1 : chosen.has(asset) ? 2 : 0;
+    clouds[Math.floor(asset / perSheet)].geometry.attributes.shown.array[asset % perSheet] = brightness(asset);
   }
   touch("shown");
   heading.textContent = title;
-  list.replaceChildren(...(rows ?? []).slice(0, 200).map((asset) => {
-    const button = element("button", { title: assets.path[asset] }, thumbnail(asset), assets.name[asset]);
-    button.addEventListener("click", () => near(asset));
-    return button;
-  }));
+  list.replaceChildren(...(rows ?? []).slice(0, LISTED).map(row));
+  if (rows?.length > LISTED) list.append(element("div", { className: "faint" }, `and ${rows.length - LISTED} more; all are copied`));
+  copy.hidden = !rows?.length;
+  labels.className = rows ? "faded" : "";
+  list.scrollTop = 0;
+  panel.scrollTop = 0;
+  if (hadFocus) list.firstElementChild?.focus();
   document.body.dataset.chosen = rows ? rows.length : "";
 }
 
 function search() {
-  const wanted = text.value.trim().toLowerCase();
+  const wanted = plain(text.value).split(/\s+/).filter(Boolean);
   const day = newer.value;
-  if (!wanted && !day) return show(null, "");
   const rows = [];
   for (let asset = 0; asset < count; asset += 1) {
-    const words = `${assets.name[asset]} ${assets.path[asset]} ${assets.tags[asset]}`.toLowerCase();
-    if (words.includes(wanted) && (!day || assets.arrived[asset] >= day)) rows.push(asset);
+    if (wanted.every((word) => words[asset].includes(word)) && (!day || assets.arrived[asset] >= day)) rows.push(asset);
   }
-  return show(rows, `${rows.length} of ${count}`);
+  found = wanted.length || day ? new Set(rows) : null;
+  if (found) show(rows, `${rows.length} of ${count}`);
+  else show(null, "");
 }
 
 function near(asset) {
   const { each, rows } = neighbours[layout.space];
-  show([asset, ...rows.subarray(each * asset, each * (asset + 1))], `${assets.name[asset]} and what is nearest in ${layout.space}`);
+  show([asset, ...rows.subarray(each * asset, each * (asset + 1))], `${assets.name[asset]} and what is nearest in ${layout.space}`, asset);
+}
+
+async function copyPaths() {
+  const lines = [...chosen].map((asset) => assets.path[asset]).join("\n");
+  try {
+    await navigator.clipboard.writeText(lines);
+  } catch { // which not every browser allows a file
+    const area = element("textarea", { value: lines });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  copy.textContent = `${chosen.size} copied`;
+  setTimeout(() => { copy.textContent = "copy paths"; }, 1500);
 }
 
 const point = new THREE.Vector3();
@@ -258,48 +361,67 @@ function onScreen(asset) {
   return [((point.x + 1) / 2) * innerWidth, ((1 - point.y) / 2) * innerHeight, point.z];
 }
 
+// Pixels of an asset's side, as the shader has it.
+function sideOf(asset) {
+  const away = -point.fromArray(current, 3 * asset).applyMatrix4(camera.matrixWorldInverse).z;
+  const { scale } = clouds[0].material.uniforms;
+  return Math.min(Math.max(scale.value / away, LEAST), LARGEST) * (chosen?.has(asset) ? CHOSEN : 1);
+}
+
+// The asset that is seen at a place, or the nearest close by.
 function under(x, y) {
+  const CLOSE = 9;
   let best = null;
-  let least = Infinity;
+  let least = [Infinity, Infinity];
   for (let asset = 0; asset < count; asset += 1) {
     if (chosen && !chosen.has(asset)) continue;
     const [left, top, depth] = onScreen(asset);
-    if (depth > 1) continue;
-    const gap = Math.hypot(left - x, top - y);
-    // Of those under the pointer, the one in front.
-    if (gap < 14 && gap + 4000 * (depth - 0.99) < least) {
+    const [across, down] = [Math.abs(left - x), Math.abs(top - y)];
+    if (depth > 1 || Math.max(across, down) > (LARGEST * CHOSEN) / 2) continue;
+    const side = sideOf(asset);
+    const isPicture = map.sheets > 0 && side > PICTURED;
+    const gap = isPicture ? Math.max(across, down) : Math.hypot(across, down);
+    if (gap > Math.max(side / 2, CLOSE)) continue;
+    // What is marked is drawn before all, and what is hit before what is close.
+    const order = gap <= side / 2 ? [0, asset === marked ? -1 : depth] : [1, gap];
+    if (order[0] < least[0] || (order[0] === least[0] && order[1] < least[1])) {
       best = asset;
-      least = gap + 4000 * (depth - 0.99);
+      least = order;
     }
   }
   return best;
 }
 
-let hovered = null;
 let pressed = null;
 const hover = element("div", { id: "hover", hidden: true });
 const frame = element("div", { id: "frame", hidden: true });
 const corners = (event) => [Math.min(pressed.x, event.clientX), Math.min(pressed.y, event.clientY), Math.max(pressed.x, event.clientX), Math.max(pressed.y, event.clientY)];
-const { domElement: canvas } = renderer;
+const isFraming = () => framing.ariaPressed === "true";
+function setFraming(is) {
+  framing.ariaPressed = String(is);
+  canvas.style.cursor = is ? "crosshair" : "";
+}
+
+function tell(asset, x, y) {
+  hover.hidden = asset === null;
+  if (asset === null) return;
+  const facts = [assets.tag[asset], `${assets.triangles[asset].toLocaleString("en")} triangles`, `arrived ${assets.arrived[asset]}`].filter(Boolean);
+  hover.replaceChildren(thumbnail(asset, 64), element("div", {}, element("b", {}, assets.name[asset]), element("br"), assets.pack[asset], element("br"), element("span", { className: "faint" }, facts.join(" · "))));
+  hover.style.transform = `translate(${Math.max(0, Math.min(x + 14, innerWidth - 330))}px, ${Math.min(y + 14, innerHeight - 90)}px)`;
+}
+
 canvas.addEventListener("pointerdown", (event) => {
-  pressed = { x: event.clientX, y: event.clientY, framing: event.shiftKey };
-  controls.enabled = !event.shiftKey;
+  hover.hidden = true;
+  if (event.button !== 0 || !event.isPrimary) return;
+  pressed = { x: event.clientX, y: event.clientY, framing: event.shiftKey || isFraming() };
+  controls.enabled = !pressed.framing;
 });
 canvas.addEventListener("pointermove", (event) => {
   if (pressed?.framing) {
     const [left, top, right, bottom] = corners(event);
     frame.hidden = false;
     Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
-    return;
-  }
-  if (pressed) return;
-  hovered = under(event.clientX, event.clientY);
-  hover.hidden = hovered === null;
-  if (hovered === null) return;
-  const asset = hovered;
-  const facts = [assets.tag[asset], `${assets.triangles[asset].toLocaleString("en")} triangles`, `arrived ${assets.arrived[asset]}`].filter(Boolean);
-  hover.replaceChildren(thumbnail(asset, 64), element("div", {}, element("b", {}, assets.name[asset]), element("br"), assets.pack[asset], element("br"), element("span", { className: "faint" }, facts.join(" · "))));
-  hover.style.transform = `translate(${Math.min(event.clientX + 14, innerWidth - 330)}px, ${Math.min(event.clientY + 14, innerHeight - 90)}px)`;
+  } else if (!pressed) tell(under(event.clientX, event.clientY), event.clientX, event.clientY);
 });
 canvas.addEventListener("pointerup", (event) => {
   const before = pressed;
@@ -307,35 +429,90 @@ canvas.addEventListener("pointerup", (event) => {
     const [left, top, right, bottom] = corners(event);
     const rows = [];
     for (let asset = 0; asset < count; asset += 1) {
+      if (found && !found.has(asset)) continue;
       const [x, y, depth] = onScreen(asset);
       if (depth < 1 && x >= left && x <= right && y >= top && y <= bottom) rows.push(asset);
     }
     show(rows, `${rows.length} in the frame`);
+    setFraming(false);
   } else if (before && Math.hypot(event.clientX - before.x, event.clientY - before.y) < 4) {
     const asset = under(event.clientX, event.clientY);
-    if (asset === null) show(null, "");
+    if (asset === null) search();
     else near(asset);
+    if (event.pointerType !== "mouse") tell(asset, event.clientX, event.clientY);
   }
+  letGo();
+});
+function letGo() {
   pressed = null;
   frame.hidden = true;
   controls.enabled = true;
+}
+canvas.addEventListener("pointercancel", letGo);
+canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hover.hidden = true; });
+canvas.addEventListener("wheel", () => { hover.hidden = true; }, { passive: true });
+
+// By keys: the camera goes about what it looks at.
+const STEP = 0.1;
+const KEYS = {
+  ArrowLeft: [-STEP, 0, 1], ArrowRight: [STEP, 0, 1], ArrowUp: [0, STEP, 1], ArrowDown: [0, -STEP, 1],
+  "+": [0, 0, 1 - STEP], "=": [0, 0, 1 - STEP], "-": [0, 0, 1 / (1 - STEP)],
+};
+canvas.addEventListener("keydown", (event) => {
+  if (!KEYS[event.key] || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const [round, over, farther] = KEYS[event.key];
+  const arm = camera.position.clone().sub(controls.target);
+  const up = new THREE.Vector3(0, 1, 0);
+  const height = Math.asin(arm.y / arm.length());
+  const lifted = Math.min(Math.max(over, -1.5 - height), 1.5 - height);
+  arm.applyAxisAngle(up, round).applyAxisAngle(arm.clone().cross(up).normalize(), lifted).multiplyScalar(farther);
+  camera.position.copy(controls.target).add(arm);
+  hover.hidden = true;
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  setFraming(false);
+  text.value = newer.value = "";
+  search();
 });
 
 // Many are drawn smaller, so that they leave each other room.
 const thick = 0.045 * Math.min(1, Math.sqrt(2000 / count));
 function resize() {
-  renderer.setSize(innerWidth, innerHeight);
+  // In the middle of what the panel leaves, and as near as before.
+  const { left, bottom } = room();
   camera.aspect = innerWidth / innerHeight;
-  // The middle is that of what the panel leaves: it stands at the left, or below in a narrow window.
-  const panel = document.getElementById("panel").getBoundingClientRect();
-  const below = panel.width === innerWidth;
-  const [right, down] = below ? [0, innerHeight - panel.top] : [-panel.right, 0];
-  camera.setViewOffset(innerWidth, innerHeight, right / 2, down / 2, innerWidth, innerHeight);
-  for (const { material } of clouds) material.uniforms.scale.value = innerHeight * thick * renderer.getPixelRatio();
+  camera.setViewOffset(innerWidth, innerHeight, -left / 2, (innerHeight - bottom) / 2, innerWidth, innerHeight);
+  const arm = camera.position.clone().sub(controls.target).divideScalar(fitted);
+  fitted = distance();
+  camera.position.copy(controls.target).addScaledVector(arm, fitted);
+  const density = Math.min(devicePixelRatio, 2);
+  renderer?.setPixelRatio(density);
+  renderer?.setSize(innerWidth, innerHeight);
+  for (const { material } of clouds) {
+    material.uniforms.scale.value = innerHeight * thick;
+    material.uniforms.density.value = density;
+  }
+}
+
+// Labels, the largest cluster's first, as far as they do not lie upon each other.
+function placeLabels() {
+  const HIGH = 20;
+  const taken = [];
+  for (const label of labelled) {
+    point.fromArray(label.at).project(camera);
+    const [x, y] = [((point.x + 1) / 2) * innerWidth, ((1 - point.y) / 2) * innerHeight];
+    const isFree = taken.every((other) => Math.abs(other.x - x) > (other.width + label.width) / 2 || Math.abs(other.y - y) > HIGH);
+    label.element.style.visibility = from || point.z > 1 || Math.abs(point.x) > 1 || Math.abs(point.y) > 1 || !isFree ? "hidden" : "";
+    if (label.element.style.visibility) continue;
+    label.element.style.transform = `translate(calc(${x}px - 50%), ${y}px)`;
+    taken.push({ x, y, width: label.width });
+  }
 }
 
 const times = [];
-renderer.setAnimationLoop((now) => {
+renderer?.setAnimationLoop((now) => {
   times.push(now);
   if (times.length > 120) times.shift();
   if (from) {
@@ -347,42 +524,42 @@ renderer.setAnimationLoop((now) => {
   }
   controls.update();
   renderer.render(scene, camera);
-  for (const label of labelled) {
-    point.fromArray(label.at).project(camera);
-    label.element.hidden = Boolean(from) || point.z > 1 || Math.abs(point.x) > 1 || Math.abs(point.y) > 1;
-    label.element.style.transform = `translate(calc(${((point.x + 1) / 2) * innerWidth}px - 50%), ${((1 - point.y) / 2) * innerHeight}px)`;
-  }
+  placeLabels();
 });
 // For who wants to know how smoothly it turns: milliseconds between the last frames.
 window.frameTimes = () => times.slice(1).map((time, at) => time - times[at]);
 
 const field = (name, control) => element("label", {}, name, control);
-document.body.append(
-  holder,
-  labels,
-  element(
-    "div",
-    { id: "panel" },
-    element("h1", {}, map.title),
-    field("alike in", spaceChoice),
-    field("laid out", methodChoice),
-    field("colour", colourChoice),
-    field("find", text),
-    field("newer", newer),
-    trust,
-    legend,
-    element("div", { className: "faint" }, "Drag to turn, scroll to come near, click for what is nearest, shift and drag for a list."),
-    heading,
-    list,
-  ),
-  hover,
-  frame,
+const panel = element(
+  "div",
+  { id: "panel" },
+  element("h1", {}, map.title),
+  field("find", text),
+  field("newer", newer),
+  element("div", { className: "said" }, heading, framing, copy),
+  list,
+  field("alike in", spaceChoice),
+  field("laid out", methodChoice),
+  field("colour", colourChoice),
+  legend,
+  trust,
+  element("div", { className: "faint" }, "Drag to turn, scroll to come near, click for what is nearest. Frame some for a list."),
 );
+document.body.append(holder, labels, panel, hover, frame);
 addEventListener("resize", resize);
-for (const control of [spaceChoice, methodChoice]) control.addEventListener("input", () => { place(true); seeAll(); });
+for (const control of [spaceChoice, methodChoice]) {
+  control.addEventListener("input", () => {
+    place(true);
+    seeAll();
+    if (asked !== null) near(asked);
+  });
+}
 colourChoice.addEventListener("input", paint);
 for (const control of [text, newer]) control.addEventListener("input", search);
-resize();
+copy.addEventListener("click", copyPaths);
+framing.addEventListener("click", () => setFraming(!isFraming()));
 place(false);
 paint();
+seeAll();
+resize();
 Promise.all(pictures).then(() => { document.body.dataset.state = "ready"; });

@@ -34,8 +34,6 @@ class Viewer {
   constructor(holder) {
     this.holder = holder;
     this.renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
-    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
-    this.renderer.setScissorTest(true);
     holder.append(this.renderer.domElement);
     this.camera = new THREE.PerspectiveCamera(35, 1, 0.01, 100);
     this.camera.position.set(-1.15, 0.75, 1.6);
@@ -112,7 +110,9 @@ class Viewer {
     const { clientWidth: width, clientHeight: height } = this.holder;
     if (!width || !height) return;
     const canvas = this.renderer.domElement;
-    const ratio = this.renderer.getPixelRatio();
+    const ratio = Math.min(devicePixelRatio, 2);
+    this.renderer.setPixelRatio(ratio);
+    this.renderer.setScissorTest(true); // which is lost with the context
     if (canvas.width !== Math.floor(width * ratio) || canvas.height !== Math.floor(height * ratio)) {
       this.renderer.setSize(width, height, false);
     }
@@ -145,14 +145,19 @@ function tinted(model, colour, opacity) {
 
 const list = element("div");
 const holder = element("div", { className: "views" });
-const viewer = new Viewer(holder);
+let viewer = null;
+try {
+  viewer = new Viewer(holder);
+} catch {
+  holder.append(element("div", { className: "missing" }, "This browser draws no 3D here (WebGL is off)."));
+}
 let pressed = null;
 
 function choose(card, section, match) {
   if (pressed) pressed.setAttribute("aria-pressed", "false");
   pressed = card;
   card.setAttribute("aria-pressed", "true");
-  viewer.show(section, match);
+  viewer?.show(section, match);
 }
 
 const lines = (items, name, sign) => items.map((item) => element("li", { className: name }, `${sign} ${item}`));
@@ -284,7 +289,7 @@ document.body.append(
     values("licence").length > 0 ? labelled("licence", controls.licence) : "",
     labelled("", element("label", {}, controls.gain, "with a gain")),
     count,
-    element("span", { className: "faint" }, `made ${report.made.slice(0, 16).replace("T", " ")}`),
+    element("span", { className: "faint" }, `made ${report.made.slice(0, 16).replace("T", " ")} UTC`),
   ),
   element("main", {}, list, element("aside", {}, holder)),
 );
