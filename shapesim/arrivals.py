@@ -56,18 +56,7 @@ class News:
 
     def to_json(self) -> dict[str, Any]:
         """One entry of ``arrivals --json``."""
-        assert self.match.swap is not None
-        asset, swap = self.match.asset, self.match.swap
-        return {
-            "path": str(asset.path),
-            "score": round(self.match.score, 4),
-            "iou": round(swap.fit.iou, 4),
-            "gains": list(swap.gains),
-            "losses": list(swap.losses),
-            "reason": self.reason,
-            "arrived_at": asset.arrived_at,
-            "transform": swap.transform.tolist(),
-        }
+        return self.match.to_json() | {"reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def export(
                 failures.append(AssetError(path, f"cannot be exported ({reason})"))
                 continue
             bounds = [fitted.corners.min(axis=0).tolist(), fitted.corners.max(axis=0).tolist()]
-            entries.append({"file": name, "bounds": bounds} | match.to_json(rank))
+            entries.append({"file": name, "bounds": bounds} | {"rank": rank} | match.to_json())
         listed.append(
             {"query": str(query.resolve()), "name": names[query]}
             | {"metres_per_unit": unit, "in_metres": unit is not None}

@@ -20,7 +20,8 @@ from shapesim.errors import (
     UnreachableFileError,
 )
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileRecord, FileState, VectorRecord
+from shapesim.gallery.catalogue import Catalogue, FileRecord, FileState, VectorRecord
+from shapesim.labelling import tag_as_before
 from shapesim.meshes.finding import is_text
 from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import drop, pack_of
@@ -96,17 +97,19 @@ def index_stores(
     if missing and not chosen:
         raise ShapesimError(
             f"{', '.join(map(str, missing))}: cannot be reached, so its assets stay; if it has"
-            " moved, run 'shapesim index' for its new folder, and 'shapesim forget' for this one"
+            " moved, run 'shapesim index' for its new folder, else 'shapesim forget' for this one"
         )
     if not chosen:
         raise ShapesimError("no store to index; name a folder of mesh files")
     with gallery.writing():
         gallery.remember(embedder)
+        newest = gallery.catalogue.newest()
         report = _update(gallery, list(dict.fromkeys(chosen)), embedder, up, progress)
         report.warnings += [
             f"{store}: the folder is gone; its assets stay until 'shapesim forget {store}'"
             for store in missing
         ]
+        report.warnings += tag_as_before(gallery, gallery.catalogue.meshes_since(newest))
         gallery.refresh()
         began = time.perf_counter()
         report.total = gallery.catalogue.count()
@@ -189,7 +192,7 @@ def _update(
         repeats=survey.repeats,
     )
     # A file that moved arrived when it first came, and keeps its tags.
-    moved = {state.sha256: state for state in survey.removed.values()}
+    moved = _Moved(survey.removed, catalogue)
     tasks = [entry.task(path) for path, entry in survey.pending.items()]
     traced = catalogue.stores_of_meshes("copy")
     batch: list[tuple[Pending, ReadAsset | AssetError]] = []
@@ -211,6 +214,10 @@ def _update(
             catalogue.set_listings(id, listings)
     catalogue.remove(state.id for state in survey.removed.values())
     roots = catalogue.stores()
+    left = {state.store for state in catalogue.files().values()}
+    emptied = {id for id in moved.away if id not in left}
+    catalogue.remove_stores(emptied)
+    report.warnings += [f"{roots[id]}: has moved, with all its assets" for id in sorted(emptied)]
     report.warnings += [
         f"{roots[id]}: its meshes were read anew, and are not known to trace any more; run"
         f" 'shapesim index {roots[id]} --by copy'"
@@ -221,10 +228,34 @@ def _update(
     return report
 
 
-def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -> bool:
+class _Moved:
+    """Files that are not where they were.
+
+    Args:
+        removed: those that are gone, from stores that are there.
+        catalogue: that also holds those of stores that are away, as of a folder that was renamed.
+    """
+
+    def __init__(self, removed: Mapping[Path, FileState], catalogue: Catalogue) -> None:
+        roots = catalogue.stores()
+        self.away = {id for id, root in roots.items() if not root.is_dir()}
+        self._removed = {state.sha256: state for state in removed.values()}
+        self._away = {
+            (path.relative_to(roots[state.store]).as_posix(), state.sha256): state
+            for path, state in (catalogue.files() if self.away else {}).items()
+            if state.store in self.away and state.reason is None
+        }
+
+    def origin(self, entry: Pending, asset: ReadAsset) -> FileState | None:
+        """What was recorded of a file where it was; None if it was nowhere."""
+        at_its_path = self._away.get((entry.name, asset.sha256))
+        return at_its_path or self._removed.get(asset.sha256)
+
+
+def _arrives(entry: Pending, asset: ReadAsset, moved: _Moved) -> bool:
     before = entry.before
     if before is None or before.reason is not None:
-        return asset.sha256 not in moved
+        return moved.origin(entry, asset) is None
     # What has just come and changed may have been read while half of it was there.
     age = datetime.now(UTC) - datetime.fromisoformat(before.first_seen)
     return asset.sha256 not in ("", before.sha256) and timedelta(0) <= age < _ARRIVING
@@ -261,7 +292,7 @@ def _uninterrupted() -> Iterator[None]:
 def _write(
     gallery: Gallery,
     batch: list[tuple[Pending, ReadAsset | AssetError]],
-    moved: Mapping[str, FileState],
+    moved: _Moved,
     report: IndexReport,
 ) -> None:
     """Embeds a batch, writes it in one transaction, and empties it."""
@@ -323,13 +354,13 @@ def _embedded(
 def _record(
     entry: Pending,
     asset: ReadAsset | None = None,
-    moved: Mapping[str, FileState] | None = None,
+    moved: _Moved | None = None,
     error: AssetError | None = None,
 ) -> FileRecord:
     before, known = entry.before, entry.companions
     if error:  # also what it was found to lack
         known = Companions(known.files, tuple(sorted({*known.missing, *error.missing})))
-    source = (moved or {}).get(asset.sha256) if asset and not before else None
+    source = moved.origin(entry, asset) if moved and asset and not before else None
     # Of copies of what is gone, the first takes over what was recorded of it.
     replaced = before or source
     return FileRecord(

@@ -61,7 +61,8 @@ class FoundObject:
 
     def to_json(self) -> dict[str, Any]:
         """One entry of ``objects --json``."""
-        return {"id": self.id, "box": list(self.box), "score": round(self.score, 4)}
+        score = round(self.score, 4)
+        return {"id": self.id, "box": list(self.box), "score": score, "sure": self.is_sure}
 
 
 @dataclass(frozen=True, slots=True)

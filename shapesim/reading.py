@@ -80,7 +80,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
     """
     began = time.perf_counter()
     try:
-        digest = _sha256(task.path, task.companions)
+        digest = digest_of(task.path, task.companions)
         size, mtime = stamp(task.path)
     except OSError as error:
         raise UnreachableFileError(task.path, error.strerror or "cannot be opened") from error
@@ -100,7 +100,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
     mesh = load_mesh(task.path, task.up)
     loaded = time.perf_counter()
     if mesh.companions != task.companions:
-        digest = _sha256(task.path, mesh.companions)
+        digest = digest_of(task.path, mesh.companions)
     prepared = task.embedder.prepare(mesh)
     view = task.embedder.thumbnail(prepared)
     x, y, z = (float(extent) for extent in mesh.extents)
@@ -176,7 +176,8 @@ def _size_and_time(file: Path) -> tuple[int, int]:
     return stat.st_size, min(stat.st_mtime_ns, _LAST_TIME)
 
 
-def _sha256(path: Path, companions: Companions) -> str:
+def digest_of(path: Path, companions: Companions = NO_COMPANIONS) -> str:
+    """SHA-256 of those of a file and of the others that it needs."""
     file = located(path)
     digest = hashlib.sha256()
     for part in (file, *companion_files(file, companions)):

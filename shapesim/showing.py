@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
     from shapesim.objects import FoundObject
-    from shapesim.tracing import Trace
+    from shapesim.tracing import Original, Trace
 
 _SAMPLES = 3  # along each side of a pixel: smooth edges
 PAPER = (243, 244, 246)
@@ -97,13 +97,14 @@ def write_picture(picture: Image | PilImage, out: Path) -> None:
 
 
 def write_turntable(frames: NDArray[np.uint8], out: Path, seconds: float = 4.0) -> None:
-    """Writes (V, S, S, 4) views as an endless animation, .webp or .gif.
+    """Writes (V, S, S, 3 or 4) views as an endless animation, .webp or .gif.
 
     Raises:
         ShapesimError: it cannot be written there.
     """
-    pictures = [_as_pil(frame) for frame in on_background(frames, PAPER)]
-    _write(pictures, out, duration=round(1000 * seconds / len(pictures)))
+    pictures = [_as_pil(frame) for frame in frames]
+    # Each frame in the place of the one before, not upon it.
+    _write(pictures, out, duration=round(1000 * seconds / len(pictures)), disposal=2)
 
 
 def is_drawn(path: Path) -> bool:
@@ -199,33 +200,47 @@ def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
 
 
 def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
-    """Found pictures with a frame around what is left of the original, which stands beside."""
-    from PIL import Image as Pil
-    from PIL import ImageDraw, ImageOps
+    """Found pictures with a frame around what is left of an original, which stands beside.
 
-    cell = size + _PAD
-    height = cell + 2 * _TEXT + _PAD
-    sheet = Pil.new("RGB", (2 * cell + _PAD, len(traces) * height + _PAD), "white")
-    for number, trace in enumerate(traces):
-        y = _PAD + number * height
-        found = Pil.fromarray(on_background(load_image(trace.query), PAPER))
-        caption, line = "not from this store", f"confidence {trace.confidence:.0%}"
-        if trace.found:
-            best = trace.matches[0]
-            x0, y0, width, tall = best.box
-            frame = [x0, y0, x0 + width - 1, y0 + tall - 1]
-            ImageDraw.Draw(found).rectangle(
-                frame, outline=(230, 60, 40), width=max(2, max(found.size) // 100)
-            )
-            caption = best.path.name
-            # As it was when it was indexed: its file may be gone by now, or be another.
-            original = open_picture(best.stored, best.path.name).convert("RGB")
-            sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (_PAD + cell, y))
-        sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (_PAD, y))
-        _caption(sheet, trace.query.name, _PAD, y + size, size, _INK)
-        _caption(sheet, caption, _PAD + cell, y + size, size, _INK)
-        _caption(sheet, line, _PAD + cell, y + size + _TEXT + 2, size, _FAINT)
+    A picture that holds several is there once for each.
+    """
+    from PIL import Image as Pil
+    from PIL import ImageOps
+
+    pairs = [(one, match) for one in traces for match in (one.matches if one.found else (None,))]
+    cell, height = size + _PAD, size + 2 * _TEXT + 2 * _PAD
+    wide = 2 * cell + 2 * _PAD
+    columns = max(1, round((len(pairs) * height / wide) ** 0.5))
+    rows = -(-len(pairs) // columns)
+    sheet = Pil.new("RGB", (columns * wide - _PAD, rows * height + _PAD), "white")
+    for number, (trace, match) in enumerate(pairs):
+        x, y = _PAD + number % columns * wide, _PAD + number // columns * height
+        found = _framed_picture(trace, match)
+        sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (x, y))
+        _caption(sheet, trace.query.name, x, y + size, size, _INK)
+        if match is None:
+            _caption(sheet, "not from this store", x + cell, y + size, size, _INK)
+            continue
+        # As it was when it was indexed: its file may be gone by now, or be another.
+        original = open_picture(match.stored, match.path.name).convert("RGB")
+        sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (x + cell, y))
+        _caption(sheet, match.path.name, x + cell, y + size, size, _INK)
+        line = f"confidence {match.confidence:.0%}"
+        _caption(sheet, line, x + cell, y + size + _TEXT + 2, size, _FAINT)
     return sheet
+
+
+def _framed_picture(trace: Trace, match: Original | None) -> PilImage:
+    from PIL import Image as Pil
+    from PIL import ImageDraw
+
+    found = Pil.fromarray(on_background(load_image(trace.query), PAPER))
+    if match:
+        x, y, width, height = match.box
+        frame = (x, y, x + width - 1, y + height - 1)
+        line = max(2, max(found.size) // 100)
+        ImageDraw.Draw(found).rectangle(frame, outline=(230, 60, 40), width=line)
+    return found
 
 
 def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:

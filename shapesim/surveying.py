@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from shapesim.embedders import EMBEDDERS, Embedder
@@ -148,7 +148,8 @@ class _Surveyor:
         had_meshes = any(not is_picture(path) for path in held)
         found = self._find(root, bool(held) and not had_meshes)
         survey.repeats += len(found.repeats)
-        survey.warnings += found.notes
+        survey.failures += found.failures
+        survey.warnings += [f"{path}: {reason}" for path, reason in found.left_out]
         listings, problems = read_listings(root)
         survey.warnings += problems
         is_readable, listings = listings is not None, listings or {}
@@ -159,11 +160,16 @@ class _Surveyor:
             key if key in names else spelt.get(normalize("NFC", key), key): listing
             for key, listing in listings.items()
         }
+        above = {part for name in names for part in _folders(name)}
         survey.warnings += [
-            f"{root}: its catalogue lists {path}, which is not there"
+            f"{root}: its catalogue lists {path}, which is"
+            + (" no asset" if (root / path).exists() else " not there")
             for path in listings
-            if path not in names
+            if path not in names and path not in above
         ]
+        listings = {
+            name: listing for name in names if (listing := _listing_of(name, listings)) is not None
+        }
         if held and (not found.files or (had_meshes and is_picture(found.files[0]))):
             # More likely a drive or a pack that cannot be read now than a store that was emptied.
             survey.warnings.append(
@@ -261,6 +267,29 @@ class _Surveyor:
             is_gone = state.store == store.id or not is_there(path)
             if is_gone and blind.isdisjoint((path, *path.parents)):
                 yield path, state
+
+
+def _folders(name: str) -> list[str]:
+    """The folders and packs that a file is in, the innermost first, by their paths in the store."""
+    return [str(part).removesuffix("!") for part in PurePosixPath(name).parents][:-1]
+
+
+def _listing_of(name: str, listings: Mapping[str, Listing]) -> Listing | None:
+    """What is said of an asset, and, where nothing is, of the pack or folder that it is in."""
+    said = [listings[part] for part in (name, *_folders(name)) if part in listings]
+    if not said:
+        return None
+    first = said[0] if name in listings else replace(said[0], name=None)
+    for outer in said[1:]:
+        first = replace(
+            first,
+            tags=first.tags or outer.tags,
+            licence=first.licence or outer.licence,
+            price=outer.price if first.price is None else first.price,
+            url=first.url or outer.url,
+            arrived_at=first.arrived_at or outer.arrived_at,
+        )
+    return first
 
 
 def _by_owner(

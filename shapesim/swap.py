@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ class Filters:
 
     Attributes:
         new_since: arrived at this time or later; in UTC where it names no zone.
-        tag: has this tag.
+        tags: has all of these, however written.
         max_triangles: has no more triangles.
         formats: its file's suffix is one of these, however written; empty for any.
         licence: its store's catalogue gives this licence, however written.
@@ -82,7 +82,7 @@ class Filters:
     """
 
     new_since: datetime | None = None
-    tag: str | None = None
+    tags: tuple[str, ...] = ()
     max_triangles: int | None = None
     formats: tuple[str, ...] = ()
     licence: str | None = None
@@ -106,7 +106,7 @@ class Filters:
                 or datetime.fromisoformat(asset.arrived_at)
                 >= self.new_since.replace(tzinfo=self.new_since.tzinfo or UTC)
             )
-            and (self.tag is None or self.tag in asset.tags)
+            and _folded(self.tags) <= _folded(asset.tags)
             and (self.max_triangles is None or asset.triangles <= self.max_triangles)
             and (not self.formats or _plain(asset.path.suffix) in map(_plain, self.formats))
             and (
@@ -153,8 +153,13 @@ class Filters:
             "max_price": cheapest,
             "store": f"no asset lies below {self.store}",
             "needs": f"no asset has {' and '.join(self.needs)}",
+            "tags": f"none is tagged {' and '.join(self.tags)}",
         }
         return reasons.get(name, "")
+
+
+def _folded(tags: Iterable[str]) -> set[str]:
+    return {tag.casefold() for tag in tags}
 
 
 def _plain(suffix: str) -> str:
@@ -204,14 +209,14 @@ def recommend(
     assets = [gallery.assets[id] for id in ids.tolist()]
     among = np.array([filters.allow(asset) for asset in assets], dtype=bool)
     allowed = [asset for asset, one in zip(assets, among.tolist(), strict=True) if one]
-    tag = filters.tag
-    if tag is not None and not any(tag in asset.tags for asset in assets):
-        known = sorted({label for asset in assets for label in asset.tags})
-        raise ShapesimError(
-            f"no asset is tagged '{tag}'; tags are {', '.join(known)}"
-            if known
-            else "no asset is tagged yet; run 'shapesim tags apply'"
-        )
+    known = sorted({label for asset in assets for label in asset.tags})
+    for tag in filters.tags:
+        if tag.casefold() not in _folded(known):
+            raise ShapesimError(
+                f"no asset is tagged '{tag}'; tags are {', '.join(known)}"
+                if known
+                else "no asset is tagged yet; run 'shapesim tags apply'"
+            )
     if not allowed or not queries:
         return [[] for _ in queries]
     signatures = np.stack([asset.signature for asset in allowed])

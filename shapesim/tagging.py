@@ -58,6 +58,8 @@ def find_examples(folder: Path) -> Examples:
     for inner in sorted(folder.iterdir()):
         if inner.is_dir() and not inner.name.startswith("."):
             originals = find_originals(inner)
+            if not originals.files:
+                found.warnings.append(f"{inner}: holds no picture and no mesh; left out")
             found.examples += [Example(path, (inner.name,)) for path in originals.files]
             found.warnings += originals.notes
     if not found.examples:
@@ -76,7 +78,9 @@ def read_examples(table: Path, folder: Path) -> Examples:
     """
     labels: dict[Path, list[str]] = {}
     for name, cell in read_rows(table):
-        labels.setdefault(Path(name.strip()), []).extend(part.strip() for part in cell.split(";"))
+        labels.setdefault(Path(name.strip().replace("\\", "/")), []).extend(
+            part.strip() for part in cell.split(";")
+        )
     found = Examples()
     missing = {name for name in labels if (folder / name).is_dir() or not is_there(folder / name)}
     for path, given in labels.items():

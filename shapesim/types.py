@@ -273,12 +273,11 @@ class Match:
     swap: Swap | None = None
     camera: Camera | None = None
 
-    def to_json(self, rank: int) -> dict[str, Any]:
-        """One entry of ``swap --json``."""
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``swap --json``, but for its rank."""
         swap = self.swap.to_json() if self.swap else {}
         listing = self.asset.listing.to_json()
         return {
-            "rank": rank,
             "path": str(self.asset.path),
             "id": self.asset.id,
             "score": round(self.score, 4),

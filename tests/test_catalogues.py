@@ -6,16 +6,21 @@ import json
 import os
 import shutil
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from unicodedata import normalize
 
+import numpy as np
 import trimesh
 
-from shapesim.embedders import ShapeEmbedder
+from shapesim.embedders import BothEmbedder, ShapeEmbedder
+from shapesim.featuring import see
 from shapesim.gallery import Gallery
 from shapesim.indexing import forget_stores, index_stores
+from shapesim.labelling import known_probabilities, set_tags
 from shapesim.listings import Listing
+from shapesim.tagging import DEFAULT, Tagger
 from tests.conftest import SAMPLES
 from tests.stores import counts, run
 
@@ -183,3 +188,70 @@ def test_stores_within_stores_share_their_catalogue_and_stay_when_away(
         assert (report.removed, report.total) == (0, 2)
         (tmp_path / "away").rename(inner)
         assert forget_stores(opened, [tmp_path / "store"]) == 1
+
+
+def test_a_store_that_is_renamed_keeps_what_is_known_of_it(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Dates, tags, and files that are there twice; the folder that is gone is forgotten."""
+    shutil.copy(store / "a.obj", store / "copy.obj")
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        ids = {asset.id: id for id, asset in opened.assets.items()}
+        opened.catalogue.set_tags([ids["b.glb"]], [(ids["b.glb"], "box", 0.9)])
+    with closing(sqlite3.connect(gallery / "gallery.sqlite")) as db, db:
+        db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
+    moved = store.rename(store.with_name("moved"))
+    report = run(moved, embedder, gallery)
+    assert not report.arrived
+    assert any("has moved" in warning for warning in report.warnings)
+    with Gallery(gallery) as opened:
+        assets = {asset.id: asset for asset in opened.assets.values()}
+        assert list(opened.catalogue.stores().values()) == [moved.resolve()]
+    assert len(assets) == 4
+    assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
+    assert [name for name, asset in assets.items() if asset.tags] == ["b.glb"]
+
+
+def test_a_row_of_a_folder_or_a_pack_holds_for_what_is_in_it(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """But for what an asset's own row says; what is no asset is told from what is not there."""
+    with zipfile.ZipFile(store / "kit.zip", "w") as pack:
+        pack.write(store / "b.glb", "deep/d.glb")
+    (store / "catalog.csv").write_text(
+        "path,name,licence,price\nschöner pack,Pack,CC0-1.0,3\nkit.zip,Kit,CC-BY-4.0,\n"
+        "schöner pack/c.stl,Own,,5\nbroken.txt,,,\nnowhere.obj,,,\n",
+        encoding="utf-8",
+    )
+    (store / "broken.txt").touch()
+    report = run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        said = {asset.id: asset.listing for asset in opened.assets.values()}
+    assert said["schöner pack/c.stl"] == Listing(name="Own", licence="CC0-1.0", price=5)
+    assert said["kit.zip!/deep/d.glb"] == Listing(licence="CC-BY-4.0")
+    assert said["a.obj"] == Listing()
+    told = [warning.partition("lists ")[2] for warning in report.warnings]
+    assert sorted(told) == ["broken.txt, which is no asset", "nowhere.obj, which is not there"]
+
+
+def test_what_comes_is_tagged_as_the_rest_was(tmp_path: Path) -> None:
+    """By the tagger that was applied last; where it cannot be, that is told."""
+    both, store = BothEmbedder(), tmp_path / "store"
+    store.mkdir()
+    shutil.copy(SAMPLES / "game" / "props" / "chair.fbx", store)
+    run(store, both, tmp_path / "gallery")
+    with Gallery(tmp_path / "gallery") as opened, opened.writing():
+        tagger = Tagger.load(DEFAULT)
+        rows = known_probabilities(opened, tagger)
+        set_tags(opened, tagger, rows, 0.0)
+        opened.catalogue.remember_tagger(None, 0.0)
+    seen = tagger.probabilities(see([store / "chair.fbx"]).features)
+    np.testing.assert_allclose(next(iter(rows.values())), seen[0], atol=1e-3)
+    shutil.copy(SAMPLES / "game" / "props" / "crate.obj", store)
+    assert not run(store, both, tmp_path / "gallery").warnings
+    with Gallery(tmp_path / "gallery") as opened:
+        assert [len(asset.tags) for asset in opened.assets.values()] == [len(tagger.labels)] * 2
+    shutil.copy(next((SAMPLES / "store").rglob("*.glb")), store)
+    (warning,) = run(store, ShapeEmbedder(), tmp_path / "gallery").warnings
+    assert "1 new asset without tags yet; run 'shapesim tags apply'" in warning

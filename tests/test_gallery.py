@@ -184,6 +184,8 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         db.execute("ALTER TABLE files DROP COLUMN companions")
         db.execute("ALTER TABLE files RENAME COLUMN first_seen TO arrived_at")
         db.execute("ALTER TABLE gallery DROP COLUMN embedded_by")
+        db.execute("ALTER TABLE gallery DROP COLUMN tagged_by")
+        db.execute("DROP INDEX files_by_content")
         db.execute("DROP TABLE thumbnails")
         db.execute("DROP TABLE tags")
         db.execute("DROP TABLE pictures")
@@ -200,6 +202,17 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date(
         assert abs(matches[0].score - 1) < 1e-5
         fill(gallery, embedder, unit_rows(1, embedder.dim, 2), 3)
         assert len(gallery.assets) == 4
+
+
+def test_a_gallery_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    """Who made it has a newer program; nobody deletes what a team shares."""
+    with Gallery(tmp_path, create=True):
+        pass
+    with closing(sqlite3.connect(tmp_path / "gallery.sqlite")) as db, db:
+        db.execute("PRAGMA user_version = 1000")
+    for create in (False, True):
+        with pytest.raises(GalleryError, match="update this one"):
+            Gallery(tmp_path, create=create)
 
 
 def test_a_picture_is_compared_with_single_views(tmp_path: Path, embedder: ShapeEmbedder) -> None:

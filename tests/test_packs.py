@@ -90,6 +90,22 @@ def test_what_leads_out_or_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("evil.obj"))
 
 
+def test_packs_that_give_nothing_are_told(tmp_path: Path) -> None:
+    """One within another, and one without a mesh."""
+    with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as archive:
+        archive.writestr("unity/inner.unitypackage", b"")
+        archive.writestr("a.obj", CRATE.read_bytes())
+    with zipfile.ZipFile(tmp_path / "sounds.zip", "w") as archive:
+        archive.writestr("a.wav", b"")
+    found = find_assets(tmp_path)
+    assert [path.name for path in found.files] == ["a.obj"]
+    (within, _), (without, _) = sorted(found.left_out)
+    assert (within.name, without.name) == ("bundle.zip", "sounds.zip")
+    assert "unity/inner.unitypackage: is a pack within a pack" in found.left_out[0][1]
+    result = shapesim("tag", tmp_path / "sounds.zip")
+    assert result.returncode == 1 and "holds no mesh" in result.stderr
+
+
 def test_a_pack_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
     """A hundred megabytes of zeros in a hundred kilobytes."""
     pack = tmp_path / "bomb.zip"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -128,6 +129,21 @@ def test_filters_are_taken_as_people_write_them(
     assert not swap(gallery, name, embedder, filters=below)
     monkeypatch.chdir(SAMPLES / "store")
     assert swap(gallery, name, embedder, filters=below)
+
+
+def test_several_tags_are_all_asked_for(gallery: Gallery, embedder: ShapeEmbedder) -> None:
+    """Upper and lower case are the same; one that nothing has is named."""
+    first, second, *_ = gallery.assets.values()
+    tagged = {first.path: {"Möbel": 1.0, "chair": 0.9}, second.path: {"möbel": 0.5}}
+    assets = {
+        id: replace(asset, tags=tagged.get(asset.path, {})) for id, asset in gallery.assets.items()
+    }
+    for tags, count in ((("MÖBEL",), 2), (("Chair", "möbel"), 1), ((), len(assets))):
+        allowed = filter(Filters(tags=tags).allow, assets.values())
+        assert len(list(allowed)) == count
+    (vector,) = embedder.embed([load_mesh(first.path)])
+    with pytest.raises(ShapesimError, match="no asset is tagged yet"):
+        recommend(gallery, embedder, [Query(vector)], 1, Filters(tags=("chair",)))
 
 
 def test_matches_are_told_apart(gallery: Gallery, embedder: ShapeEmbedder) -> None:

@@ -201,6 +201,15 @@ def test_examples_of_folders_and_tables(tmp_path: Path) -> None:
     assert targets(table.examples, table.labels).tolist() == [[1, 1, 0, 1], [0, 0, 1, 0]]
 
 
+def test_tables_of_windows_name_the_same_files(tmp_path: Path) -> None:
+    """Folders stand before a backslash there."""
+    (tmp_path / "cars").mkdir()
+    (tmp_path / "cars" / "a.png").touch()
+    (tmp_path / "labels.csv").write_text("path,label\ncars\\a.png,car\n", encoding="utf-8")
+    found = read_examples(tmp_path / "labels.csv", tmp_path)
+    assert found.examples == [Example(tmp_path / "cars" / "a.png", ("car",))]
+
+
 def test_too_little_to_learn_has_a_reason(tmp_path: Path) -> None:
     """One label, or a second one with a single file; a third one of the kind is left out."""
     many = [Example(tmp_path, ("a",))] * 3

@@ -21,6 +21,7 @@ from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.base import weights_file
 from shapesim.errors import GalleryError, WeightsError
 from shapesim.gallery import Gallery
+from shapesim.indexing import index_stores
 from shapesim.kernels.matching import nearest_and_next
 from shapesim.keypoints import (
     FOUND_CONTRAST,
@@ -220,6 +221,37 @@ def test_a_sheet_shows_originals_as_they_were(tmp_path: Path) -> None:
     columns = np.split(np.asarray(sheet, int)[:, 12:-12], 2, axis=1)
     for pixels in [half for column in columns for half in np.array_split(column, 2)]:
         assert (np.abs(pixels - (30, 90, 200)).sum(axis=2) < 12).mean() > 0.2
+
+
+def test_what_shows_nothing_is_its_own_original(tmp_path: Path) -> None:
+    """The very same file is known by its content, and no other."""
+    (tmp_path / "pictures").mkdir()
+    for name, colour in (("grey.png", "grey"), ("red.png", "red")):
+        Image.new("RGB", (40, 40), colour).save(tmp_path / "pictures" / name)
+    shutil.copy(tmp_path / "pictures" / "red.png", tmp_path / "found.png")
+    Image.new("RGB", (40, 40), "blue").save(tmp_path / "other.png")
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        index_stores(gallery, [tmp_path / "pictures"], CopyEmbedder())
+        tracer = Tracer(gallery, CopyEmbedder())
+        known, other = (tracer.trace(tmp_path / name) for name in ("found.png", "other.png"))
+    assert [match.path.name for match in known.matches] == ["red.png"]
+    assert (known.confidence, known.matches[0].box) == (1.0, (0, 0, 40, 40))
+    assert not other.found
+
+
+def test_a_table_that_is_not_ours_stays(home: Path) -> None:
+    """Such as a catalogue; a table of an earlier trace is written anew."""
+    table = home / "catalog.csv"
+    table.write_text("path,licence\na.fbx,CC0\n", encoding="utf-8")
+    picture = single_originals(home)[0]
+    refused = shapesim("trace", picture, "--csv", table, cwd=home)
+    assert refused.returncode == 1 and "is another table" in refused.stderr
+    assert table.read_text(encoding="utf-8").startswith("path,licence")
+    table.unlink()
+    for _ in range(2):
+        assert shapesim("trace", picture, "--csv", table, cwd=home).returncode == 0
+    assert table.read_text(encoding="utf-8").count("\n") == 2
+    table.unlink()
 
 
 def test_the_place_of_the_original_is_told(home: Path) -> None:

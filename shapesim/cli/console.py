@@ -115,9 +115,11 @@ NewSinceOption = Annotated[
     ),
 ]
 TagOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        metavar="TAG", help="Only assets with this tag (see 'tags apply').", show_default=False
+        metavar="TAG",
+        help="Only assets with this tag (see 'tags apply'). May be given several times.",
+        show_default=False,
     ),
 ]
 MaxTrianglesOption = Annotated[
@@ -180,7 +182,7 @@ SheetOption = Annotated[
     typer.Option(
         "--sheet",
         metavar="FILE",
-        help="Draw the queries with their matches beside them, as PNG.",
+        help="Draw the queries with their matches beside them, as a PNG, JPEG or WebP.",
         show_default=False,
     ),
 ]
@@ -285,7 +287,11 @@ def progress_bar(title: str) -> Iterator[Progress]:
         disable=not stderr.is_terminal,
     ) as progress:
         progress.add_task(title, total=None, note="")
-        yield progress
+        try:
+            yield progress
+        except KeyboardInterrupt:
+            stderr.print("interrupted")
+            raise
 
 
 def escape(text: str) -> str:
@@ -318,7 +324,8 @@ def report_gone(paths: Iterable[Path]) -> None:
     from shapesim.meshes.packs import is_there
 
     if gone := sum(not is_there(path) for path in set(paths)):
-        stderr.print(f"{counted(gone, 'file')} no longer there; run 'shapesim index'")
+        advice = "run 'shapesim index' for where they are now"
+        stderr.print(f"{counted(gone, 'file')} no longer there; {advice}")
 
 
 def parse_since(text: str | None, option: str = "--new-since") -> datetime | None:
@@ -339,7 +346,7 @@ def parse_since(text: str | None, option: str = "--new-since") -> datetime | Non
 
 def make_filters(
     new_since: str | None,
-    tag: str | None,
+    tags: Sequence[str] | None,
     max_triangles: int | None = None,
     formats: Sequence[str] | None = None,
     licence: str | None = None,
@@ -352,7 +359,7 @@ def make_filters(
 
     return Filters(
         new_since=parse_since(new_since),
-        tag=tag,
+        tags=tuple(tags or ()),
         max_triangles=max_triangles,
         formats=tuple(suffix for several in formats or () for suffix in several.split(",")),
         licence=licence,
@@ -367,13 +374,14 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 PAGES = (".html", ".htm")
 
 
-def check_writable(out: Path, suffixes: Sequence[str] = ()) -> None:
+def check_writable(out: Path, suffixes: Sequence[str] = (), inputs: Sequence[Path] = ()) -> None:
     """Whether a file can be written there, asked before long work instead of after it.
 
     Args:
         out: the file.
         suffixes: one of which it has to have, lest one of many names that a shell makes of
             ``*.fbx`` is taken for it. Pictures that were not drawn here are not written over.
+        inputs: files that are read, which are not written over either.
 
     Raises:
         ShapesimError: it cannot.
@@ -382,6 +390,8 @@ def check_writable(out: Path, suffixes: Sequence[str] = ()) -> None:
         raise ShapesimError(f"{out}: cannot be written; name a {', '.join(suffixes)} file")
     if out.is_dir():
         raise ShapesimError(f"{out}: is a folder; name a file")
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise ShapesimError(f"{out}: is what is asked about; name another file to write")
     if not out.parent.is_dir():
         raise ShapesimError(f"{out}: cannot be written; name a file in a folder that exists")
     if not os.access(out.parent, os.W_OK):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shapesim.cli.console import GalleryOption, counted, escape, gallery_folder, stdout
+from shapesim.cli.console import GalleryOption, JsonOption, counted, escape, gallery_folder, stdout
 
 
 def forget(
@@ -16,6 +17,7 @@ def forget(
         typer.Argument(metavar="STORE", help="Folders as they were indexed; they may be gone."),
     ],
     gallery: GalleryOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take stores out of the gallery. Their files stay as they are.
 
@@ -29,6 +31,9 @@ def forget(
     with Gallery(folder) as opened:
         count = forget_stores(opened, stores)
         left = opened.catalogue.count()
+    if as_json:
+        print(json.dumps({"gallery": str(folder), "forgotten": count, "assets": left}))
+        return
     stdout.print(
         f"{counted(count, 'asset')} forgotten, {left} stay in {escape(str(folder))}", soft_wrap=True
     )

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from shapesim.cli.console import PICTURES, JsonOption, check_writable, escape, stderr, stdout
+from shapesim.errors import ShapesimError
 
 
 def objects(
@@ -19,7 +20,9 @@ def objects(
     ],
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw them numbered, as PNG.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Draw them numbered, as a PNG, JPEG or WebP.", show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +38,9 @@ def objects(
       shapesim search scene.jpg --object 3
     """
     if sheet:
-        check_writable(sheet, PICTURES)
+        check_writable(sheet, PICTURES, [picture])
+    if picture.is_dir():
+        raise ShapesimError(f"{picture}: is a folder; name one picture")
     from shapesim.objects import ObjectFinder, open_scene
 
     seen = open_scene(picture)
@@ -43,7 +48,10 @@ def objects(
     found = finder.objects(finder.see(seen))
     sure = [one for one in found if one.is_sure]
     if as_json:
-        print(json.dumps({"objects": [one.to_json() for one in found]}))
+        height, width = seen.shape[:2]
+        entries = [one.to_json() for one in found]
+        about = {"query": str(picture), "width": width, "height": height}
+        print(json.dumps(about | {"objects": entries}))
     elif sure:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name in ("object", "score", "size", "at"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -71,32 +72,21 @@ def render(
         PAPER,
         RenderTask,
         contact_sheet,
-        is_drawn,
         render_files,
         write_picture,
         write_turntable,
     )
 
-    if out.exists() and not out.is_dir():
-        raise ShapesimError(f"{out}: is a file; name a folder for the pictures")
-    if sheet:
-        check_writable(sheet, PICTURES)
     paths = expanded(files, "meshes")
     names = stems(paths)
-    digits = len(str(views - 1))
-    endings = [f"-{number:0{digits}}.png" for number in range(views)] if views > 1 else [".png"]
-    targets = {
-        path: [out / f"{name}{end}" for end in ([f".{turntable}"] if turntable else endings)]
-        for path, name in names.items()
-    }
-    for target in [one for group in targets.values() for one in group]:
-        if target.exists() and not is_drawn(target):
-            raise ShapesimError(
-                f"{target}: is another picture, such as a texture; name another --out"
-            )
-        if sheet and target.absolute() == sheet.absolute():
-            raise ShapesimError(f"{sheet}: is one of the pictures to render; name another --sheet")
-    out.mkdir(parents=True, exist_ok=True)
+    if turntable:
+        endings = [f".{turntable}"]
+    else:
+        digits = len(str(views - 1))
+        numbered = [f"-{number:0{digits}}.png" for number in range(views)]
+        endings = numbered if views > 1 else [".png"]
+    targets = {path: [out / f"{name}{end}" for end in endings] for path, name in names.items()}
+    _check_targets([one for group in targets.values() for one in group], out, sheet)
     tasks = [
         RenderTask(path, _FRAMES if turntable else views, size, elevation, up) for path in paths
     ]
@@ -115,11 +105,11 @@ def render(
             warnings += [f"{task.path}: {warning}" for warning in result.warnings]
             if sheet:
                 firsts[task.path] = on_background(result.views[0], PAPER)
-            if turntable:
-                write_turntable(result.views, targets[task.path][0])
-                continue
             seen = result.views
             pictures = seen if background == "transparent" else on_background(seen)
+            if turntable:
+                write_turntable(pictures, targets[task.path][0])
+                continue
             for picture, target in zip(pictures, targets[task.path], strict=True):
                 write_picture(picture, target)
     report_failures(failures)
@@ -133,3 +123,25 @@ def render(
         write_picture(contact_sheet([firsts[path] for path in shown], captions), sheet)
         stderr.print(f"drawn: {escape(str(sheet))}")
     stdout.print(f"{counted(count, 'asset')} rendered to {escape(str(out))}", soft_wrap=True)
+
+
+def _check_targets(targets: Sequence[Path], out: Path, sheet: Path | None) -> None:
+    """Makes the folder, unless something else would be written over."""
+    from shapesim.showing import is_drawn
+
+    if out.exists() and not out.is_dir():
+        raise ShapesimError(f"{out}: is a file; name a folder for the pictures")
+    if sheet:
+        check_writable(sheet, PICTURES)
+    for target in targets:
+        if target.exists() and not is_drawn(target):
+            raise ShapesimError(
+                f"{target}: is another picture, such as a texture; name another --out"
+            )
+        if sheet and target.absolute() == sheet.absolute():
+            raise ShapesimError(f"{sheet}: is one of the pictures to render; name another --sheet")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot be made ({error.strerror}); name another --out"
+        raise ShapesimError(f"{out}: {reason}") from error

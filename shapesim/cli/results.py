@@ -41,6 +41,7 @@ def show(
     filters: Filters,
     up: UpAxis | None = None,
     picture_of: Callable[[Path], Image] | None = None,
+    part: Mapping[str, object] | None = None,
 ) -> None:
     """Prints the matches of every query, as tables or as JSON, and draws the sheet.
 
@@ -53,14 +54,15 @@ def show(
         filters: of which one may have left nothing.
         up: which axis of queries is up.
         picture_of: (H, W, 3) to draw of a query that is a picture; None where they are meshes.
+        part: what JSON says of the part of the picture that was asked for.
 
     Raises:
         typer.Exit: there is no match at all.
     """
     for path, matches in found.items():
         if as_json:
-            entries = [match.to_json(rank) for rank, match in enumerate(matches, 1)]
-            print(json.dumps({"query": str(path), "matches": entries}))
+            entries = [{"rank": n} | match.to_json() for n, match in enumerate(matches, 1)]
+            print(json.dumps({"query": str(path)} | dict(part or {}) | {"matches": entries}))
         elif matches:
             stdout.print(_table(gallery, f"{title} {escape(str(path))}", matches))
     if not any(found.values()):

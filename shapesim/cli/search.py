@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from shapesim.swap import Query
     from shapesim.types import Box, Image, Match, Shares
 
+_BLANK = 3  # levels by which a picture of one colour may differ
 _DRAWN = 448  # pixels of a picture's longer side, at which a sheet shows it
 
 
@@ -81,7 +82,7 @@ def search(
         raise typer.BadParameter("either --object or --box")
     filters = make_filters(new_since, tag)
     if sheet:
-        check_writable(sheet, PICTURES)
+        check_writable(sheet, PICTURES, pictures)
     from shapesim.comparing import IN_SCENE
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
@@ -93,10 +94,11 @@ def search(
     embedder = LookEmbedder()
     with Gallery(gallery_folder(gallery)) as opened:
         if number or part:
-            query, opener, cut = _object_query(pictures[0], number, part, embedder)
+            query, opener, cut, place = _object_query(pictures[0], number, part, embedder)
             asked = {pictures[0]: (query, opener)}
+            about = {"box": list(place)} | ({"object": number} if number else {})
         else:
-            asked, cut = _queries(pictures, embedder), None
+            asked, cut, about = _queries(pictures, embedder), None, {}
         queries = [query for query, _ in asked.values()]
         results = recommend(opened, embedder, queries, max(k, IN_SCENE.most), filters)
         matches: dict[Path, Sequence[Match]] = {}
@@ -114,6 +116,7 @@ def search(
             picture_of=lambda path: (
                 on_background(load_image(path, _DRAWN), PAPER) if cut is None else cut
             ),
+            part=about,
         )  # fmt: skip
 
 
@@ -127,6 +130,11 @@ def _queries(
     from shapesim.swap import Query
 
     read = dict(read_pictures(paths, embedder))
+    read = {
+        path: item if isinstance(item, AssetError) or int(item.max()) - int(item.min()) > _BLANK
+        else AssetError(path, "shows nothing: it is of one colour")
+        for path, item in read.items()
+    }  # fmt: skip
     good = {path: item for path, item in read.items() if not isinstance(item, AssetError)}
     report_failures([error for error in read.values() if isinstance(error, AssetError)])
     if not good:
@@ -155,8 +163,8 @@ def _parse_box(text: str) -> Box:
 
 def _object_query(
     path: Path, number: int | None, box: Box | None, embedder: LookEmbedder
-) -> tuple[Query, Callable[[], Pictured], Image]:
-    """What is asked by an object, its picture, and what the box cuts out of that."""
+) -> tuple[Query, Callable[[], Pictured], Image, Box]:
+    """What is asked by an object, its picture, what the box cuts out of that, and the box."""
     from shapesim.comparing import IN_SCENE, Pictured
     from shapesim.objects import ObjectFinder, check_box, open_scene
     from shapesim.swap import Query
@@ -178,4 +186,5 @@ def _object_query(
     tall, wide = scene.shape[:2]
     shares = x / wide, y / tall, width / wide, height / tall
     query = Query(vectors[0], view=views[0])
-    return query, lambda: Pictured(scene, embedder, [shares], IN_SCENE), cut
+    box = x, y, width, height
+    return query, lambda: Pictured(scene, embedder, [shares], IN_SCENE), cut, box

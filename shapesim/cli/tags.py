@@ -19,6 +19,7 @@ from shapesim.cli.console import (
     JsonOption,
     UpOption,
     check_writable,
+    counted,
     escape,
     expanded,
     gallery_folder,
@@ -122,6 +123,7 @@ def train(
             report_lines([note], "yellow", "warning")
         kept = {example.path for example in examples}
         seen = seen.of(kept)
+        folds = min(folds, len(set(seen.groups.tolist())))  # one thing is in one of them
         names = tagging.Examples(examples).labels
         truth = tagging.targets(examples, names)
         with stderr.status("cross-validating"):
@@ -180,7 +182,8 @@ def _to_json(scores: Scores, files: int, folds: int, out: Path, picture: Path) -
         "macro_f1": round(scores.macro_f1, 4),
         "calibration_error": round(scores.error, 4),
         "labels": [
-            {"label": label, "files": count, "precision": p, "recall": r, "f1": f}
+            {"label": label, "files": count}
+            | {"precision": round(p, 4), "recall": round(r, 4), "f1": round(f, 4)}
             for label, count, p, r, f in scores.per_label
         ],
         "confusion": str(picture),
@@ -271,8 +274,11 @@ def apply(
         float, typer.Option(min=0, max=1, help="Probability from which an asset gets a tag.")
     ] = 0.3,
     gallery: GalleryOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Tag all assets of the gallery, so that swap and search can be asked for a tag.
+
+    What comes later is tagged alike when it is indexed.
 
     Examples:
       shapesim tags apply
@@ -281,32 +287,37 @@ def apply(
     """
     from collections import Counter
 
-    from shapesim import featuring
+    from shapesim import featuring, labelling
     from shapesim.gallery import Gallery
 
     loaded = _load(tagger)
     with Gallery(gallery_folder(gallery)) as opened:
         opened.check_holds_assets()
-        axes = {asset.path: asset.up for asset in opened.assets.values()}
-        with progress_bar("tagging") as bar:
-            seen = featuring.see(list(axes), axes, _shown(bar), loaded.trunk)
-        report_failures(seen.failures)
-        if not seen.paths:
+        # The gallery has vectors of most; files are read for the others.
+        rows = labelling.known_probabilities(opened, loaded)
+        axes = {asset.path: asset.up for id, asset in opened.assets.items() if id not in rows}
+        read: dict[Path, NDArray[np.float32]] = {}
+        if axes:
+            with progress_bar("tagging") as bar:
+                seen = featuring.see(list(axes), axes, _shown(bar), loaded.trunk)
+            report_failures(seen.failures)
+            if seen.paths:
+                read = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
+        if not rows and not read:
             stderr.print("none of the gallery's assets could be read; their tags stay")
             raise typer.Exit(1)
-        rows = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
         with opened.writing():
             opened.refresh()  # others may have written meanwhile
             assets = opened.assets
-            read = {id: rows[asset.path] for id, asset in assets.items() if asset.path in rows}
-            given = [
-                (id, label, float(p))
-                for id, row in read.items()
-                for label, p in zip(loaded.labels, row.tolist(), strict=True)
-                if p >= least
-            ]
-            opened.catalogue.set_tags(read, given)
+            rows = {id: row for id, row in rows.items() if id in assets}
+            rows |= {id: read[asset.path] for id, asset in assets.items() if asset.path in read}
+            given = labelling.set_tags(opened, loaded, rows, least)
+            opened.catalogue.remember_tagger(str(tagger.resolve()) if tagger else None, least)
     counts = Counter(label for _, label, _ in given)
-    stdout.print(f"[bold]{len({id for id, _, _ in given})} of {len(assets)} assets tagged[/bold]")
+    tagged = len({id for id, _, _ in given})
+    if as_json:
+        print(json.dumps({"assets": len(assets), "tagged": tagged, "tags": dict(counts)}))
+        return
+    stdout.print(f"[bold]{tagged} of {counted(len(assets), 'asset')} tagged[/bold]")
     shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))
     stdout.print(shown, highlight=False)

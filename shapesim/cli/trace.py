@@ -29,10 +29,13 @@ from shapesim.cli.console import (
     stderr,
     stdout,
 )
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, ShapesimError
 
 if TYPE_CHECKING:
     from shapesim.tracing import Trace
+
+
+_COLUMNS = ("picture", "found", "original", "confidence", "x", "y", "width", "height", "view")
 
 
 def trace(
@@ -43,7 +46,8 @@ def trace(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw each picture with what was found in it, beside its original, as PNG.",
+            help="Draw each picture with what was found in it, beside its original, as a PNG,"
+            " JPEG or WebP.",
             show_default=False,
         ),
     ] = None,
@@ -72,9 +76,9 @@ def trace(
       shapesim trace scraped/ --csv traced.csv
     """
     if sheet:
-        check_writable(sheet, PICTURES)
+        check_writable(sheet, PICTURES, files)
     if table:
-        check_writable(table, (".csv",))
+        _check_table(table)
     from shapesim.embedders import CopyEmbedder
     from shapesim.gallery import Gallery
     from shapesim.tracing import Tracer, trace_files
@@ -126,6 +130,16 @@ def trace(
         stderr.print(f"drawn: {escape(str(sheet))}")
 
 
+def _check_table(out: Path) -> None:
+    """Whether a table can be written there: what is none of ours, such as a catalogue, stays."""
+    check_writable(out, (".csv",))
+    if out.exists():
+        with out.open(encoding="utf-8", errors="replace") as file:
+            head = file.readline().strip()
+        if head and head != ",".join(_COLUMNS):
+            raise ShapesimError(f"{out}: is another table; name a new file, or delete that one")
+
+
 def _table(traces: Sequence[Trace]) -> Table:
     from shapesim.meshes.packs import is_there
 
@@ -153,26 +167,39 @@ def _table(traces: Sequence[Trace]) -> Table:
 
 
 @contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ShapesimError(f"{out}: cannot be written ({error.strerror or error})") from error
+
+
+@contextmanager
 def _written(out: Path) -> Iterator[Callable[[Path, Trace | AssetError], None]]:
     """What writes the rows of a picture, at once: long work that is stopped leaves its part."""
+    from shapesim.tracing import Trace
+
     # Names of files may be no valid text.
-    with out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+    with (
+        _explained(out),
+        out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         writer = csv.writer(file)
-        writer.writerow(["picture", "found", "original", "confidence", "x", "y", "width", "height",
-                         "view"])  # fmt: skip
+        writer.writerow(_COLUMNS)
         file.flush()
 
         def write(path: Path, one: Trace | AssetError) -> None:
-            if isinstance(one, AssetError):
-                writer.writerow([path, *[""] * 8])
-            elif not one.found:
-                writer.writerow([path, False, "", f"{one.confidence:.4f}", *[""] * 5])
-            else:
-                for match in one.matches:
-                    view = "" if match.view is None else match.view + 1
-                    writer.writerow(
-                        [path, True, match.path, f"{match.confidence:.4f}", *match.box, view]
-                    )
-            file.flush()
+            rows: list[list[object]] = [[path, *[""] * 8]]
+            if isinstance(one, Trace) and not one.found:
+                rows = [[path, False, "", f"{one.confidence:.4f}", *[""] * 5]]
+            elif isinstance(one, Trace):
+                rows = [
+                    [path, True, match.path, f"{match.confidence:.4f}", *match.box]
+                    + ["" if match.view is None else match.view + 1]
+                    for match in one.matches
+                ]
+            with _explained(out):
+                writer.writerows(rows)
+                file.flush()
 
         yield write

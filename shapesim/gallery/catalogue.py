@@ -24,7 +24,7 @@ from shapesim.listings import Listing
 from shapesim.meshes.loading import UpAxis
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
 
-_SCHEMA_VERSION = 9
+_SCHEMA_VERSION = 10
 _UNKNOWN = -1  # time of the last change of what could not be read
 _SCHEMA = """
 CREATE TABLE gallery (
@@ -89,6 +89,9 @@ CREATE TABLE pictures (
     "UPDATE files SET first_seen = min(first_seen, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
     # What embeds by weights of the user's own; NULL for those of the embedders.
     9: "ALTER TABLE gallery ADD COLUMN embedded_by TEXT",
+    # JSON of the tagger that was applied, null for the one that ships, and its least probability.
+    10: "ALTER TABLE gallery ADD COLUMN tagged_by TEXT;\n"
+    "CREATE INDEX files_by_content ON files (sha256)",
 }
 
 
@@ -192,9 +195,11 @@ class Catalogue:
         if version == 0:
             raise GalleryError(f"{self._path}: holds nothing yet; run 'shapesim index STORE'")
         if version != _SCHEMA_VERSION:
-            is_older = version < _SCHEMA_VERSION
-            advice = "run 'shapesim index'" if is_older else "delete it and index again"
-            raise GalleryError(f"{self._path}: made by another version of shapesim; {advice}")
+            if version < _SCHEMA_VERSION:
+                reason = "made by an older shapesim; run 'shapesim index'"
+            else:
+                reason = "made by a newer shapesim; update this one"
+            raise GalleryError(f"{self._path}: {reason}")
 
     def _create(self) -> None:
         """Makes the tables, unless this or another process has."""
@@ -257,6 +262,33 @@ class Catalogue:
         """Sets what embeds its assets."""
         with self._transaction() as db:
             db.execute("UPDATE gallery SET embedded_by = ?", (option,))
+
+    def tagged_by(self) -> tuple[str | None, float] | None:
+        """The tagger that was applied, and how sure it had to be; None where none was.
+
+        Of the former the file, or None for the one that ships.
+        """
+        found = self._rows("SELECT tagged_by FROM gallery")[0][0]
+        return None if found is None else tuple(json.loads(str(found)))
+
+    def remember_tagger(self, tagger: str | None, least: float) -> None:
+        """Sets what ``tagged_by`` tells."""
+        with self._transaction() as db:
+            db.execute("UPDATE gallery SET tagged_by = ?", (json.dumps([tagger, least]),))
+
+    def newest(self) -> int:
+        """The highest id of a file: of those that come or change, it is higher."""
+        return int(str(self._rows("SELECT coalesce(max(id), 0) FROM files")[0][0]))
+
+    def meshes_since(self, newest: int) -> list[int]:
+        """Ids of assets that are higher."""
+        sql = "SELECT id FROM files WHERE triangles IS NOT NULL AND id > ?"
+        return [int(str(id)) for (id,) in self._rows(sql, (newest,))]
+
+    def pictures_of(self, sha256: str) -> list[int]:
+        """Ids of pictures of such content."""
+        sql = "SELECT id FROM files WHERE sha256 = ? AND triangles IS NULL AND reason IS NULL"
+        return [int(str(id)) for (id,) in self._rows(sql, (sha256,))]
 
     def stores(self) -> dict[int, Path]:
         """Roots of the stores by id."""
@@ -465,7 +497,8 @@ class Catalogue:
                 unit=None if row[7] is None else float(str(row[7])),
                 arrived_at=listing.arrived_at or str(row[8]),
                 signature=np.frombuffer(row[9], np.float32),  # type: ignore[call-overload]
-                tags=dict.fromkeys(listing.tags, 1.0) | tags.get(int(str(row[0])), {}),
+                tags={**dict.fromkeys(listing.tags, 1.0), **tags.get(int(str(row[0])), {})}
+                | dict.fromkeys(listing.tags, 1.0),
                 traits=_traits(row[10]),
                 up=row[12],  # type: ignore[arg-type]
                 listing=listing,

@@ -199,7 +199,7 @@ class Gallery:
         graph = self.graph(embedder)
         if len(ids) < self.graph_from:
             graph.delete()
-            size = f" ({len(ids)} assets; a graph from {self.graph_from})" if len(ids) else ""
+            size = f" (of {len(ids)}; a graph from {self.graph_from})" if len(ids) else ""
             return f"exact search{size}"
         if graph.overlap(ids) < _OVERLAP:
             graph.build(ids, vectors)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shapesim.errors import AssetError
+from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.images import SUFFIXES as PICTURES
 from shapesim.meshes.loading import SUFFIXES
 from shapesim.meshes.packs import SUFFIXES as PACKS
@@ -35,6 +35,11 @@ class FoundAssets:
         """A line for each file that is not among those found, and for what packs lack."""
         return [f"{path}: {reason}" for path, reason in (*self.unreadable, *self.left_out)]
 
+    @property
+    def failures(self) -> list[AssetError]:
+        """What cannot be listed, read or named."""
+        return [UnreachableFileError(path, reason) for path, reason in self.unreadable]
+
 
 def find_originals(root: Path) -> FoundAssets:
     """The assets of a store; of one that has none, its pictures.
@@ -42,7 +47,7 @@ def find_originals(root: Path) -> FoundAssets:
     Pictures beside meshes are their textures.
     """
     found = find_assets(root)
-    if found.files:
+    if found.files or not root.is_dir():  # pictures in packs are not read
         return found
     pictures = find_pictures(root)
     pictures.unreadable = list(dict.fromkeys([*found.unreadable, *pictures.unreadable]))
@@ -113,6 +118,8 @@ def _look_into(pack: Path, found: FoundAssets) -> None:
         found.unreadable.append((pack, contents.damage))
     folder = contents.folder
     inside = find_assets(folder)
+    if not (inside.files or inside.unreadable or contents.locked or contents.damage):
+        found.left_out.append((pack, "holds no mesh that can be read"))
     shown = pack.with_name(f"{pack.name}!")
     found.unreadable += [(shown / name, reason) for name, reason in contents.locked.items()]
     found.files += [shown / path.relative_to(folder) for path in inside.files]

@@ -16,6 +16,7 @@ from shapesim.errors import (
     UnsupportedFormatError,
     is_passing,
 )
+from shapesim.images import SUFFIXES as PICTURES
 from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
@@ -97,6 +98,9 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     suffix = path.suffix.lower()
     loader = _LOADERS.get(suffix)
     _check_file(path)
+    if suffix in PICTURES:
+        reason = "is a picture; find what it shows by 'shapesim search'"
+        raise UnsupportedFormatError(path, reason)
     if loader is None:
         known = " ".join(sorted(SUFFIXES))
         raise UnsupportedFormatError(path, f"no loader for '{suffix}' files (known: {known})")

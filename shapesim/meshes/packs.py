@@ -202,6 +202,8 @@ def _unpack(archive: Path, to: Path, mtime: int, contents: Unpacked) -> None:
             if inside.is_absolute() or ".." in inside.parts or ":" in name:
                 problems.append(f"{name}: leads out of the pack; left out")
                 continue
+            if inside.suffix.lower() in SUFFIXES:
+                problems.append(f"{name}: is a pack within a pack; unpack that one to have it read")
             if inside.suffix.lower() not in _WANTED:
                 continue
             target = to.joinpath(*inside.parts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from shapesim.types import Box
 
-_FOUND_FROM = 0.5  # confidence from which a picture counts as found
+FOUND_FROM = 0.5  # confidence from which a picture counts as found
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Trace:
     @property
     def found(self) -> bool:
         """Whether it comes from this store at all."""
-        return self.confidence >= _FOUND_FROM
+        return self.confidence >= FOUND_FROM
 
     def to_json(self) -> dict[str, Any]:
         """A line of ``trace --json``; of what is not from this store, with the likeliest original.

@@ -127,6 +127,13 @@ class Originals:
         _, first = np.unique(self._ids[rows], return_index=True)
         return [source for source in self._sources(rows[first].tolist()).values() if source]
 
+    def same_file(self, sha256: str) -> list[Source]:
+        """Pictures of the very same content."""
+        rows = np.flatnonzero(np.isin(self._ids, self._catalogue.pictures_of(sha256)))
+        _, first = np.unique(self._ids[rows], return_index=True)
+        found = self._sources(rows[first].tolist())
+        return [source for source in found.values() if source]
+
     def _sources(self, rows: Sequence[int]) -> dict[int, Source | None]:
         """Of each row; None of files that the gallery has lost."""
         known = self._catalogue.places(self._ids[list(rows)].tolist())

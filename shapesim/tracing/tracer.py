@@ -17,9 +17,10 @@ from shapesim.errors import AssetError, GalleryError, WeightsError
 from shapesim.gallery import Gallery
 from shapesim.images import image_size, load_image
 from shapesim.keypoints import FOUND_CONTRAST, Features, Small
+from shapesim.reading import digest_of
 from shapesim.rendering import on_background
 from shapesim.tracing.affine import corners
-from shapesim.tracing.answers import Original, Trace
+from shapesim.tracing.answers import FOUND_FROM, Original, Trace
 from shapesim.tracing.correlation import Hint, sweep
 from shapesim.tracing.originals import Near, Originals, Source
 from shapesim.tracing.regions import Region, squared
@@ -150,6 +151,11 @@ class Tracer:
                     box = _enlarged(verified.box, picture.shape[1::-1], (width, height))
                 of = near.source
                 matches.append(Original(of.path, confidence, box, of.view, of.kept.picture))
+        if best < FOUND_FROM and (same := self._originals.same_file(digest_of(path))):
+            # Of what shows next to nothing, the content alone tells.
+            box = (0, 0, width, height)
+            of_it = [Original(one.path, 1.0, box, one.view, one.kept.picture) for one in same]
+            return Trace(path, tuple(of_it), 1.0)
         if equals == len(evidence):  # there may be more of them than were looked at
             named, box = {match.path for match in matches}, matches[0].box
             matches += [

@@ -1,0 +1,87 @@
+"""Tags of a gallery's assets, by the vectors that it has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shapesim.errors import TaggerError
+from shapesim.gallery import Gallery
+from shapesim.tagging import DEFAULT, Features, Tagger
+from shapesim.types import Embeddings
+
+
+def known_probabilities(gallery: Gallery, tagger: Tagger) -> dict[int, NDArray[np.float32]]:
+    """(C,) of each asset of which the gallery has all that the tagger knows meshes by."""
+    if tagger.trunk or "both" not in tagger.heads:
+        return {}
+    found: list[tuple[NDArray[np.int64], Embeddings]] = [
+        gallery.catalogue.vectors(space, tagger.fingerprints[space]) for space in ("shape", "look")
+    ]
+    shared = np.intersect1d(found[0][0], found[1][0])
+    if not len(shared):
+        return {}
+    both = []
+    for ids, vectors in found:
+        order = np.argsort(ids)
+        both.append(vectors[order[np.searchsorted(ids[order], shared)]])
+    # What meshes look like counts by its vector: the features themselves are not kept.
+    features = Features(np.zeros((len(shared), 0), np.float32), tuple(both))
+    return dict(zip(shared.tolist(), tagger.probabilities(features), strict=True))
+
+
+def set_tags(
+    gallery: Gallery, tagger: Tagger, rows: Mapping[int, NDArray[np.float32]], least: float
+) -> list[tuple[int, str, float]]:
+    """Gives assets the labels that are likely.
+
+    Args:
+        gallery: whose assets they are.
+        tagger: that tells the labels' names.
+        rows: (C,) probabilities by the assets' ids; the tags of others stay.
+        least: probability of a label, from which it is a tag.
+
+    Returns:
+        The assets' ids with their tags and the probability of each.
+    """
+    given = [
+        (id, label, float(p))
+        for id, row in rows.items()
+        for label, p in zip(tagger.labels, row.tolist(), strict=True)
+        if p >= least
+    ]
+    gallery.catalogue.set_tags(rows, given)
+    return given
+
+
+def tag_as_before(gallery: Gallery, new: Collection[int]) -> list[str]:
+    """Tags assets that have come by the tagger that the gallery was tagged by, if it was.
+
+    Args:
+        gallery: is locked for other writers.
+        new: ids of the assets.
+
+    Returns:
+        What is odd, a line each.
+    """
+    before = gallery.catalogue.tagged_by()
+    if not before or not new:
+        return []
+    name, least = before
+    again = "run 'shapesim tags apply'" + (f" --tagger {name}" if name else "")
+    try:
+        tagger = Tagger.load(Path(name) if name else DEFAULT)
+    except TaggerError as error:
+        return [f"{_untagged(new)}: {error}"]
+    rows = known_probabilities(gallery, tagger)
+    set_tags(gallery, tagger, {id: rows[id] for id in new if id in rows}, least)
+    left = [id for id in new if id not in rows]
+    return [f"{_untagged(left)}; {again}"] if left else []
+
+
+def _untagged(ids: Collection[int] | Iterable[int]) -> str:
+    count = len(list(ids))
+    return f"{count} new asset{'s' * (count > 1)} without tags yet"
