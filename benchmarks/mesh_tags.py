@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.reporting import print_table
-from shapesim.tagger_training import LOOK, SHAPE, scaled_by_others, see_unseen
 from shapesim.tagging import score
+from training.game_tagger import LOOK, SHAPE, scaled_by_others, see_unseen
 
 
 def main() -> None:

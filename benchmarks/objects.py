@@ -3,7 +3,7 @@
     python -m benchmarks.objects STORE [--scenes 200] [--compared 20] [--gallery DIR]
 
 Scenes hold 5 to 12 assets of the store on a floor, most often in a room (see
-``shapesim.composing``). An object has to be found if a quarter of it or more is seen. Average
+``training.composing``). An object has to be found if a quarter of it or more is seen. Average
 precision is of boxes that overlap by half. Beside the search by the box's features: the same box
 cut out and searched for as a picture of its own, and the whole picture. In some scenes the likely
 assets are also rendered as the box shows them and compared with it, as ``shapesim search`` does.
@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
 from shapesim.comparing import IN_SCENE, Pictured
-from shapesim.composing import Composed, compose
-from shapesim.detection import LEAST_SEEN
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
@@ -36,6 +34,8 @@ from shapesim.objects import ObjectFinder, iou
 from shapesim.swap import Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated
+from training.composing import Composed, compose
+from training.detection import LEAST_SEEN
 
 _SHOWN = 10  # matches, as 'shapesim search' does
 _CLEAR = 0.75  # share of an object that is seen

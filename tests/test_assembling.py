@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shapesim.kinds import merged
 from tests.conftest import SAMPLES
+from training.kinds import merged
 from voxel_models.data import read_grids
 
 
@@ -45,7 +45,7 @@ def test_one_command_puts_all_sources_together(tmp_path: Path) -> None:
             lines += [f"name#{number}=Old couch", f"model#{number}=/some/{number}.obj"]
         pack.writestr("PluginFurnitureCatalog.properties", "\n".join(lines))
     out = tmp_path / "grids"
-    command = [sys.executable, "-m", "shapesim.assembling", str(data), "--procedural", "2"]
+    command = [sys.executable, "-m", "training.assembling", str(data), "--procedural", "2"]
     words = ["--furniture", str(tmp_path / "furniture"), "--out", str(out)]
     run = subprocess.run(
         [*command, *words], cwd=SAMPLES.parent, capture_output=True, text=True, check=False

@@ -8,8 +8,8 @@ import pytest
 from shapesim.embedders import lite0
 from shapesim.embedders.base import projected
 from shapesim.errors import ShapesimError
-from shapesim.kind_training import Seen, learn_kinds
-from shapesim.kinds import kind_of, merged
+from training.kinds import kind_of, merged
+from training.look_kinds import Seen, learn_kinds
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def nearest_is_alike(vectors: np.ndarray, kinds: np.ndarray) -> float:
 
 def test_views_of_one_kind_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of assets never seen, where what is not about the kind is louder in the features."""
-    monkeypatch.setattr("shapesim.kind_training._STEPS", 60)
+    monkeypatch.setattr("training.look_kinds._STEPS", 60)
     rng = np.random.default_rng(0)
     known, _ = seen(160, rng)
     new, kinds = seen(80, rng)

@@ -11,13 +11,10 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from shapesim.composing import Composed, compose
-from shapesim.detection import Head, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import ShapesimError
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
-from shapesim.object_training import train
 from shapesim.objects import (
     SIDE,
     FoundObject,
@@ -33,6 +30,9 @@ from shapesim.showing import PAPER, objects_picture
 from shapesim.types import Material, Mesh
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim
+from training.composing import Composed, compose
+from training.detection import Head, loss_of, targets_of
+from training.object_finder import train
 
 
 def cube(centre: tuple[float, float, float], side: float) -> Mesh:

@@ -13,7 +13,6 @@ from safetensors.numpy import save_file
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
 from shapesim.heads import fit_head, temperature
-from shapesim.tagger_training import Unseen, scaled_by_others
 from shapesim.tagging import (
     Example,
     Features,
@@ -26,6 +25,7 @@ from shapesim.tagging import (
     score,
     targets,
 )
+from training.game_tagger import Unseen, scaled_by_others
 
 
 def blobs(rows: int, noise: float, seed: int = 0) -> tuple[Features, np.ndarray]:

@@ -16,7 +16,6 @@ from PIL import Image, ImageFilter, ImageOps
 from safetensors.numpy import load_file, save_file
 
 from shapesim.augmentation import background
-from shapesim.copy_training import painted, sibling
 from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.base import weights_file
 from shapesim.errors import GalleryError, WeightsError
@@ -32,7 +31,6 @@ from shapesim.keypoints import (
     Kept,
     Small,
 )
-from shapesim.manipulation import MANIPULATIONS, manipulate, paste
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.rendering import on_background, render
 from shapesim.showing import trace_sheet
@@ -49,6 +47,8 @@ from shapesim.tracing.verification import (
 )
 from tests.conftest import SAMPLES, as_mesh, lopsided
 from tests.test_cli import shapesim
+from training.copy_embedder import painted, sibling
+from training.manipulation import MANIPULATIONS, manipulate, paste
 
 
 @pytest.fixture(scope="module")

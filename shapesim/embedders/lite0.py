@@ -172,7 +172,7 @@ class _Graph:
         return x
 
     def objects(self, fine: str, middle: str, last: str, weights: State) -> str:
-        """What ``shapesim.detection.Head`` computes."""
+        """What ``training.detection.Head`` computes."""
         sides = [
             self._layer(name, x, weights, stride)
             for name, x, stride in (("fine", fine, 2), ("middle", middle, 1), ("last", last, 1))

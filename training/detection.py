@@ -1,6 +1,6 @@
 """The head that finds objects, from planes of an ImageNet network, and what it is trained for.
 
-``shapesim.embedders.lite0`` runs it, ``shapesim.object_training`` trains it.
+``shapesim.embedders.lite0`` runs it, ``training.object_finder`` trains it.
 """
 
 from __future__ import annotations

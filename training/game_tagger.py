@@ -1,6 +1,6 @@
 """Trains the tagger that ships.
 
-    python -m shapesim.tagger_training STORE LABELS.csv --out game.tagger
+    python -m training.game_tagger STORE LABELS.csv --out game.tagger
 
 Its heads know the features of the networks that ship, which have seen these very assets and most of
 their labels: what is left out one by one looks easier to them than what is new. So how sure the

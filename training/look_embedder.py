@@ -1,13 +1,13 @@
 """Trains what stands behind the ImageNet network of the look embedder.
 
-    python -m shapesim.look_training MESHES... --out lite0.mine.safetensors
+    python -m training.look_embedder MESHES... --out lite0.mine.safetensors
 
 Four things are learnt from pictures rendered of the meshes: the range of every tensor, for 8 bit;
 a small head that tells the foreground; the directions by which things differ; and the
 projection, by which pictures of one asset agree
 and those of different ones do not (A. van den Oord, Y. Li and O. Vinyals, "Representation Learning
 with Contrastive Predictive Coding", 2018). Takes half an hour on two cores for 2,000 meshes. The
-fifth, what kinds have names, is learnt by ``shapesim.kind_training``, which completes the weights.
+fifth, what kinds have names, is learnt by ``training.look_kinds``, which completes the weights.
 """
 
 from __future__ import annotations

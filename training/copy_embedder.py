@@ -1,8 +1,8 @@
 """Trains what stands behind the ImageNet network of the copy embedder.
 
-    python -m shapesim.copy_training MESHES... --out lite0.mine.safetensors
+    python -m training.copy_embedder MESHES... --out lite0.mine.safetensors
 
-Learnt from pictures rendered of the meshes and from what ``shapesim.manipulation`` makes of them: a
+Learnt from pictures rendered of the meshes and from what ``training.manipulation`` makes of them: a
 projection by which copies come back to their originals and nothing else does, other views of one
 asset included (after E. Pizzi et al., "A Self-Supervised Descriptor for Image Copy Detection", CVPR
 2022), and how sure one can be of an answer. Takes an hour on two cores for 2,600 meshes.
@@ -31,7 +31,6 @@ from shapesim.embedders.look import CAMERAS
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
-from shapesim.manipulation import manipulate
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.finding import find_pictures
 from shapesim.rendering import on_background, render
@@ -40,6 +39,7 @@ from shapesim.tracing.verification import NOTHING
 from shapesim.types import Image as Picture
 from shapesim.types import Material, Mesh
 from shapesim.workers import map_isolated
+from training.manipulation import manipulate
 
 _VIEWS = CAMERAS[::3] + CAMERAS[1:2]
 _SIZE = 256

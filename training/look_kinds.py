@@ -1,8 +1,8 @@
 """Trains by what the look embedder tells kinds of things apart that have names.
 
-    python -m shapesim.kind_training DATA --furniture DIR --start-from lite0.no-store --out FILE
+    python -m training.look_kinds DATA --furniture DIR --start-from lite0.no-store --out FILE
 
-DATA and DIR are those of ``shapesim.assembling``, whose labels are learnt. The file that is written
+DATA and DIR are those of ``training.assembling``, whose labels are learnt. The file that is written
 holds all that the given weights hold, and a network of two layers by which views of one kind lie
 together, by the terms of class and view of ``voxel_models.losses``. Takes half an hour on two
 cores, most of it for rendering.
@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.assembling import Source, sources
 from shapesim.embedders import lite0
 from shapesim.embedders.base import (
     check_weights_file,
@@ -35,6 +34,7 @@ from shapesim.geometry import first_of_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.loading import UpAxis
 from shapesim.workers import map_isolated
+from training.assembling import Source, sources
 from voxel_models.data import UNLABELLED, sampling_weights
 from voxel_models.losses import losses
 

@@ -1,6 +1,6 @@
 """Trains what finds objects in a picture.
 
-    python -m shapesim.object_training MESHES... --out lite0.mine.safetensors
+    python -m training.object_finder MESHES... --out lite0.mine.safetensors
 
 Scenes are composed of the meshes, so that every box is known. Learnt are a small head that finds
 boxes in the planes of an ImageNet network, and a projection from what these planes hold below a box
@@ -25,8 +25,6 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shapesim.composing import compose
-from shapesim.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
@@ -34,6 +32,8 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects import CELL, SIDE, closer, roi_pooled
 from shapesim.reading import read_assets
 from shapesim.workers import map_isolated
+from training.composing import compose
+from training.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
 
 _TOGETHER = 14  # assets that are loaded at once, for
 _SCENES = 4  # scenes

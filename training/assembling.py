@@ -1,6 +1,6 @@
 """Assembles what the shipped voxel networks are trained on.
 
-    python -m shapesim.assembling DATA --furniture DIR --out FOLDER
+    python -m training.assembling DATA --furniture DIR --out FOLDER
 
 DATA holds ``store/`` with ``store_labels.csv``, and ``more_meshes/`` with ``more_meshes.csv``; DIR
 holds the ``.sh3f`` catalogues of Debian's sweethome3d-furniture. Procedural shapes are made on the
@@ -26,11 +26,11 @@ from rich.progress import track
 
 from shapesim.embedders import LookEmbedder
 from shapesim.errors import AssetError
-from shapesim.kinds import kind_of, merged
 from shapesim.labels import label_from_name, read_labels
 from shapesim.meshes import find_assets
 from shapesim.meshes.loading import UpAxis
 from shapesim.voxelizing import voxelize
+from training.kinds import kind_of, merged
 
 # Other words for what the store's labels call so.
 _SAME = {
