@@ -21,7 +21,6 @@ from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets
 from shapesim.meshes.finding import FoundAssets
-from shapesim.meshes.loading import UpAxis
 from shapesim.swap import (
     Filters,
     FitOptions,
@@ -32,7 +31,7 @@ from shapesim.swap import (
     recommend,
 )
 from shapesim.traits import compare
-from shapesim.types import Asset, Match
+from shapesim.types import Asset, Match, UpAxis
 from shapesim.workers import map_isolated
 
 _NEAR = 6  # matches that are looked at for each asset

@@ -23,11 +23,10 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import Catalogue, FileRecord, FileState, VectorRecord
 from shapesim.labelling import tag_as_before
 from shapesim.meshes.finding import is_text
-from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import drop, pack_of
 from shapesim.reading import ReadAsset, read_asset
 from shapesim.surveying import Pending, Store, survey_stores
-from shapesim.types import Companions
+from shapesim.types import Companions, UpAxis
 from shapesim.workers import map_isolated
 
 _BATCH = 64

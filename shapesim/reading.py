@@ -21,12 +21,11 @@ from shapesim.images import SUFFIXES as PICTURES
 from shapesim.images import load_image
 from shapesim.keypoints import Kept
 from shapesim.meshes import load_mesh
-from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.meshes.textures import companion_files
 from shapesim.texturing import lost_textures
 from shapesim.traits import traits_of
-from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits
+from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits, UpAxis
 from shapesim.workers import cores, map_isolated
 
 READER = 10

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from shapesim.colours import to_srgb
 from shapesim.kernels import shading
-from shapesim.meshes.parts import to_srgb
 from shapesim.texturing import Textures
 from shapesim.types import Material, Mesh
 

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.images import load_image, open_picture
 from shapesim.meshes import load_mesh
-from shapesim.meshes.loading import UpAxis
 from shapesim.rendering import on_background, render, ring
 from shapesim.texturing import lost_textures
-from shapesim.types import Camera, Image
+from shapesim.types import Camera, Image, UpAxis
 from shapesim.workers import map_isolated
 from shapesim.writing import replaced
 

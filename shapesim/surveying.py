@@ -15,10 +15,9 @@ from shapesim.gallery.catalogue import FileState
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures
-from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import is_there
 from shapesim.reading import READER, ReadTask, is_picture, stamp
-from shapesim.types import NO_COMPANIONS, Companions
+from shapesim.types import NO_COMPANIONS, Companions, UpAxis
 
 
 @dataclass(frozen=True, slots=True)

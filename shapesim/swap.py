@@ -21,11 +21,10 @@ from shapesim.fitting import fit
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
 from shapesim.meshes import load_mesh
-from shapesim.meshes.loading import UpAxis
 from shapesim.meshes.packs import located
 from shapesim.surfaces import Surface
 from shapesim.traits import compare, traits_of
-from shapesim.types import Asset, Match, Swap, Traits
+from shapesim.types import Asset, Match, Swap, Traits, UpAxis
 from shapesim.workers import cores
 
 _SHORTLIST = 200  # assets whose single views are compared with a picture

@@ -14,6 +14,8 @@ from shapesim.listings import Listing
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
+UpAxis = Literal["y", "z"]
+"""The axis that is up in a file."""
 Voxels = NDArray[np.bool_]
 """(R, R, R) occupancy, indexed [x, y, z], y up."""
 Image = NDArray[np.uint8]
@@ -200,7 +202,7 @@ class Asset:
     tags: dict[str, float] = field(default_factory=dict, compare=False)
     traits: Traits | None = None
     listing: Listing = field(default_factory=Listing, compare=False)
-    up: Literal["y", "z"] | None = None
+    up: UpAxis | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import first_of_geometry, signature
 from shapesim.labels import label_from_name
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.meshes.loading import UpAxis
+from shapesim.types import UpAxis
 from shapesim.voxels import voxelise
 from shapesim.workers import map_isolated
 from shapesim.writing import replaced

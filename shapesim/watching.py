@@ -16,8 +16,8 @@ from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, GalleryBusyError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.indexing import IndexReport, index_stores
-from shapesim.meshes.loading import UpAxis
 from shapesim.swap import Filters, Query
+from shapesim.types import UpAxis
 
 _BUSY = 1.0  # seconds after which to try again while another process writes
 _PATIENCE = 30.0  # seconds for which it is waited for that

@@ -14,7 +14,7 @@ from shapesim.completing import Completer
 from shapesim.errors import WeightsError
 from shapesim.fitting import overlap
 from shapesim.meshes import load_mesh, save_mesh
-from shapesim.meshes.loading import UpAxis
+from shapesim.types import UpAxis
 from shapesim.voxels import voxelise
 from tests.conftest import SAMPLES
 from tests.test_cli import shapesim

@@ -28,7 +28,7 @@ from shapesim.embedders import LookEmbedder
 from shapesim.errors import AssetError
 from shapesim.labels import label_from_name, read_labels
 from shapesim.meshes import find_assets
-from shapesim.meshes.loading import UpAxis
+from shapesim.types import UpAxis
 from shapesim.voxelizing import voxelize
 from training.kinds import kind_of, merged
 

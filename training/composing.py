@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 
 from shapesim.augmentation import as_jpeg, background, lamp
-from shapesim.meshes.parts import join, place, place_normals, to_linear
+from shapesim.colours import to_linear
+from shapesim.meshes.parts import join, place, place_normals
 from shapesim.rendering import render_scene
 from shapesim.types import Image, Material, Mesh
 

@@ -32,7 +32,7 @@ from shapesim.embedders.look import KIND_VIEWS, views_of
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import first_of_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.meshes.loading import UpAxis
+from shapesim.types import UpAxis
 from shapesim.workers import map_isolated
 from training.assembling import Source, sources
 from voxel_models.data import UNLABELLED, sampling_weights

@@ -43,9 +43,8 @@ from shapesim.errors import AssetError
 if TYPE_CHECKING:
     from shapesim.arrivals import News
     from shapesim.embedders import Embedder
-    from shapesim.meshes.loading import UpAxis
     from shapesim.swap import Query
-    from shapesim.types import Asset
+    from shapesim.types import Asset, UpAxis
 
 NO_NEWS = 3
 

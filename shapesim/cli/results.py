@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from shapesim.gallery import Gallery
     from shapesim.listings import Listing
-    from shapesim.meshes.loading import UpAxis
     from shapesim.reporting import Entry
     from shapesim.swap import Filters
-    from shapesim.types import Asset, Image, Match, Swap
+    from shapesim.types import Asset, Image, Match, Swap, UpAxis
 
 _WIDE = 100  # columns of a terminal, from which on there is room for more than names
 _CELLS = 12  # columns that a thumbnail takes

@@ -43,10 +43,9 @@ from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
     from shapesim.completing import Completer
-    from shapesim.meshes.loading import UpAxis
     from shapesim.reading import ReadAsset
     from shapesim.swap import FitOptions
-    from shapesim.types import Match
+    from shapesim.types import Match, UpAxis
 
 
 _COVERED = 0.75  # of a part, by its own whole: more of nine in ten (benchmarks/partial.py)

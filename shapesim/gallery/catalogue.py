@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from shapesim.errors import GalleryError
 from shapesim.keypoints import Kept
 from shapesim.listings import Listing
-from shapesim.meshes.loading import UpAxis
-from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits
+from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits, UpAxis
 
 _SCHEMA_VERSION = 10
 _UNKNOWN = -1  # time of the last change of what could not be read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -27,9 +27,7 @@ from shapesim.meshes.parts import Loaded, assemble
 from shapesim.meshes.ply import load_ply
 from shapesim.meshes.stl import load_stl
 from shapesim.meshes.threemf import load_3mf
-from shapesim.types import Mesh
-
-UpAxis = Literal["y", "z"]
+from shapesim.types import Mesh, UpAxis
 
 _LOADERS: dict[str, Callable[[Path], Loaded]] = {
     ".fbx": load_fbx,

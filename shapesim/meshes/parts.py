@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.colours import to_linear, to_srgb
 from shapesim.errors import AssetError
 from shapesim.meshes.textures import companions_of
 from shapesim.types import Material, Matrix4, Mesh
@@ -112,18 +113,6 @@ def place_normals(normals: NDArray[Any], transform: NDArray[Any]) -> NDArray[np.
 def wound(faces: NDArray[Any], transform: NDArray[Any]) -> NDArray[Any]:
     """(F, 3) faces under a (4, 4) transform: a mirror image keeps its outside outside."""
     return faces[:, ::-1] if np.linalg.det(transform[:3, :3]) < 0 else faces
-
-
-def to_linear(colour: NDArray[Any]) -> NDArray[np.float64]:
-    """SRGB values, 0 to 1, to values proportional to light (IEC 61966-2-1)."""
-    colour = np.clip(np.asarray(colour, np.float64), 0, 1)
-    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-
-
-def to_srgb(light: NDArray[Any]) -> NDArray[np.float64]:
-    """The inverse of ``to_linear``."""
-    light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def rgba(colours: NDArray[Any], linear: bool = False) -> NDArray[np.uint8]:

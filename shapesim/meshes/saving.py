@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from shapesim.colours import to_linear
 from shapesim.errors import ShapesimError
 from shapesim.images import load_image
-from shapesim.meshes.loading import UpAxis
-from shapesim.meshes.parts import to_linear
-from shapesim.types import Material, Mesh
+from shapesim.types import Material, Mesh, UpAxis
 from shapesim.writing import replaced
 
 SUFFIXES = (".glb", ".obj", ".ply", ".stl")
