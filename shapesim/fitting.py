@@ -71,9 +71,7 @@ def fit(
     for pose in _poses(mirror, any_up):
         held = Surface(_moved(asset.mesh, pose))
         found.append((*_fit_upright(query, held, whole), held, pose))
-    # Standing as it was made is given up only for what is far better.
-    reluctance = _LAID if any_up else _MIRRORED
-    costs = [cost * (reluctance if turn else 1) for turn, (_, cost, _, _) in enumerate(found)]
+    costs = [cost * _reluctance(pose) for _, cost, _, pose in found]
     transform, apart, held, pose = found[int(np.argmin(costs))]
     target = whole or query
     # How long a part would be along each axis is but a guess.
@@ -88,6 +86,13 @@ def fit(
         proportions=np.maximum(high - low, least) / extents,
         covered=None if whole is None else 1 - apart,
     )
+
+
+def _reluctance(pose: Matrix4) -> float:
+    """Standing as it was made is given up only for what is far better."""
+    if np.allclose(pose, np.eye(4)):
+        return 1.0
+    return _MIRRORED if pose[1, 1] > 0.99 else _LAID
 
 
 def overlap(query: Mesh, asset: Mesh, transform: Matrix4) -> float:

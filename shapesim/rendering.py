@@ -93,7 +93,7 @@ def render(
         )
         if bared is not None:
             plain.append(_downsample(bared, samples))
-    return np.stack(pictures + plain)
+    return np.stack(pictures + plain) if pictures else np.zeros((0, size, size, 4), np.uint8)
 
 
 def render_scene(

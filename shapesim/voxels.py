@@ -40,7 +40,7 @@ def voxelise(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Voxe
 
     Args:
         mesh: y up, any unit.
-        resolution: R, cells along each axis, the empty border of one cell included.
+        resolution: R, cells along each axis, the empty border of one cell included; at least 4.
         yaw: angle about +y in radians by which the asset is turned first.
 
     Returns:
@@ -77,6 +77,8 @@ def voxel_grid(mesh: Mesh, resolution: int = RESOLUTION) -> trimesh.voxel.VoxelG
 
 def grid_transform(mesh: Mesh, resolution: int = RESOLUTION, yaw: float = 0.0) -> Matrix4:
     """(4, 4) from the mesh's coordinates to grid coordinates, cell i spanning [i, i + 1]."""
+    if resolution < 2 * PADDING + 2:
+        raise ValueError(f"a grid has {2 * PADDING + 2} cells along each axis at least")
     used = mesh.corners
     (x, z), radius = minimum_circle(used[:, [0, 2]])
     low, high = float(used[:, 1].min()), float(used[:, 1].max())
