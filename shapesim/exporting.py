@@ -100,7 +100,11 @@ def export(
     # What was written of the same queries before, an engine would take for part of this.
     assets = {match.asset.path.resolve() for matches in swaps.values() for match in matches}
     for path in _files(folder, outdated) - _files(folder, listed) - assets - _resolved(swaps):
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:  # such as of what another program has open
+            reason = f"is outdated, and cannot be deleted ({error.strerror})"
+            failures.append(AssetError(path, reason))
     return failures
 
 

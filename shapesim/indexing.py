@@ -213,7 +213,7 @@ def _update(
             catalogue.set_listings(id, listings)
     catalogue.remove(state.id for state in survey.removed.values())
     roots = catalogue.stores()
-    left = {state.store for state in catalogue.files().values()}
+    left = {state.store for state in catalogue.files().values() if state.reason is None}
     emptied = {id for id in moved.away if id not in left}
     catalogue.remove_stores(emptied)
     report.warnings += [f"{roots[id]}: has moved, with all its assets" for id in sorted(emptied)]

@@ -248,10 +248,11 @@ def test_what_comes_is_tagged_as_the_rest_was(tmp_path: Path) -> None:
         opened.catalogue.remember_tagger(None, 0.0)
     seen = tagger.probabilities(see([store / "chair.fbx"]).features)
     np.testing.assert_allclose(next(iter(rows.values())), seen[0], atol=1e-3)
-    shutil.copy(SAMPLES / "game" / "props" / "crate.obj", store)
+    others = iter(sorted((SAMPLES / "store").rglob("*.glb")))
+    shutil.copy(next(others), store)
     assert not run(store, both, tmp_path / "gallery").warnings
     with Gallery(tmp_path / "gallery") as opened:
         assert [len(asset.tags) for asset in opened.assets.values()] == [len(tagger.labels)] * 2
-    shutil.copy(next((SAMPLES / "store").rglob("*.glb")), store)
+    shutil.copy(next(others), store)
     (warning,) = run(store, ShapeEmbedder(), tmp_path / "gallery").warnings
     assert "1 new asset without tags yet; run 'shapesim tags apply'" in warning

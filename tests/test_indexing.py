@@ -377,7 +377,7 @@ def test_a_name_that_is_no_text_is_reported(
         (store / os.fsdecode(name)).write_bytes((store / "a.obj").read_bytes())
     report = run(store, embedder, gallery)
     assert report.added == 3
-    assert sum("rename it" in warning for warning in report.warnings) == 2
+    assert sum("rename it" in failure.reason for failure in report.failures) == 2
 
 
 def test_what_shows_next_to_nothing_is_named(tmp_path: Path, gallery: Path) -> None:

@@ -276,7 +276,8 @@ def test_a_scene_without_objects_is_no_error(tmp_path: Path) -> None:
     Image.new("RGB", (640, 360), (120, 130, 140)).save(tmp_path / "plain.png")
     result = shapesim("objects", "plain.png", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout) == {"objects": []}
+    told = {"query": "plain.png", "width": 640, "height": 360, "objects": []}
+    assert json.loads(result.stdout) == told
     assert "no object" in result.stderr
 
 

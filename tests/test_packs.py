@@ -170,7 +170,8 @@ def test_a_pack_that_cannot_be_read_now_keeps_its_assets(tmp_path: Path) -> None
     pack.write_bytes(b"half a copy")
     broken = json.loads(shapesim(*command, cwd=tmp_path).stdout)
     assert (broken["assets"], broken["added"], broken["removed"]) == (1, 0, 0)
-    assert any("pack.zip: cannot be unpacked" in warning for warning in broken["warnings"])
+    (failed,) = broken["failed"]
+    assert failed["path"] == str(pack) and "cannot be unpacked" in failed["reason"]
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     shutil.copy(store / "preview.png", pictures)
@@ -217,7 +218,7 @@ def test_what_a_pack_holds_but_does_not_give_stays_known(tmp_path: Path) -> None
             assert report.removed == 0
             names = {asset.path.name for asset in gallery.assets.values()}
             assert names == {"odd.obj", "crate.obj"}
-        assert any("unknown way" in warning for warning in report.warnings)
+    assert any("unknown way" in failure.reason for failure in report.failures)
 
 
 def test_packs_are_indexed_swapped_and_exchanged(tmp_path: Path) -> None:

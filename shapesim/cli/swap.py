@@ -132,7 +132,7 @@ def swap(
     from shapesim.reporting import Entry
     from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, recommend
 
-    assets = expanded(assets, "meshes")
+    assets = _meshes(expanded(assets, "meshes"))
     if export:
         check_export(export, force)
     if partial and (stretch or not by.startswith(("shape", "both"))):
@@ -188,6 +188,15 @@ def _tell(read: Mapping[Path, ReadAsset | AssetError]) -> None:
         for warning in result.warnings
     ]
     report_lines(doubts, "yellow", "warning")
+
+
+def _meshes(files: Sequence[Path]) -> list[Path]:
+    """Without pictures, such as textures beside them, which are named."""
+    from shapesim.reading import is_picture
+
+    reason = "is a picture; find what it shows by 'shapesim search'"
+    report_failures([AssetError(path, reason) for path in files if is_picture(path)])
+    return [path for path in files if not is_picture(path)]
 
 
 def _fitted(
