@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
+from shapesim.boxes import iou
 from shapesim.comparing import IN_SCENE, Pictured
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError
@@ -30,7 +31,7 @@ from shapesim.geometry import same_geometry, signature
 from shapesim.images import framed
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.objects import ObjectFinder, iou
+from shapesim.objects import ObjectFinder
 from shapesim.swap import Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated

@@ -14,6 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shapesim.boxes import (
+    CELL,
+    Found,
+    boxes_of,
+    clear_of_cuts,
+    part_corners,
+    with_small_ones,
+)
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import normalised, read_weights, weights_file
 from shapesim.embedders.look import project
@@ -24,19 +32,16 @@ from shapesim.types import Box, Embeddings, Image
 
 SIDE = 640
 """Pixels to which a picture's longer side is brought."""
-CELL = 16
-"""Of those, that a cell of the head tells of."""
 
 _CLOSER = 320  # pixels of a closer look at a box
 _AROUND = (0.05, 0.25)  # of the box's longer side, that such looks show around it
 _SURE = 0.28  # with it, 0.83 of what is shown is right, and 0.83 of what is there is shown
 _LEAST_SCORE = 0.05
+_PART, _LEAST_PART = (
+    0.625,
+    560,
+)  # of a picture's longer side, and pixels: of parts that are looked at
 _PLAIN = 6  # levels of each colour, below which a box is all of one colour
-_ONE_OBJECT = 0.7  # intersection over union, from which boxes tell of one object
-_TOLD = 9  # cells around an object's middle that tell of it
-_AGREEMENT = 0.15  # power of the share of them that do, in a box's score
-_OVERLAP = 0.45  # intersection over union, from which two boxes may be one object
-_FINE = 16  # OpenCV takes boxes in whole numbers: of parts of a pixel
 _NEEDED = {"objects.0.weight", "ranges"}
 
 
@@ -110,12 +115,24 @@ class ObjectFinder:
         return SeenPicture(picture, tuple(planes), predictions)
 
     def objects(self, seen: SeenPicture) -> list[FoundObject]:
-        """The objects of a picture, the surest first; the many last ones are hardly any."""
-        boxes, scores = boxes_of(seen.predictions, _LEAST_SCORE)
+        """The objects of a picture, the surest first; the many last ones are hardly any.
+
+        Parts of a large picture are looked at as well, smaller and smaller ones, for what is small.
+        """
+        found_in = _found_in(seen)
         frame = np.array(seen.picture.shape[1::-1])
-        scale = frame / (np.array(seen.predictions.shape[:0:-1]) * CELL)
-        corners = (boxes.reshape(-1, 2, 2) * scale).clip(0, frame)
-        whole = np.round(corners).astype(int)
+        side = int(_PART * frame.max())
+        while side >= _LEAST_PART:
+            looks = [
+                clear_of_cuts(*_found_in(self.see(part)), (x, y), part.shape[1::-1], seen.picture)
+                for x, y in part_corners(seen.picture, side)
+                for part in [seen.picture[y : y + side, x : x + side]]
+            ]
+            boxes, scores = (np.concatenate(each) for each in zip(*looks, strict=True))
+            found_in = with_small_ones(*found_in, boxes, scores, side, _SURE)
+            side //= 2
+        boxes, scores = found_in
+        whole = np.round(boxes.reshape(-1, 2, 2).clip(0, frame)).astype(int)
         whole[:, 0] = np.minimum(whole[:, 0], frame - 1)  # where a box rounds to nothing
         found: list[FoundObject] = []
         for (low, high), score in zip(whole, scores.tolist(), strict=True):
@@ -162,6 +179,13 @@ class ObjectFinder:
             f"objects-{self._fingerprint}",
             lambda: lite0.build_planes({**lite0.imagenet_weights(), **self._weights}, ranges),
         )
+
+
+def _found_in(seen: SeenPicture) -> Found:
+    """Boxes in the picture's pixels."""
+    boxes, scores = boxes_of(seen.predictions, _LEAST_SCORE)
+    scale = np.array(seen.picture.shape[1::-1]) / (np.array(seen.predictions.shape[:0:-1]) * CELL)
+    return (boxes * np.tile(scale, 2)).astype(np.float32), scores
 
 
 def open_scene(path: Path) -> Image:
@@ -215,66 +239,6 @@ def closer(
         parts[row] = _resized(square, _CLOSER, _CLOSER)
         places[row] = (box - [left, top, left, top]) / side
     return parts, places.clip(0, 1)
-
-
-def boxes_of(
-    predictions: NDArray[np.float32], threshold: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The boxes that predictions tell of.
-
-    Args:
-        predictions: as of ``SeenPicture``.
-        threshold: what a cell has to score; half of that has to be left of it.
-
-    Returns:
-        (N, 4) corners in pixels of the network's picture, and (N,) scores, best first.
-    """
-    scores = 1 / (1 + np.exp(-predictions[0].clip(-30, 30)))
-    rows, columns = np.nonzero(scores >= threshold)
-    sides = np.exp(predictions[1:, rows, columns].clip(-6, 6))
-    x, y = columns + 0.5, rows + 0.5
-    boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], 1) * CELL
-    height, width = np.array(predictions.shape[1:]) * CELL
-    boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
-    found = scores[rows, columns]
-    # Neighbours that tell of the same object make it surer, and have a say in where it ends.
-    shares = iou(boxes[:, None], boxes)
-    votes = found * shares**2 * (shares > _ONE_OBJECT)
-    agreed = found * np.minimum(votes.sum(axis=1) / _TOLD, 1) ** _AGREEMENT
-    kept, left = soft_nms(boxes, agreed, threshold / 2)
-    voted = votes[kept] @ boxes / votes[kept].sum(axis=1, keepdims=True)
-    return voted.astype(np.float32), left
-
-
-def soft_nms(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], threshold: float
-) -> tuple[list[int], NDArray[np.float32]]:
-    """Rows of the boxes, best first, and what is left of their scores.
-
-    The more of a box is a better one's, the more it is doubted: things that stand close in front of
-    each other share much (linear Soft-NMS: N. Bodla et al., "Soft-NMS -- Improving Object Detection
-    With One Line of Code", ICCV 2017).
-
-    Args:
-        boxes: (N, 4) corners.
-        scores: (N,) of each by itself.
-        threshold: what has to be left.
-    """
-    whole = np.round(np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) * _FINE).astype(int)
-    left, rows = cv2.dnn.softNMSBoxes(
-        whole.tolist(), scores.tolist(), threshold, _OVERLAP,
-        method=cv2.dnn.SoftNMSMethod_SOFTNMS_LINEAR,
-    )  # fmt: skip
-    return np.array(rows, int).ravel().tolist(), np.array(left, np.float32).ravel()
-
-
-def iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of (..., 4) corners with (..., 4), which may be broadcast."""
-    low = np.maximum(one[..., :2], other[..., :2])
-    high = np.minimum(one[..., 2:], other[..., 2:])
-    both = (high - low).clip(0).prod(axis=-1)
-    areas = sum((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (one, other))
-    return np.asarray(both / np.maximum(areas - both, 1e-6), dtype=np.float32)
 
 
 def roi_pooled(

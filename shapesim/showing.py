@@ -32,6 +32,7 @@ PAPER = (243, 244, 246)
 """Behind assets: light, and yet something that white assets stand out from."""
 _INK, _FAINT, _LINE = (32, 36, 42), (120, 126, 134), (222, 225, 230)
 _FRAMES = ((214, 56, 40), (24, 110, 190), (30, 130, 70), (150, 60, 170), (190, 100, 0))
+_SMALL_FRAME = 6  # times the area of its number, up to which that would hide what is in a frame
 _RENDERED = 4  # assets that wait to be written: a turntable has 50 MB
 _LONGEST = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}  # pixels of a side that formats have
 _SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
@@ -260,12 +261,19 @@ def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
         x, y, width, height = one.box
         left, top, right, bottom = draw.textbbox((0, 0), str(one.id), font=font)
         wide, tall = right - left + 4 * line, bottom - top + 4 * line
-        # In a corner of the frame where no other number is, if there is one.
-        corners = [
-            (at_x, at_y, at_x + wide, at_y + tall)
+        # In a corner of the frame where no other number is, if there is one; beside what is small.
+        places = [
+            (at_x, at_y)
             for at_y in (y, max(y, y + height - 1 - tall))
             for at_x in (x, max(x, x + width - 1 - wide))
         ]
+        if wide * tall * _SMALL_FRAME > width * height:
+            beside = [(x, y - tall), (x, y + height), (x + width, y), (x - wide, y)]
+            room = np.subtract(drawn.size, (wide, tall))
+            places = [
+                at for at in beside if (np.array(at) >= 0).all() and (at <= room).all()
+            ] + places
+        corners = [(at_x, at_y, at_x + wide, at_y + tall) for at_x, at_y in places]
         free = (corner for corner in corners if not any(_meet(corner, other) for other in labels))
         label = next(free, corners[0])
         labels.append(label)

@@ -11,20 +11,12 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
+from shapesim.boxes import boxes_of, iou, soft_nms
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import ShapesimError
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
-from shapesim.objects import (
-    SIDE,
-    FoundObject,
-    ObjectFinder,
-    boxes_of,
-    closer,
-    iou,
-    roi_pooled,
-    soft_nms,
-)
+from shapesim.objects import SIDE, FoundObject, ObjectFinder, closer, roi_pooled
 from shapesim.rendering import Light, render_scene
 from shapesim.showing import PAPER, objects_picture
 from shapesim.types import Material, Mesh
@@ -289,3 +281,13 @@ def test_numbers_do_not_cover_each_other() -> None:
     corners = [(x + 3, y + 3) for x, y in ((20, 20), (105, 20), (85, 20), (305, 20))]
     colours = {tuple(drawn[y, x].tolist()) for x, y in corners}
     assert len(colours - {(255, 255, 255)}) == len(boxes)
+
+
+def test_a_number_does_not_hide_what_is_small() -> None:
+    """It stands beside its frame, within the picture."""
+    for box in ((100, 100, 24, 30), (0, 0, 20, 20), (380, 480, 20, 20)):
+        drawn = np.asarray(objects_picture(np.full((500, 400, 3), 255, np.uint8),
+                                           [FoundObject(1, box, 0.9)]))  # fmt: skip
+        x, y, width, height = box
+        assert (drawn[y + 3 : y + height - 3, x + 3 : x + width - 3] == 255).all()
+        assert (drawn != 255).any(axis=2).sum() > 2 * 2 * (width + height) + 100

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from shapesim.augmentation import new_picture
+from shapesim.boxes import iou
 from shapesim.comparing import Pictured
 from shapesim.embedders import LookEmbedder
 from shapesim.meshes import load_mesh
-from shapesim.objects import iou
 from shapesim.posing import Sight, fillings, poses
 from shapesim.rendering import on_background, render
 from shapesim.types import WHOLE, Mesh
