@@ -16,22 +16,11 @@ import trimesh
 from PIL import Image as PilImage
 
 from shapesim.cli.console import escape
+from tests.commands import in_own_process as shapesim
 from tests.conftest import SAMPLES
 from voxel_models.registry import WEIGHTS
 
 GAME = SAMPLES / "game"
-
-
-def shapesim(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the command."""
-    return subprocess.run(
-        [sys.executable, "-m", "shapesim", *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from shapesim.fitting import overlap
 from shapesim.meshes import load_mesh, save_mesh
 from shapesim.types import UpAxis
 from shapesim.voxels import voxelise
+from tests.commands import shapesim
 from tests.conftest import SAMPLES
-from tests.test_cli import shapesim
 from voxel_models.bench import completion
 from voxel_models.completer3d import _unfolded
 from voxel_models.completing import draw_part

@@ -15,7 +15,7 @@ from shapesim.embedders.lite0_torch import FROZEN, Trunk
 from shapesim.featuring import see
 from shapesim.finetuning import Shown, fit_finetuned
 from shapesim.tagging import Tagger
-from tests.test_cli import shapesim
+from tests.commands import shapesim
 
 
 def stripes(kind: int, seed: int) -> np.ndarray:

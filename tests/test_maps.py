@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page
 from shapesim.gallery import Gallery
 from shapesim.mapping import _sheets, clusters, lay_out, nearest_others, trustworthiness
 from tests.browsers import opened
+from tests.commands import shapesim
 from tests.conftest import SAMPLES
-from tests.test_cli import shapesim
 from tests.test_gallery import unit_rows
 from voxel_models.registry import weights_path
 

@@ -20,8 +20,8 @@ from shapesim.objects import SIDE, FoundObject, ObjectFinder, closer, roi_pooled
 from shapesim.rendering import Light, render_scene
 from shapesim.showing import PAPER, objects_picture
 from shapesim.types import Material, Mesh
+from tests.commands import shapesim
 from tests.conftest import SAMPLES
-from tests.test_cli import shapesim
 from training.composing import Composed, compose
 from training.detection import Head, loss_of, targets_of
 from training.object_finder import train

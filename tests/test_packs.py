@@ -21,8 +21,8 @@ from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh, packs
 from shapesim.meshes.packs import drop, located, unpacked
 from shapesim.swap import Filters
+from tests.commands import shapesim
 from tests.conftest import SAMPLES
-from tests.test_cli import shapesim
 
 CRATE = SAMPLES / "game" / "props" / "crate.obj"
 CHAIR = SAMPLES / "game" / "props" / "chair.fbx"

@@ -17,8 +17,8 @@ from shapesim.gallery import Gallery
 from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.showing import confusion_picture, is_drawn, write_picture
+from tests.commands import shapesim
 from tests.conftest import SAMPLES
-from tests.test_cli import shapesim
 
 
 def picture_size(path: Path) -> tuple[int, int]:

@@ -23,8 +23,8 @@ from shapesim.embedders import ShapeEmbedder
 from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.meshes import load_mesh
+from tests.commands import shapesim
 from tests.conftest import SAMPLES, yawed
-from tests.test_cli import shapesim
 
 CHAIR = SAMPLES / "game" / "props" / "chair.fbx"
 

@@ -19,8 +19,8 @@ from shapesim.pages import page, write_page
 from shapesim.reporting import Entry
 from shapesim.types import Asset, Match
 from tests.browsers import opened
+from tests.commands import shapesim
 from tests.conftest import SAMPLES
-from tests.test_cli import shapesim
 
 HOSTILE = "</script><script>document.body.dataset.hacked = 1</script><b>Stool"
 

@@ -45,8 +45,8 @@ from shapesim.tracing.verification import (
     locate,
     strongest,
 )
+from tests.commands import shapesim
 from tests.conftest import SAMPLES, as_mesh, lopsided
-from tests.test_cli import shapesim
 from training.copy_embedder import painted, sibling
 from training.manipulation import MANIPULATIONS, manipulate, paste
 

@@ -1,0 +1,46 @@
+"""Runs the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import signal
+import subprocess
+import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from shapesim.cli import main
+
+
+def in_own_process(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the command as its user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "shapesim", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        check=False,
+    )
+
+
+def shapesim(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the command in this process, which has loaded what takes a new one seconds to."""
+    out, err = io.StringIO(), io.StringIO()
+    before = sys.argv, warnings.formatwarning, logging.root.manager.disable
+    handler = signal.getsignal(signal.SIGINT)
+    sys.argv = ["shapesim", *map(str, words)]
+    code: object = 0
+    try:
+        with contextlib.chdir(cwd or Path.cwd()), redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.argv, warnings.formatwarning, disabled = before
+        logging.disable(disabled)
+        signal.signal(signal.SIGINT, handler)
+    return subprocess.CompletedProcess(words, int(str(code or 0)), out.getvalue(), err.getvalue())
