@@ -386,11 +386,9 @@ def test_what_came_before_the_watch_is_told_and_for_the_game_as_it_is(tmp_path: 
             save(store / "cone.glb", cone)
             second = json.loads(process.stdout.readline())
             store.rename(tmp_path / "away")
-            while "is away; its assets stay" not in process.stderr.readline():
-                pass
+            assert any("is away; its assets stay" in line for line in process.stderr)
             (tmp_path / "away").rename(store)
-            while "is back" not in process.stderr.readline():
-                pass
+            assert any("is back" in line for line in process.stderr)
         finally:
             process.terminate()
             process.wait(30)

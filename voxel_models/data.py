@@ -67,7 +67,7 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
             if not {"paths", "grids", "labels", "resolution"} <= set(data.files):
                 raise ValueError(f"{file}: holds no grids")
             paths = [str(path) for path in data["paths"]]
-            keep = ~np.array([path.startswith(tuple(exclude)) for path in paths])
+            keep = np.array([not path.startswith(tuple(exclude)) for path in paths], bool)
             unmet -= {one for one in unmet if any(path.startswith(one) for path in paths)}
             keep &= data["grids"].any(axis=(1, 2))
             packed.append(data["grids"][keep])
@@ -82,6 +82,8 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
     if len(resolutions) != 1:
         raise ValueError(f"grids of different resolution and turns: {sorted(resolutions)}")
     label_names = np.concatenate(names)
+    if not len(label_names):
+        raise ValueError(f"{', '.join(map(str, files))}: no grid that is not empty")
     known, counts = np.unique(label_names[label_names != ""], return_counts=True)
     classes = tuple(str(name) for name in known[counts > 1])
     rows = {name: row for row, name in enumerate(classes)}
