@@ -63,6 +63,34 @@ def test_every_match_has_a_card_with_a_picture(report: Page) -> None:
     )
 
 
+def test_without_webgl_matches_are_listed(gallery: Path, report: Page, browser: Browser) -> None:
+    """As on a remote desktop: all but the models."""
+    context = browser.new_context(offline=True)
+    context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    bare = context.new_page()
+    bare.goto((gallery.parent / "report.html").as_uri())
+    bare.wait_for_selector("body[data-state=ready]")
+    assert bare.locator(".card[role=button]").count() == 10
+    bare.locator(".card[role=button]").nth(1).click()
+    assert "no 3D here" in bare.locator(".views").inner_text()
+    context.close()
+
+
+def test_models_are_back_when_the_graphics_are(report: Page) -> None:
+    """All three views, after a driver that was started anew."""
+    report.evaluate(
+        """() => {
+            const lost = viewer.renderer.getContext().getExtension("WEBGL_lose_context");
+            lost.loseContext();
+            setTimeout(() => lost.restoreContext(), 100);
+        }"""
+    )
+    report.wait_for_timeout(1500)
+    shot = Image.open(io.BytesIO(report.locator(".views canvas").screenshot())).convert("RGB")
+    for view in np.array_split(np.asarray(shot, np.int64), 3):
+        assert (np.abs(view - view[-1, -1]).sum(axis=2) > 30).mean() > 0.01
+
+
 def test_what_a_catalogue_says_is_text(report: Page) -> None:
     """Neither markup nor addresses of scripts get into the page."""
     assert report.locator(".card b", has_text="<b>Stool").count() > 0
