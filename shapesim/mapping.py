@@ -49,7 +49,7 @@ class Layout:
     trustworthiness: float
 
 
-def lay_out(vectors: Embeddings, method: Method, seed: int = 0) -> NDArray[np.float32]:
+def lay_out(vectors: Embeddings, method: Method) -> NDArray[np.float32]:
     """(N, D) unit rows to (N, 3) points, 98 % of them within a unit sphere.
 
     By principal components; by t-SNE (L. van der Maaten and G. Hinton, 2008); or by UMAP
@@ -66,13 +66,13 @@ def lay_out(vectors: Embeddings, method: Method, seed: int = 0) -> NDArray[np.fl
         if method == "pca":
             from sklearn.decomposition import PCA
 
-            found = PCA(3, random_state=seed).fit_transform(vectors)
+            found = PCA(3, random_state=0).fit_transform(vectors)
         elif method == "tsne":
             from sklearn.manifold import TSNE
 
             # What scikit-learn takes by itself throws a few hundred rows or fewer about.
             found = TSNE(
-                3, perplexity=float(np.clip(count / 6, 1, 30)), init="pca", random_state=seed,
+                3, perplexity=float(np.clip(count / 6, 1, 30)), init="pca", random_state=0,
                 early_exaggeration=4 if count < _FEW else 12, learning_rate=max(10, count / 48),
             ).fit_transform(vectors)  # fmt: skip
         else:
@@ -81,7 +81,7 @@ def lay_out(vectors: Embeddings, method: Method, seed: int = 0) -> NDArray[np.fl
             near = min(15, count - 1)
             start = "spectral" if count > 50 else "random"
             found = UMAP(
-                near, n_components=3, metric="cosine", min_dist=0.15, init=start, random_state=seed
+                near, n_components=3, metric="cosine", min_dist=0.15, init=start, random_state=0
             ).fit_transform(vectors)
     points = np.array(found, np.float32)
     points -= np.median(points, axis=0).astype(np.float32)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shapesim.objects import FoundObject
     from shapesim.tracing import Original, Trace
 
+_TURN = 4.0  # seconds
 _SAMPLES = 3  # along each side of a pixel: smooth edges
 PAPER = (243, 244, 246)
 """Behind assets: light, and yet something that white assets stand out from."""
@@ -37,6 +38,7 @@ _RENDERED = 4  # assets that wait to be written: a turntable has 50 MB
 _LONGEST = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}  # pixels of a side that formats have
 _SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
 _PAD = 12
+_CELL = 224  # pixels of a side
 _TEXT = 15  # height of a line
 _FONTS = (
     "NotoSansCJK-Regular.ttc", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "PingFang.ttc",
@@ -96,7 +98,7 @@ def write_picture(picture: Image | PilImage, out: Path) -> None:
     _write([_as_pil(picture)], out)
 
 
-def write_turntable(frames: NDArray[np.uint8], out: Path, seconds: float = 4.0) -> None:
+def write_turntable(frames: NDArray[np.uint8], out: Path) -> None:
     """Writes (V, S, S, 3 or 4) views as an endless animation, .webp or .gif.
 
     Raises:
@@ -104,7 +106,7 @@ def write_turntable(frames: NDArray[np.uint8], out: Path, seconds: float = 4.0) 
     """
     pictures = [_as_pil(frame) for frame in frames]
     # Each frame in the place of the one before, not upon it.
-    _write(pictures, out, duration=round(1000 * seconds / len(pictures)), disposal=2)
+    _write(pictures, out, duration=round(1000 * _TURN / len(pictures)), disposal=2)
 
 
 def is_drawn(path: Path) -> bool:
@@ -145,13 +147,11 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
             raise ShapesimError(f"{out}: cannot be written ({error})") from error
 
 
-def contact_sheet(
-    pictures: Sequence[Image], captions: Sequence[str], columns: int | None = None
-) -> PilImage:
+def contact_sheet(pictures: Sequence[Image], captions: Sequence[str]) -> PilImage:
     """Pictures of one size in rows, each with a caption."""
     from PIL import Image as Pil
 
-    columns = columns or min(len(pictures), round(len(pictures) ** 0.5 * 1.4) or 1)
+    columns = min(len(pictures), round(len(pictures) ** 0.5 * 1.4) or 1)
     height, width = pictures[0].shape[:2]
     rows = -(-len(pictures) // columns)
     cell_x, cell_y = width + _PAD, height + _PAD + _TEXT + 4
@@ -199,7 +199,7 @@ def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
     return sheet
 
 
-def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
+def trace_sheet(traces: Sequence[Trace]) -> PilImage:
     """Found pictures with a frame around what is left of an original, which stands beside.
 
     A picture that holds several is there once for each.
@@ -208,7 +208,7 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
     from PIL import ImageOps
 
     pairs = [(one, match) for one in traces for match in (one.matches if one.found else (None,))]
-    cell, height = size + _PAD, size + 2 * _TEXT + 2 * _PAD
+    cell, height = _CELL + _PAD, _CELL + 2 * _TEXT + 2 * _PAD
     wide = 2 * cell + 2 * _PAD
     columns = max(1, round((len(pairs) * height / wide) ** 0.5))
     rows = -(-len(pairs) // columns)
@@ -216,17 +216,17 @@ def trace_sheet(traces: Sequence[Trace], size: int = 224) -> PilImage:
     for number, (trace, match) in enumerate(pairs):
         x, y = _PAD + number % columns * wide, _PAD + number // columns * height
         found = _framed_picture(trace, match)
-        sheet.paste(ImageOps.pad(found, (size, size), color=PAPER), (x, y))
-        _caption(sheet, trace.query.name, x, y + size, size, _INK)
+        sheet.paste(ImageOps.pad(found, (_CELL, _CELL), color=PAPER), (x, y))
+        _caption(sheet, trace.query.name, x, y + _CELL, _CELL, _INK)
         if match is None:
-            _caption(sheet, "not from this store", x + cell, y + size, size, _INK)
+            _caption(sheet, "not from this store", x + cell, y + _CELL, _CELL, _INK)
             continue
         # As it was when it was indexed: its file may be gone by now, or be another.
         original = open_picture(match.stored, match.path.name).convert("RGB")
-        sheet.paste(ImageOps.pad(original, (size, size), color=PAPER), (x + cell, y))
-        _caption(sheet, match.path.name, x + cell, y + size, size, _INK)
+        sheet.paste(ImageOps.pad(original, (_CELL, _CELL), color=PAPER), (x + cell, y))
+        _caption(sheet, match.path.name, x + cell, y + _CELL, _CELL, _INK)
         line = f"confidence {match.confidence:.0%}"
-        _caption(sheet, line, x + cell, y + size + _TEXT + 2, size, _FAINT)
+        _caption(sheet, line, x + cell, y + _CELL + _TEXT + 2, _CELL, _FAINT)
     return sheet
 
 

@@ -35,7 +35,10 @@ def render(
         list[Path], typer.Argument(metavar="FILE", help="Mesh files, or folders of them.")
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures.")],
-    views: Annotated[int, typer.Option(min=1, max=360, help="Pictures of each asset.")] = 8,
+    views: Annotated[
+        int | None,
+        typer.Option(min=1, max=360, help="Pictures of each asset; 8 without.", show_default=False),
+    ] = None,
     size: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of each side.")] = 512,
     elevation: Annotated[
         float, typer.Option(min=-89, max=89, help="Degrees from which to look down.")
@@ -77,6 +80,9 @@ def render(
         write_turntable,
     )
 
+    if turntable and views:
+        raise typer.BadParameter("--views is of single pictures; a turntable has its own")
+    views = views or 8
     paths = expanded(files, "meshes")
     names = stems(paths)
     if turntable:
