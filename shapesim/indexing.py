@@ -213,8 +213,8 @@ def _update(
             catalogue.set_listings(id, listings)
     catalogue.remove(state.id for state in survey.removed.values())
     roots = catalogue.stores()
-    left = {state.store for state in catalogue.files().values() if state.reason is None}
-    emptied = {id for id in moved.away if id not in left}
+    states = catalogue.files().values() if moved.stores else ()
+    emptied = moved.stores - {state.store for state in states if state.reason is None}
     catalogue.remove_stores(emptied)
     report.warnings += [f"{roots[id]}: has moved, with all its assets" for id in sorted(emptied)]
     report.warnings += [
@@ -237,13 +237,18 @@ class _Moved:
 
     def __init__(self, removed: Mapping[Path, FileState], catalogue: Catalogue) -> None:
         roots = catalogue.stores()
-        self.away = {id for id, root in roots.items() if not root.is_dir()}
+        away = {id for id, root in roots.items() if not root.is_dir()}
         self._removed = {state.sha256: state for state in removed.values()}
         self._away = {
             (path.relative_to(roots[state.store]).as_posix(), state.sha256): state
-            for path, state in (catalogue.files() if self.away else {}).items()
-            if state.store in self.away and state.reason is None
+            for path, state in (catalogue.files() if away else {}).items()
+            if state.store in away and state.reason is None
         }
+
+    @property
+    def stores(self) -> set[int]:
+        """Ids of the stores that are away, with assets."""
+        return {state.store for state in self._away.values()}
 
     def origin(self, entry: Pending, asset: ReadAsset) -> FileState | None:
         """What was recorded of a file where it was; None if it was nowhere."""
