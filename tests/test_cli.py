@@ -16,7 +16,7 @@ import trimesh
 from PIL import Image as PilImage
 
 from shapesim.cli.console import escape
-from tests.commands import in_own_process as shapesim
+from tests.commands import in_own_process, shapesim
 from tests.conftest import SAMPLES
 from voxel_models.registry import WEIGHTS
 
@@ -27,7 +27,7 @@ GAME = SAMPLES / "game"
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a gallery of the sample store in it."""
     folder = tmp_path_factory.mktemp("work")
-    result = shapesim("index", SAMPLES / "store", "--json", cwd=folder)
+    result = in_own_process("index", SAMPLES / "store", "--json", cwd=folder)
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["assets"] == report["added"] == 69
@@ -39,7 +39,7 @@ def test_swap_json_follows_the_contract(home: Path) -> None:
     """A line per query, in the order asked for, with ranked matches; the gallery is found above."""
     (home / "below").mkdir()
     queries = [GAME / "props" / "chair.fbx", GAME / "props" / "crate.obj"]
-    result = shapesim("swap", *queries, "-k", "3", "--json", cwd=home / "below")
+    result = in_own_process("swap", *queries, "-k", "3", "--json", cwd=home / "below")
     assert result.returncode == 0
     assert result.stderr == ""
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -93,7 +93,7 @@ def test_mistakes_get_one_clear_line(
     words: tuple[str, ...], code: int, message: str, tmp_path: Path
 ) -> None:
     """Exit 1 where nothing could be done, 2 for wrong usage; never a traceback."""
-    result = shapesim(*words, cwd=tmp_path)
+    result = in_own_process(*words, cwd=tmp_path)
     assert result.returncode == code
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
@@ -239,7 +239,7 @@ def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:
     for name, height in (("tall/a", 3.0), ("tall/b", 2.0), ("low/c", 0.5), ("low/copy", 0.5)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         trimesh.creation.box((1, height, 1)).export(tmp_path / f"{name}.glb")
-    result = shapesim("voxelize", tmp_path, "--out", tmp_path / "grids.npz", "--turns", "2")
+    result = in_own_process("voxelize", tmp_path, "--out", tmp_path / "grids.npz", "--turns", "2")
     assert result.returncode == 0, result.stderr
     with np.load(tmp_path / "grids.npz", allow_pickle=False) as data:
         assert data["grids"].shape == (3, 2, 32**3 // 8)
@@ -253,10 +253,10 @@ def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     """Its files are not taken for removed."""
     (tmp_path / "pack").mkdir()
     trimesh.creation.box().export(tmp_path / "pack" / "a.glb")
-    assert shapesim("index", tmp_path, cwd=tmp_path).returncode == 0
+    assert in_own_process("index", tmp_path, cwd=tmp_path).returncode == 0
     (tmp_path / "pack").chmod(0)
     try:
-        result = shapesim("index", tmp_path, "--json", cwd=tmp_path)
+        result = in_own_process("index", tmp_path, "--json", cwd=tmp_path)
     finally:
         (tmp_path / "pack").chmod(0o755)
     assert "Permission denied" in result.stderr
@@ -270,11 +270,11 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copy(SAMPLES / "store" / "meadow-pack" / "furniture" / "sofa-green.glb", folder / name)
     out = folder / ("v.npz" if os.name == "nt" else "v:key:.npz")
-    result = shapesim("embed", folder / name, "--space", "shape", "--out", out)
+    result = in_own_process("embed", folder / name, "--space", "shape", "--out", out)
     assert result.returncode == 0, result.stderr
     assert f"written: {out}, 1 vector" in result.stderr
     (folder / name).write_bytes(b"solid, not glTF")
-    result = shapesim("embed", folder / name, "--space", "shape", "--out", out)
+    result = in_own_process("embed", folder / name, "--space", "shape", "--out", out)
     assert f"failed: {folder / name}: is no glTF, whatever its name says" in result.stderr
 
 
@@ -282,7 +282,7 @@ def test_a_picture_is_no_asset_to_replace(home: Path, tmp_path: Path) -> None:
     """It is named, with what to do; the assets beside it are answered."""
     PilImage.new("RGB", (40, 40)).save(tmp_path / "texture.png")
     query = GAME / "props" / "crate.obj"
-    result = shapesim(
+    result = in_own_process(
         "swap", tmp_path / "texture.png", query, "-k", "1", "--no-fit", "--json", cwd=home
     )
     assert result.returncode == 0
@@ -309,14 +309,14 @@ def test_help_loads_nothing_heavy() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     for command in ("index", "forget", "swap", "embed", "voxelize"):
-        assert "Example" in shapesim(command, "--help").stdout
+        assert "Example" in in_own_process(command, "--help").stdout
 
 
 def test_help_is_wrapped_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """And not where the source has its lines: but for the last of a paragraph, none is short."""
     for columns in ("60", "80", "120"):
         monkeypatch.setenv("COLUMNS", columns)
-        text, _, examples = shapesim("duplicates", "--help").stdout.partition("Examples:")
+        text, _, examples = in_own_process("duplicates", "--help").stdout.partition("Examples:")
         assert examples.splitlines()[1].startswith("   shapesim duplicates")
         lines = [line.strip() for line in text.splitlines()]
         for line, following in pairwise(lines):
@@ -330,7 +330,7 @@ def test_a_cache_that_cannot_be_written_costs_a_line(
     """The asset is tagged all the same, and each file that could not be kept is named."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    result = shapesim("tag", SAMPLES / "game" / "props" / "chair.fbx", "--json")
+    result = in_own_process("tag", SAMPLES / "game" / "props" / "chair.fbx", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["tags"][0]["label"] == "chair"
     told = [line for line in result.stderr.splitlines() if ".onnx" in line]
