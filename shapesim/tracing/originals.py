@@ -129,7 +129,10 @@ class Originals:
 
     def same_file(self, sha256: str) -> list[Source]:
         """Pictures of the very same content."""
-        rows = np.flatnonzero(np.isin(self._ids, self._catalogue.pictures_of(sha256)))
+        held = self._catalogue.pictures_of(sha256)
+        if not held:
+            return []
+        rows = np.flatnonzero(np.isin(self._ids, held))
         _, first = np.unique(self._ids[rows], return_index=True)
         found = self._sources(rows[first].tolist())
         return [source for source in found.values() if source]
