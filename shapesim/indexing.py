@@ -23,13 +23,15 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import Catalogue, FileRecord, FileState, VectorRecord
 from shapesim.labelling import tag_as_before
 from shapesim.meshes.finding import is_text
-from shapesim.meshes.packs import drop, pack_of
-from shapesim.reading import ReadAsset, read_asset
+from shapesim.meshes.packs import drop, is_there, pack_of
+from shapesim.reading import ReadAsset, digest_of, read_asset
 from shapesim.surveying import Pending, Store, survey_stores
 from shapesim.types import Companions, UpAxis
 from shapesim.workers import map_isolated
 
 _BATCH = 64
+_MOST = 0.9  # share of a store's files, from which a new folder is that store, moved
+_COMPARED = 20  # of them, whose content is compared
 _ARRIVING = timedelta(minutes=10)  # for which a file that changes has not arrived yet
 _SECONDS = 10.0  # after which what was read is written, if there is no batch yet
 
@@ -102,13 +104,12 @@ def index_stores(
         raise ShapesimError("no store to index; name a folder of mesh files")
     with gallery.writing():
         gallery.remember(embedder)
-        newest = gallery.catalogue.newest()
         report = _update(gallery, list(dict.fromkeys(chosen)), embedder, up, progress)
         report.warnings += [
             f"{store}: the folder is gone; its assets stay until 'shapesim forget {store}'"
             for store in missing
         ]
-        report.warnings += tag_as_before(gallery, gallery.catalogue.meshes_since(newest))
+        report.warnings += tag_as_before(gallery)
         gallery.refresh()
         began = time.perf_counter()
         report.total = gallery.catalogue.count()
@@ -175,6 +176,7 @@ def _update(
     progress: Callable[[int, int, int], None],
 ) -> IndexReport:
     catalogue = gallery.catalogue
+    told = _follow_moves(catalogue, stores)
     for root in stores:
         catalogue.add_store(root, up)
     axes = catalogue.up_axes()
@@ -187,11 +189,11 @@ def _update(
         unchanged=survey.unchanged,
         removed=len(survey.removed),
         failures=survey.failures,
-        warnings=survey.warnings,
+        warnings=[*told, *survey.warnings],
         repeats=survey.repeats,
     )
     # A file that moved arrived when it first came, and keeps its tags.
-    moved = _Moved(survey.removed, catalogue)
+    moved = {state.sha256: state for state in survey.removed.values()}
     tasks = [entry.task(path) for path, entry in survey.pending.items()]
     traced = catalogue.stores_of_meshes("copy")
     batch: list[tuple[Pending, ReadAsset | AssetError]] = []
@@ -213,10 +215,6 @@ def _update(
             catalogue.set_listings(id, listings)
     catalogue.remove(state.id for state in survey.removed.values())
     roots = catalogue.stores()
-    states = catalogue.files().values() if moved.stores else ()
-    emptied = moved.stores - {state.store for state in states if state.reason is None}
-    catalogue.remove_stores(emptied)
-    report.warnings += [f"{roots[id]}: has moved, with all its assets" for id in sorted(emptied)]
     report.warnings += [
         f"{roots[id]}: its meshes were read anew, and are not known to trace any more; run"
         f" 'shapesim index {roots[id]} --by copy'"
@@ -227,39 +225,56 @@ def _update(
     return report
 
 
-class _Moved:
-    """Files that are not where they were.
+def _follow_moves(catalogue: Catalogue, roots: Sequence[Path]) -> list[str]:
+    """Gives stores that are gone the new roots at which all that they held is found.
 
-    Args:
-        removed: those that are gone, from stores that are there.
-        catalogue: that also holds those of stores that are away, as of a folder that was renamed.
+    A store below one that moved goes along.
+
+    Returns:
+        A line for each.
     """
+    stores = catalogue.stores()
+    away = {id: root for id, root in stores.items() if not root.is_dir()}
+    new = [root for root in map(catalogue.root_of, roots) if root not in stores.values()]
+    if not (away and new):
+        return []
+    held: dict[int, dict[str, FileState]] = {id: {} for id in away}
+    for path, state in catalogue.files().items():
+        if state.store in away and state.reason is None:
+            held[state.store][path.relative_to(away[state.store]).as_posix()] = state
+    moves: dict[int, Path] = {}
+    for root in new:
+        for id in away.keys() - moves.keys():
+            if held[id] and _holds(root, held[id]):
+                moves[id] = root
+                break
+    for id, old in away.items():
+        outer = next((one for one in moves if away[one] in old.parents), None)
+        if id not in moves and outer is not None:
+            place = moves[outer] / old.relative_to(away[outer])
+            if place.is_dir():
+                moves[id] = place
+    for id, root in moves.items():
+        catalogue.move_store(id, root)
+    return [f"{away[id]}: has moved to {root}" for id, root in moves.items()]
 
-    def __init__(self, removed: Mapping[Path, FileState], catalogue: Catalogue) -> None:
-        roots = catalogue.stores()
-        away = {id for id, root in roots.items() if not root.is_dir()}
-        self._removed = {state.sha256: state for state in removed.values()}
-        self._away = {
-            (path.relative_to(roots[state.store]).as_posix(), state.sha256): state
-            for path, state in (catalogue.files() if away else {}).items()
-            if state.store in away and state.reason is None
-        }
 
-    @property
-    def stores(self) -> set[int]:
-        """Ids of the stores that are away, with assets."""
-        return {state.store for state in self._away.values()}
-
-    def origin(self, entry: Pending, asset: ReadAsset) -> FileState | None:
-        """What was recorded of a file where it was; None if it was nowhere."""
-        at_its_path = self._away.get((entry.name, asset.sha256))
-        return at_its_path or self._removed.get(asset.sha256)
+def _holds(root: Path, held: Mapping[str, FileState]) -> bool:
+    """Whether a folder holds what a store held: nearly all files, and some compared in full."""
+    names = [name for name in held if is_there(root / name)]
+    if len(names) < _MOST * len(held):
+        return False
+    some = names[:: max(1, len(names) // _COMPARED)]
+    try:
+        return all(digest_of(root / one, held[one].companions) == held[one].sha256 for one in some)
+    except (OSError, AssetError):
+        return False
 
 
-def _arrives(entry: Pending, asset: ReadAsset, moved: _Moved) -> bool:
+def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -> bool:
     before = entry.before
     if before is None or before.reason is not None:
-        return moved.origin(entry, asset) is None
+        return asset.sha256 not in moved
     # What has just come and changed may have been read while half of it was there.
     age = datetime.now(UTC) - datetime.fromisoformat(before.first_seen)
     return asset.sha256 not in ("", before.sha256) and timedelta(0) <= age < _ARRIVING
@@ -296,7 +311,7 @@ def _uninterrupted() -> Iterator[None]:
 def _write(
     gallery: Gallery,
     batch: list[tuple[Pending, ReadAsset | AssetError]],
-    moved: _Moved,
+    moved: Mapping[str, FileState],
     report: IndexReport,
 ) -> None:
     """Embeds a batch, writes it in one transaction, and empties it."""
@@ -358,13 +373,13 @@ def _embedded(
 def _record(
     entry: Pending,
     asset: ReadAsset | None = None,
-    moved: _Moved | None = None,
+    moved: Mapping[str, FileState] | None = None,
     error: AssetError | None = None,
 ) -> FileRecord:
     before, known = entry.before, entry.companions
     if error:  # also what it was found to lack
         known = Companions(known.files, tuple(sorted({*known.missing, *error.missing})))
-    source = moved.origin(entry, asset) if moved and asset and not before else None
+    source = (moved or {}).get(asset.sha256) if asset and not before else None
     # Of copies of what is gone, the first takes over what was recorded of it.
     replaced = before or source
     return FileRecord(

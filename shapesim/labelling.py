@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -57,31 +57,31 @@ def set_tags(
     return given
 
 
-def tag_as_before(gallery: Gallery, new: Collection[int]) -> list[str]:
+def tag_as_before(gallery: Gallery) -> list[str]:
     """Tags assets that have come by the tagger that the gallery was tagged by, if it was.
 
     Args:
         gallery: is locked for other writers.
-        new: ids of the assets.
 
     Returns:
         What is odd, a line each.
     """
-    before = gallery.catalogue.tagged_by()
+    catalogue = gallery.catalogue
+    before = catalogue.tagged_by()
+    new = catalogue.meshes_since(before.newest) if before else []
     if not before or not new:
         return []
-    name, least = before
-    again = "run 'shapesim tags apply'" + (f" --tagger {name}" if name else "")
+    reason = "run 'shapesim tags apply'" + (f" --tagger {before.tagger}" if before.tagger else "")
+    rows: dict[int, NDArray[np.float32]] = {}
     try:
-        tagger = Tagger.load(Path(name) if name else DEFAULT)
+        tagger = Tagger.load(Path(before.tagger) if before.tagger else DEFAULT)
+        rows = known_probabilities(gallery, tagger)
+        set_tags(gallery, tagger, {id: rows[id] for id in new if id in rows}, before.least)
     except TaggerError as error:
-        return [f"{_untagged(new)}: {error}"]
-    rows = known_probabilities(gallery, tagger)
-    set_tags(gallery, tagger, {id: rows[id] for id in new if id in rows}, least)
-    left = [id for id in new if id not in rows]
-    return [f"{_untagged(left)}; {again}"] if left else []
-
-
-def _untagged(ids: Collection[int] | Iterable[int]) -> str:
-    count = len(list(ids))
-    return f"{count} new asset{'s' * (count > 1)} without tags yet"
+        reason = str(error)
+    # What has only moved keeps its tags.
+    left = set(new) - rows.keys() - catalogue.tags().keys()
+    if not left:
+        catalogue.remember_tagger(before.tagger, before.least)
+        return []
+    return [f"{len(left)} new asset{'s' * (len(left) > 1)} without tags yet; {reason}"]

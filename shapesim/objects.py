@@ -37,10 +37,9 @@ _CLOSER = 320  # pixels of a closer look at a box
 _AROUND = (0.05, 0.25)  # of the box's longer side, that such looks show around it
 _SURE = 0.28  # with it, 0.83 of what is shown is right, and 0.83 of what is there is shown
 _LEAST_SCORE = 0.05
-_PART, _LEAST_PART = (
-    0.625,
-    560,
-)  # of a picture's longer side, and pixels: of parts that are looked at
+_PART = 0.625  # of a picture's longer side: of the parts that are looked at first
+_LEAST_PART = 560  # pixels of the smallest parts
+_FINEST = 1920  # of a picture's longer side, in which its parts are looked at
 _PLAIN = 6  # levels of each colour, below which a box is all of one colour
 _NEEDED = {"objects.0.weight", "ranges"}
 
@@ -119,19 +118,23 @@ class ObjectFinder:
 
         Parts of a large picture are looked at as well, smaller and smaller ones, for what is small.
         """
-        found_in = _found_in(seen)
         frame = np.array(seen.picture.shape[1::-1])
-        side = int(_PART * frame.max())
+        scale = min(1.0, _FINEST / frame.max())
+        fine = seen.picture
+        if scale < 1:
+            fine = _resized(fine, *np.maximum(np.round(frame * scale), 1).astype(int).tolist())
+        boxes, scores = _found_in(seen, fine)
+        side = int(_PART * max(fine.shape[:2]))
         while side >= _LEAST_PART:
             looks = [
-                clear_of_cuts(*_found_in(self.see(part)), (x, y), part.shape[1::-1], seen.picture)
-                for x, y in part_corners(seen.picture, side)
-                for part in [seen.picture[y : y + side, x : x + side]]
+                clear_of_cuts(*_found_in(self.see(part), part), (x, y), part.shape[1::-1], fine)
+                for x, y in part_corners(fine, side)
+                for part in [fine[y : y + side, x : x + side]]
             ]
-            boxes, scores = (np.concatenate(each) for each in zip(*looks, strict=True))
-            found_in = with_small_ones(*found_in, boxes, scores, side, _SURE)
+            others, their_scores = (np.concatenate(each) for each in zip(*looks, strict=True))
+            boxes, scores = with_small_ones(boxes, scores, others, their_scores, side, _SURE)
             side //= 2
-        boxes, scores = found_in
+        boxes = boxes * np.tile(frame / fine.shape[1::-1], 2)
         whole = np.round(boxes.reshape(-1, 2, 2).clip(0, frame)).astype(int)
         whole[:, 0] = np.minimum(whole[:, 0], frame - 1)  # where a box rounds to nothing
         found: list[FoundObject] = []
@@ -181,10 +184,10 @@ class ObjectFinder:
         )
 
 
-def _found_in(seen: SeenPicture) -> Found:
-    """Boxes in the picture's pixels."""
+def _found_in(seen: SeenPicture, picture: Image) -> Found:
+    """Boxes in the pixels of a picture, as it was seen or in fewer."""
     boxes, scores = boxes_of(seen.predictions, _LEAST_SCORE)
-    scale = np.array(seen.picture.shape[1::-1]) / (np.array(seen.predictions.shape[:0:-1]) * CELL)
+    scale = np.array(picture.shape[1::-1]) / (np.array(seen.predictions.shape[:0:-1]) * CELL)
     return (boxes * np.tile(scale, 2)).astype(np.float32), scores
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from shapesim.gallery.catalogue import FileState
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures
+from shapesim.meshes.packs import SUFFIXES as PACKS
 from shapesim.meshes.packs import is_there
 from shapesim.reading import READER, ReadTask, is_picture, stamp
 from shapesim.types import NO_COMPANIONS, Companions, UpAxis
@@ -153,16 +155,16 @@ class _Surveyor:
         survey.warnings += problems
         is_readable, listings = listings is not None, listings or {}
         names = {path.relative_to(root).as_posix() for path in found.files}
+        above = {part for name in names for part in _folders(name)}
         # An umlaut has two spellings, of which macOS and editors choose differently.
-        spelt = {normalize("NFC", name): name for name in names}
+        spelt = {normalize("NFC", name): name for name in names | above}
         listings = {
-            key if key in names else spelt.get(normalize("NFC", key), key): listing
+            key if key in names else spelt.get(normalize("NFC", _as_found(key)), key): listing
             for key, listing in listings.items()
         }
-        above = {part for name in names for part in _folders(name)}
         survey.warnings += [
             f"{root}: its catalogue lists {path}, which is"
-            + (" no asset" if (root / path).exists() else " not there")
+            + (" no asset" if os.access(root / path, os.F_OK) else " not there")
             for path in listings
             if path not in names and path not in above
         ]
@@ -270,7 +272,16 @@ class _Surveyor:
 
 def _folders(name: str) -> list[str]:
     """The folders and packs that a file is in, the innermost first, by their paths in the store."""
-    return [str(part).removesuffix("!") for part in PurePosixPath(name).parents][:-1]
+    return [_as_found(str(part)) for part in PurePosixPath(name).parents][:-1]
+
+
+def _as_found(path: str) -> str:
+    """A path as files are found: a pack has a ``!`` where something in it is named, only there."""
+    *outer, last = path.split("/")
+    plain = last.removesuffix("!")
+    is_pack = plain.lower().endswith(PACKS)
+    inside = [f"{part}!" if part.lower().endswith(PACKS) else part for part in outer]
+    return "/".join([*inside, plain if is_pack else last])
 
 
 def _listing_of(name: str, listings: Mapping[str, Listing]) -> Listing | None:

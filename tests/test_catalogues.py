@@ -193,9 +193,10 @@ def test_stores_within_stores_share_their_catalogue_and_stay_when_away(
 def test_a_store_that_is_renamed_keeps_what_is_known_of_it(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:
-    """Dates, tags, and files that are there twice; the folder that is gone is forgotten."""
+    """Dates, tags, its up axis, and files that are there twice; nothing is read again."""
     shutil.copy(store / "a.obj", store / "copy.obj")
-    run(store, embedder, gallery)
+    with Gallery(gallery, create=True) as opened:
+        index_stores(opened, [store, store / "schöner pack"], embedder, "z")
     with Gallery(gallery) as opened:
         ids = {asset.id: id for id, asset in opened.assets.items()}
         opened.catalogue.set_tags([ids["b.glb"]], [(ids["b.glb"], "box", 0.9)])
@@ -203,14 +204,36 @@ def test_a_store_that_is_renamed_keeps_what_is_known_of_it(
         db.execute("UPDATE files SET first_seen = '2020-01-01T00:00:00+00:00'")
     moved = store.rename(store.with_name("moved"))
     report = run(moved, embedder, gallery)
-    assert not report.arrived
-    assert any("has moved" in warning for warning in report.warnings)
+    assert (counts(report), report.arrived) == ((0, 0, 4, 0, 1), set())
+    assert sum("has moved to" in warning for warning in report.warnings) == 2
     with Gallery(gallery) as opened:
         assets = {asset.id: asset for asset in opened.assets.values()}
-        assert list(opened.catalogue.stores().values()) == [moved.resolve()]
+        roots = {moved.resolve(), moved.resolve() / "schöner pack"}
+        assert set(opened.catalogue.stores().values()) == roots
+        assert set(opened.catalogue.up_axes().values()) == {"z"}
     assert len(assets) == 4
     assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
     assert [name for name, asset in assets.items() if asset.tags] == ["b.glb"]
+
+
+def test_a_store_that_is_away_keeps_what_others_have_copies_of(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """A part of it, or other files of the same names, are another store."""
+    run(store, embedder, gallery)
+    away = store.rename(store.with_name("away"))
+    part, other = store.with_name("part"), store.with_name("other")
+    part.mkdir()
+    shutil.copy(away / "a.obj", part)
+    shutil.copytree(away, other)
+    trimesh.creation.icosphere().export(other / "a.obj")
+    trimesh.creation.icosphere().export(other / "b.glb")
+    for copy, count in ((part, 1), (other, 3)):
+        report = run(copy, embedder, gallery)
+        assert report.added == count
+        assert not any("has moved" in warning for warning in report.warnings)
+    away.rename(store)
+    assert counts(run(store, embedder, gallery)) == (0, 0, 3, 0, 1)
 
 
 def test_a_row_of_a_folder_or_a_pack_holds_for_what_is_in_it(
@@ -220,19 +243,23 @@ def test_a_row_of_a_folder_or_a_pack_holds_for_what_is_in_it(
     with zipfile.ZipFile(store / "kit.zip", "w") as pack:
         pack.write(store / "b.glb", "deep/d.glb")
     (store / "catalog.csv").write_text(
-        "path,name,licence,price\nschöner pack,Pack,CC0-1.0,3\nkit.zip,Kit,CC-BY-4.0,\n"
-        "schöner pack/c.stl,Own,,5\nbroken.txt,,,\nnowhere.obj,,,\n",
+        f"path,name,licence,price\n{normalize('NFD', 'schöner pack')},Pack,CC0-1.0,3\n"
+        "kit.zip!,Kit,CC-BY-4.0,\nkit.zip/deep,,,2\nschöner pack/c.stl,Own,,5\n"
+        f"Wow!,,MIT,\nWow,,,\nbroken.txt,,,\nnowhere.obj,,,\n{'x' * 300},,,\n",
         encoding="utf-8",
     )
     (store / "broken.txt").touch()
+    (store / "Wow!").mkdir()
+    shutil.copy(store / "a.obj", store / "Wow!")
     report = run(store, embedder, gallery)
     with Gallery(gallery) as opened:
         said = {asset.id: asset.listing for asset in opened.assets.values()}
     assert said["schöner pack/c.stl"] == Listing(name="Own", licence="CC0-1.0", price=5)
-    assert said["kit.zip!/deep/d.glb"] == Listing(licence="CC-BY-4.0")
-    assert said["a.obj"] == Listing()
+    assert said["kit.zip!/deep/d.glb"] == Listing(licence="CC-BY-4.0", price=2)
+    assert (said["a.obj"], said["Wow!/a.obj"]) == (Listing(), Listing(licence="MIT"))
     told = [warning.partition("lists ")[2] for warning in report.warnings]
-    assert sorted(told) == ["broken.txt, which is no asset", "nowhere.obj, which is not there"]
+    missing = [f"{name}, which is not there" for name in ("Wow", "nowhere.obj", "x" * 300)]
+    assert sorted(told) == sorted(["broken.txt, which is no asset", *missing])
 
 
 def test_what_comes_is_tagged_as_the_rest_was(tmp_path: Path) -> None:
@@ -254,5 +281,9 @@ def test_what_comes_is_tagged_as_the_rest_was(tmp_path: Path) -> None:
     with Gallery(tmp_path / "gallery") as opened:
         assert [len(asset.tags) for asset in opened.assets.values()] == [len(tagger.labels)] * 2
     shutil.copy(next(others), store)
+    (store / "chair.fbx").rename(store / "seat.fbx")  # and keeps its tags
     (warning,) = run(store, ShapeEmbedder(), tmp_path / "gallery").warnings
     assert "1 new asset without tags yet; run 'shapesim tags apply'" in warning
+    assert not run(store, both, tmp_path / "gallery").warnings
+    with Gallery(tmp_path / "gallery") as opened:
+        assert all(asset.tags for asset in opened.assets.values())

@@ -26,6 +26,9 @@ from shapesim.cli.results import show
 from shapesim.errors import AssetError, ShapesimError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from shapesim.comparing import Pictured
     from shapesim.embedders import LookEmbedder
     from shapesim.swap import Query
@@ -130,11 +133,9 @@ def _queries(
     from shapesim.swap import Query
 
     read = dict(read_pictures(paths, embedder))
-    read = {
-        path: item if isinstance(item, AssetError) or int(item.max()) - int(item.min()) > _BLANK
-        else AssetError(path, "shows nothing: it is of one colour")
-        for path, item in read.items()
-    }  # fmt: skip
+    for path, item in read.items():
+        if not isinstance(item, AssetError) and _is_blank(item):
+            read[path] = AssetError(path, "shows nothing: it is of one colour")
     good = {path: item for path, item in read.items() if not isinstance(item, AssetError)}
     report_failures([error for error in read.values() if isinstance(error, AssetError)])
     if not good:
@@ -149,6 +150,12 @@ def _queries(
             good, *embedder.embed_shown(list(good.values())), strict=True
         )
     }
+
+
+def _is_blank(prepared: NDArray[np.uint8]) -> bool:
+    """Whether (1, S, S, 3) is of one colour."""
+    spread = prepared.max(axis=(0, 1, 2)) - prepared.min(axis=(0, 1, 2))
+    return bool(spread.max() <= _BLANK)
 
 
 def _parse_box(text: str) -> Box:

@@ -179,14 +179,11 @@ def _written(out: Path) -> Iterator[Callable[[Path, Trace | AssetError], None]]:
     """What writes the rows of a picture, at once: long work that is stopped leaves its part."""
     from shapesim.tracing import Trace
 
-    # Names of files may be no valid text.
-    with (
-        _explained(out),
-        out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
+    with _explained(out):
+        # Names of files may be no valid text.
+        file = out.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+    with file:
         writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        file.flush()
 
         def write(path: Path, one: Trace | AssetError) -> None:
             rows: list[list[object]] = [[path, *[""] * 8]]
@@ -202,4 +199,7 @@ def _written(out: Path) -> Iterator[Callable[[Path, Trace | AssetError], None]]:
                 writer.writerows(rows)
                 file.flush()
 
+        with _explained(out):
+            writer.writerow(_COLUMNS)
+            file.flush()
         yield write

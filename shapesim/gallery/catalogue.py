@@ -88,10 +88,25 @@ CREATE TABLE pictures (
     "UPDATE files SET first_seen = min(first_seen, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
     # What embeds by weights of the user's own; NULL for those of the embedders.
     9: "ALTER TABLE gallery ADD COLUMN embedded_by TEXT",
-    # JSON of the tagger that was applied, null for the one that ships, and its least probability.
+    # JSON of TaggedBy.
     10: "ALTER TABLE gallery ADD COLUMN tagged_by TEXT;\n"
     "CREATE INDEX files_by_content ON files (sha256)",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedBy:
+    """What assets were tagged by.
+
+    Attributes:
+        tagger: its file; None for the one that ships.
+        least: probability from which a label became a tag.
+        newest: the highest id that a file had then.
+    """
+
+    tagger: str | None
+    least: float
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,25 +277,20 @@ class Catalogue:
         with self._transaction() as db:
             db.execute("UPDATE gallery SET embedded_by = ?", (option,))
 
-    def tagged_by(self) -> tuple[str | None, float] | None:
-        """The tagger that was applied, and how sure it had to be; None where none was.
-
-        Of the former the file, or None for the one that ships.
-        """
+    def tagged_by(self) -> TaggedBy | None:
+        """By what assets were tagged; None if they were not."""
         found = self._rows("SELECT tagged_by FROM gallery")[0][0]
-        return None if found is None else tuple(json.loads(str(found)))
+        return None if found is None else TaggedBy(*json.loads(str(found)))
 
     def remember_tagger(self, tagger: str | None, least: float) -> None:
-        """Sets what ``tagged_by`` tells."""
+        """Sets what ``tagged_by`` tells, of all assets that there are."""
         with self._transaction() as db:
-            db.execute("UPDATE gallery SET tagged_by = ?", (json.dumps([tagger, least]),))
-
-    def newest(self) -> int:
-        """The highest id of a file: of those that come or change, it is higher."""
-        return int(str(self._rows("SELECT coalesce(max(id), 0) FROM files")[0][0]))
+            (newest,) = db.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
+            told = json.dumps([tagger, least, newest])
+            db.execute("UPDATE gallery SET tagged_by = ?", (told,))
 
     def meshes_since(self, newest: int) -> list[int]:
-        """Ids of assets that are higher."""
+        """Ids of assets that are higher: of those that came or changed since."""
         sql = "SELECT id FROM files WHERE triangles IS NOT NULL AND id > ?"
         return [int(str(id)) for (id,) in self._rows(sql, (newest,))]
 
@@ -318,14 +328,21 @@ class Catalogue:
         A root below the folder that holds the gallery is kept relative to it, so that both can
         move together. An axis that is given replaces the one remembered.
         """
-        root = self.root_of(root)
-        inside = root.is_relative_to(self._base)
-        name = root.relative_to(self._base).as_posix() if inside else str(root)
+        name = self._named(self.root_of(root))
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO stores (root) VALUES (?)", (name,))
             db.execute("UPDATE stores SET up = coalesce(?, up) WHERE root = ?", (up, name))
             ((id, axis),) = db.execute("SELECT id, up FROM stores WHERE root = ?", (name,))
         return int(id), axis
+
+    def move_store(self, id: int, root: Path) -> None:
+        """Gives a store another root, at which its files have the same paths."""
+        with self._transaction() as db:
+            db.execute("UPDATE stores SET root = ? WHERE id = ?", (self._named(root), id))
+
+    def _named(self, root: Path) -> str:
+        inside = root.is_relative_to(self._base)
+        return root.relative_to(self._base).as_posix() if inside else str(root)
 
     def remove_stores(self, ids: Iterable[int]) -> int:
         """Forgets stores with all their files; returns how many assets and pictures went."""

@@ -111,7 +111,7 @@ class Viewer {
     if (!width || !height) return;
     const canvas = this.renderer.domElement;
     const ratio = Math.min(devicePixelRatio, 2);
-    this.renderer.setPixelRatio(ratio);
+    if (this.renderer.getPixelRatio() !== ratio) this.renderer.setPixelRatio(ratio);
     this.renderer.setScissorTest(true); // which is lost with the context
     if (canvas.width !== Math.floor(width * ratio) || canvas.height !== Math.floor(height * ratio)) {
       this.renderer.setSize(width, height, false);

@@ -121,7 +121,7 @@ class Tracer:
         if embedder.calibration.shape != (2 + len(NOTHING),):
             raise WeightsError(
                 f"{embedder.name}: its confidence was learnt by another version of shapesim;"
-                " learn it anew, with --earlier of 'python -m training.copy_embedder'"
+                " take the weights that ship, or learn it anew (see training/copy_embedder.py)"
             )
         self._originals = Originals(gallery, embedder)
 
