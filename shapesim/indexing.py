@@ -252,7 +252,7 @@ def _follow_moves(catalogue: Catalogue, roots: Sequence[Path]) -> list[str]:
         outer = next((one for one in moves if away[one] in old.parents), None)
         if id not in moves and outer is not None:
             place = moves[outer] / old.relative_to(away[outer])
-            if place.is_dir():
+            if place.is_dir() and place not in stores.values():
                 moves[id] = place
     for id, root in moves.items():
         catalogue.move_store(id, root)
