@@ -21,6 +21,8 @@ from shapesim.meshes.packs import is_there
 from shapesim.reading import READER, ReadTask, is_picture, stamp
 from shapesim.types import NO_COMPANIONS, Companions, UpAxis
 
+_PER_MESH = 10  # pictures, from which they are hardly the textures of meshes
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -148,6 +150,8 @@ class _Surveyor:
         held = [path for path, state in self._known.items() if state.store == store.id]
         had_meshes = any(not is_picture(path) for path in held)
         found = self._find(root, bool(held) and not had_meshes)
+        if not held and found.files and not is_picture(found.files[0]):
+            self._note_pictures(root, len(found.files))
         survey.repeats += len(found.repeats)
         survey.failures += found.failures
         survey.warnings += [f"{path}: {reason}" for path, reason in found.left_out]
@@ -187,6 +191,15 @@ class _Surveyor:
         survey.removed.update(self._gone(store, found))
         self._note_unreachable(set(held).difference(found.files, survey.removed))
         return listings if is_readable else None
+
+    def _note_pictures(self, root: Path, meshes: int) -> None:
+        """Of a folder of pictures, into which some mesh has got, it is told what is made of it."""
+        pictures = len(find_pictures(root).files)
+        if pictures > _PER_MESH * meshes:
+            self.survey.warnings.append(
+                f"{root}: its {pictures} pictures are taken for textures, since it holds meshes;"
+                " to trace pictures, index a folder of them alone"
+            )
 
     def _embedder_of(self, path: Path) -> Embedder:
         return self._for_pictures if is_picture(path) else self._embedder

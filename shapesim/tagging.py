@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shapesim.embedders import lite0
 from shapesim.errors import AssetError, ShapesimError, TaggerError
 from shapesim.heads import Head, fit_head
+from shapesim.images import SUFFIXES as PICTURES
 from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
@@ -64,6 +65,15 @@ def find_examples(folder: Path) -> Examples:
             found.warnings += originals.notes
     if not found.examples:
         raise ShapesimError(f"{folder}: no pictures or meshes in folders named as labels")
+    kinds: dict[bool, set[str]] = {True: set(), False: set()}
+    for example in found.examples:
+        kinds[example.path.suffix.lower() in PICTURES].update(example.labels)
+    pictures, meshes = kinds[True] - kinds[False], kinds[False] - kinds[True]
+    if pictures and meshes:
+        found.warnings.append(
+            f"{min(pictures)} has pictures only and {min(meshes)} meshes only; they may be told"
+            " apart by that alone"
+        )
     return found
 
 

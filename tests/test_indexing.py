@@ -380,6 +380,21 @@ def test_a_name_that_is_no_text_is_reported(
     assert sum("rename it" in failure.reason for failure in report.failures) == 2
 
 
+def test_pictures_that_a_mesh_hides_are_told(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """Of a folder of pictures, into which one has got; not of a store with some textures."""
+    for number in range(31):
+        PilImage.new("RGB", (8, 8)).save(store / f"{number}.png")
+    report = run(store, embedder, gallery)
+    assert sum("31 pictures are taken for textures" in one for one in report.warnings) == 0
+    PilImage.new("RGB", (8, 8)).save(store / "41.png")
+    (store / "broken.fbx").unlink()
+    report = run(store, embedder, gallery.with_name("other"))
+    assert sum("32 pictures are taken for textures" in one for one in report.warnings) == 1
+    assert not any("taken for" in one for one in run(store, embedder, gallery).warnings)
+
+
 def test_what_shows_next_to_nothing_is_named(tmp_path: Path, gallery: Path) -> None:
     """A pole is seen; a wire is not, nor a ball with one corner far away. White is no reason."""
     store = tmp_path / "store"

@@ -188,7 +188,13 @@ def test_examples_of_folders_and_tables(tmp_path: Path) -> None:
     assert [example.labels for example in found.examples] == [("cat",), ("cat",), ("dog",)]
     trimesh.creation.box().export(tmp_path / "dog" / "box.obj")
     (tmp_path / "pug").symlink_to(tmp_path / "dog", target_is_directory=True)
-    named = [(example.path.name, *example.labels) for example in find_examples(tmp_path).examples]
+    (tmp_path / "empty").mkdir()
+    mixed = find_examples(tmp_path)
+    named = [(example.path.name, *example.labels) for example in mixed.examples]
+    empty, kinds = mixed.warnings
+    assert "holds no picture and no mesh" in empty
+    assert "cat has pictures only and dog meshes only" in kinds
+    assert not found.warnings
     # Beside meshes, pictures are textures.
     assert named == [("1.png", "cat"), ("2.png", "cat"), ("box.obj", "dog"), ("box.obj", "pug")]
     (tmp_path / "l.csv").write_text(
