@@ -555,7 +555,7 @@ def test_a_confidence_of_another_version_is_refused(home: Path) -> None:
     save_file({**tensors, "calibration": np.zeros(7, np.float32)}, home / "old.safetensors")
     with (
         Gallery(home / ".shapesim") as gallery,
-        pytest.raises(WeightsError, match="--earlier"),
+        pytest.raises(WeightsError, match="learn it anew"),
     ):
         Tracer(gallery, CopyEmbedder(home / "old.safetensors"))
 
