@@ -1,6 +1,7 @@
 """Finds objects in composed scenes, and for each the asset that it shows.
 
     python -m benchmarks.objects STORE [--scenes 200] [--compared 20] [--gallery DIR]
+        [--assets 5 12] [--size 512]
 
 Scenes hold 5 to 12 assets of the store on a floor, most often in a room (see
 ``training.composing``). An object has to be found if a quarter of it or more is seen. Average
@@ -48,12 +49,13 @@ class Task:
 
     seed: int
     paths: tuple[Path, ...]
+    size: int
 
 
 def make_scene(task: Task) -> tuple[Composed, NDArray[np.float32]]:
     """A scene, and the signatures of its assets; runs in a worker."""
     meshes = [load_mesh(path) for path in task.paths]
-    made = compose(meshes, np.random.default_rng(task.seed))
+    made = compose(meshes, np.random.default_rng(task.seed), task.size)
     return made, np.stack([signature(mesh) for mesh in meshes])
 
 
@@ -92,6 +94,8 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--compared", type=int, default=20, help="scenes to compare in full")
+    parser.add_argument("--assets", type=int, nargs=2, default=(5, 12), help="of a scene")
+    parser.add_argument("--size", type=int, default=512, help="pixels of a scene's side")
     parser.add_argument("--gallery", type=Path, help="of the store, with looks")
     parser.add_argument("--weights", default="lite0.objects")
     parser.add_argument("--seed", type=int, default=1_000_000)
@@ -99,9 +103,15 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     files = find_assets(options.store).files
     tasks = [
-        Task(options.seed + scene, tuple(files[int(row)] for row in rows))
+        Task(options.seed + scene, tuple(files[int(row)] for row in rows), options.size)
         for scene in range(options.scenes)
-        for rows in [rng.choice(len(files), int(rng.integers(5, 13)), replace=False)]
+        for rows in [
+            rng.choice(
+                len(files),
+                int(rng.integers(options.assets[0], options.assets[1] + 1)),
+                replace=False,
+            )
+        ]
     ]
     embedder, finder = LookEmbedder(), ObjectFinder(options.weights)
     with tempfile.TemporaryDirectory() as folder:
