@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,24 @@ from shapesim.tagging import DEFAULT, Features, Tagger
 from shapesim.types import Embeddings
 
 
-def known_probabilities(gallery: Gallery, tagger: Tagger) -> dict[int, NDArray[np.float32]]:
-    """(C,) of each asset of which the gallery has all that the tagger knows meshes by."""
+def known_probabilities(
+    gallery: Gallery, tagger: Tagger, among: Collection[int] | None = None
+) -> dict[int, NDArray[np.float32]]:
+    """(C,) of each asset of which the gallery has all that the tagger knows meshes by.
+
+    Args:
+        gallery: whose assets they are.
+        tagger: what is asked.
+        among: ids of those that are asked for; None for all.
+    """
     if tagger.trunk or "both" not in tagger.heads:
         return {}
     found: list[tuple[NDArray[np.int64], Embeddings]] = [
         gallery.catalogue.vectors(space, tagger.fingerprints[space]) for space in ("shape", "look")
     ]
     shared = np.intersect1d(found[0][0], found[1][0])
+    if among is not None:
+        shared = np.intersect1d(shared, list(among))
     if not len(shared):
         return {}
     both = []
@@ -75,8 +85,8 @@ def tag_as_before(gallery: Gallery) -> list[str]:
     rows: dict[int, NDArray[np.float32]] = {}
     try:
         tagger = Tagger.load(Path(before.tagger) if before.tagger else DEFAULT)
-        rows = known_probabilities(gallery, tagger)
-        set_tags(gallery, tagger, {id: rows[id] for id in new if id in rows}, before.least)
+        rows = known_probabilities(gallery, tagger, new)
+        set_tags(gallery, tagger, rows, before.least)
     except TaggerError as error:
         reason = str(error)
     # What has only moved keeps its tags.
