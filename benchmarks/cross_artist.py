@@ -22,11 +22,11 @@ from benchmarks.reporting import print_table
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder, lite0
 from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
-from shapesim.fitting import fit
+from shapesim.fitting.surfaces import Surface
+from shapesim.fitting.transforms import fit
 from shapesim.geometry import same_geometry, signature
 from shapesim.labels import read_labels
 from shapesim.meshes import load_mesh
-from shapesim.surfaces import Surface
 from shapesim.types import Mesh
 from shapesim.workers import map_isolated
 from voxel_models import weights_info

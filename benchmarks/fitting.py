@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
 from shapesim.errors import AssetError
-from shapesim.fitting import fit, overlap
+from shapesim.fitting.surfaces import Surface
+from shapesim.fitting.transforms import fit, overlap
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.surfaces import Surface
 from shapesim.types import Matrix4, Mesh
 
 _ALIKE = 0.9  # IoU from which a turned asset counts as equal to itself

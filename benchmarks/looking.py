@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from benchmarks.reporting import print_table, sample
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError
-from shapesim.images import SUFFIXES
 from shapesim.meshes import load_mesh
+from shapesim.pictures.images import SUFFIXES
 from shapesim.reading import read_pictures
-from shapesim.rendering import render, ring
+from shapesim.rendering.views import render, ring
 from shapesim.workers import map_isolated
 
 

@@ -28,8 +28,8 @@ from shapesim.embedders.base import normalised
 from shapesim.errors import EmbedderMismatchError
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileRecord, VectorRecord
-from shapesim.mapping import METHODS, Method, make_map
 from shapesim.pages import write_page
+from shapesim.pages.mapping import METHODS, Method, make_map
 from tests.browsers import launched
 
 _VISITED = 24  # assets whose pictures are compared

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.reporting import print_table
-from shapesim.tagging import score
+from shapesim.tagging.taggers import score
 from training.game_tagger import LOOK, SHAPE, scaled_by_others, see_unseen
 
 

@@ -23,7 +23,7 @@ from benchmarks.reporting import print_table
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
-from shapesim.rendering import on_background, render, ring
+from shapesim.rendering.views import on_background, render, ring
 from shapesim.types import Embeddings, Material, Mesh
 from shapesim.workers import map_isolated
 from voxel_models.bench import (

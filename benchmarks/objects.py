@@ -23,16 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
-from shapesim.boxes import iou
-from shapesim.comparing import IN_SCENE, Pictured
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry, signature
-from shapesim.images import framed
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.objects import ObjectFinder
+from shapesim.objects.boxes import iou
+from shapesim.objects.finder import ObjectFinder
+from shapesim.picture_search.comparing import IN_SCENE, Pictured
+from shapesim.pictures.images import framed
 from shapesim.swap import Query, recommend
 from shapesim.types import Box, Embeddings, Image, Match, Shares
 from shapesim.workers import map_isolated

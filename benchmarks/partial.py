@@ -22,10 +22,10 @@ from shapesim.completing import Completer
 from shapesim.embedders import PartialShapeEmbedder, ShapeEmbedder
 from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
-from shapesim.fitting import fit
+from shapesim.fitting.surfaces import Surface
+from shapesim.fitting.transforms import fit
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.surfaces import Surface
 from shapesim.swap import COVER_WEIGHT, PARTIAL_SHORTLIST
 from shapesim.types import Embeddings, Material, Mesh
 from shapesim.workers import map_isolated

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reporting import print_table
-from shapesim.augmentation import new_picture
-from shapesim.comparing import ALONE, Pictured
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import normalised
 from shapesim.errors import AssetError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
+from shapesim.picture_search.comparing import ALONE, Pictured
+from shapesim.rendering.augmentation import new_picture
 from shapesim.types import Mesh
 from shapesim.workers import map_isolated
 

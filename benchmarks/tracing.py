@@ -31,11 +31,11 @@ from benchmarks.reporting import print_table
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
 from shapesim.embedders.base import normalised
 from shapesim.gallery import Gallery
-from shapesim.images import framed, load_image
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.finding import find_pictures
-from shapesim.rendering import on_background, render, ring
+from shapesim.pictures.images import framed, load_image
+from shapesim.rendering.views import on_background, render, ring
 from shapesim.tracing import Tracer
 from shapesim.workers import map_isolated
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
     from shapesim.errors import ShapesimError
     from shapesim.gallery import Gallery
-    from shapesim.images import load_image
     from shapesim.indexing import index_stores
     from shapesim.meshes import find_assets, load_mesh
-    from shapesim.rendering import render
+    from shapesim.pictures.images import load_image
+    from shapesim.rendering.views import render
     from shapesim.swap import recommend
     from shapesim.types import Asset, Match, Mesh
     from shapesim.voxels import voxel_grid, voxelise
@@ -35,10 +35,10 @@ _MODULES = {
     "ShapesimError": "shapesim.errors",
     "find_assets": "shapesim.meshes",
     "index_stores": "shapesim.indexing",
-    "load_image": "shapesim.images",
+    "load_image": "shapesim.pictures.images",
     "load_mesh": "shapesim.meshes",
     "recommend": "shapesim.swap",
-    "render": "shapesim.rendering",
+    "render": "shapesim.rendering.views",
     "voxel_grid": "shapesim.voxels",
     "voxelise": "shapesim.voxels",
 }

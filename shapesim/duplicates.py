@@ -16,9 +16,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from shapesim.copies import simplification_doubt
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
+from shapesim.fitting.copies import simplification_doubt
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import FileState
 from shapesim.geometry import moments

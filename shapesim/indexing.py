@@ -21,11 +21,11 @@ from shapesim.errors import (
 )
 from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import Catalogue, FileRecord, FileState, VectorRecord
-from shapesim.labelling import tag_as_before
 from shapesim.meshes.finding import is_text
 from shapesim.meshes.packs import drop, is_there, pack_of
 from shapesim.reading import ReadAsset, digest_of, read_asset
 from shapesim.surveying import Pending, Store, survey_stores
+from shapesim.tagging.labelling import tag_as_before
 from shapesim.types import Companions, UpAxis
 from shapesim.workers import map_isolated
 

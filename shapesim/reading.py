@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.geometry import signature
-from shapesim.images import SUFFIXES as PICTURES
-from shapesim.images import load_image
-from shapesim.keypoints import Kept
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import located
 from shapesim.meshes.textures import companion_files
-from shapesim.texturing import lost_textures
+from shapesim.pictures.images import SUFFIXES as PICTURES
+from shapesim.pictures.images import load_image
+from shapesim.pictures.keypoints import Kept
+from shapesim.rendering.texturing import lost_textures
 from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits, UpAxis
 from shapesim.workers import cores, map_isolated

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.images import load_image, open_picture
 from shapesim.meshes import load_mesh
-from shapesim.rendering import on_background, render, ring
-from shapesim.texturing import lost_textures
+from shapesim.pictures.images import load_image, open_picture
+from shapesim.rendering.texturing import lost_textures
+from shapesim.rendering.views import on_background, render, ring
 from shapesim.types import Camera, Image, UpAxis
 from shapesim.workers import map_isolated
 from shapesim.writing import replaced
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
     from PIL.ImageFont import FreeTypeFont
 
-    from shapesim.objects import FoundObject
+    from shapesim.objects.finder import FoundObject
     from shapesim.tracing import Original, Trace
 
 _TURN = 4.0  # seconds

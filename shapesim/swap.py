@@ -17,12 +17,12 @@ from shapesim.blas import one_thread
 from shapesim.completing import Completer
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.fitting import fit
+from shapesim.fitting.surfaces import Surface
+from shapesim.fitting.transforms import fit
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import located
-from shapesim.surfaces import Surface
 from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Swap, Traits, UpAxis
 from shapesim.workers import cores

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
-from shapesim.images import image_size
+from shapesim.pictures.images import image_size
 from shapesim.types import Material, Mesh, Traits
 
 _LIGHTER = 0.8  # times as many triangles that count as fewer

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shapesim.boxes import clear_of_cuts, part_corners, with_small_ones
+from shapesim.objects.boxes import clear_of_cuts, part_corners, with_small_ones
 
 PICTURE = np.zeros((900, 1600, 3), np.uint8)
 

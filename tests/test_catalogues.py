@@ -15,12 +15,12 @@ import numpy as np
 import trimesh
 
 from shapesim.embedders import BothEmbedder, ShapeEmbedder
-from shapesim.featuring import see
 from shapesim.gallery import Gallery
 from shapesim.indexing import forget_stores, index_stores
-from shapesim.labelling import known_probabilities, set_tags
 from shapesim.listings import Listing
-from shapesim.tagging import DEFAULT, Tagger
+from shapesim.tagging.featuring import see
+from shapesim.tagging.labelling import known_probabilities, set_tags
+from shapesim.tagging.taggers import DEFAULT, Tagger
 from tests.conftest import SAMPLES
 from tests.stores import counts, run
 

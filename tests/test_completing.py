@@ -12,7 +12,7 @@ import trimesh
 
 from shapesim.completing import Completer
 from shapesim.errors import WeightsError
-from shapesim.fitting import overlap
+from shapesim.fitting.transforms import overlap
 from shapesim.meshes import load_mesh, save_mesh
 from shapesim.types import UpAxis
 from shapesim.voxels import voxelise

@@ -12,7 +12,7 @@ from PIL import Image
 
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
-from shapesim.rendering import render
+from shapesim.rendering.views import render
 
 CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 2) for z in (0, 3)]
 SIDES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]

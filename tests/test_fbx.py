@@ -16,9 +16,9 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapesim.colours import to_srgb
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
+from shapesim.pictures.colours import to_srgb
 from shapesim.types import Companions, Mesh
 from tests.conftest import SAMPLES
 from tests.fbx_files import (

@@ -12,9 +12,9 @@ from PIL import Image
 
 from shapesim.embedders import lite0
 from shapesim.embedders.lite0_torch import FROZEN, Trunk
-from shapesim.featuring import see
-from shapesim.finetuning import Shown, fit_finetuned
-from shapesim.tagging import Tagger
+from shapesim.tagging.featuring import see
+from shapesim.tagging.finetuning import Shown, fit_finetuned
+from shapesim.tagging.taggers import Tagger
 from tests.commands import shapesim
 
 

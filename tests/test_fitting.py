@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from shapesim.exporting import moved
-from shapesim.fitting import camera_beside, fit, overlap
+from shapesim.fitting.surfaces import Surface
+from shapesim.fitting.transforms import camera_beside, fit, overlap
 from shapesim.kernels import registration
-from shapesim.surfaces import Surface
 from shapesim.types import Material, Matrix4, Mesh
 
 
@@ -114,7 +114,7 @@ def test_a_stretched_box_fills_the_other() -> None:
 
 def test_a_match_is_seen_as_it_would_stand() -> None:
     """A picture of it in its place is one of it where it is, from elsewhere."""
-    from shapesim.rendering import render
+    from shapesim.rendering.views import render
 
     mesh, camera = lamp(), (325.0, 20.0)
     for matrix in (placed(0.7, 1.0, (0, 0, 0)), placed(3.9, 2.0, (1, 5, 2))):

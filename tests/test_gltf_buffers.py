@@ -16,7 +16,7 @@ from PIL import Image
 
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
-from shapesim.texturing import lost_textures
+from shapesim.rendering.texturing import lost_textures
 from shapesim.voxels import voxelise
 from tests.conftest import SAMPLES
 

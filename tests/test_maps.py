@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from shapesim.gallery import Gallery
-from shapesim.mapping import _sheets, clusters, lay_out, nearest_others, trustworthiness
+from shapesim.pages.mapping import _sheets, clusters, lay_out, nearest_others, trustworthiness
 from tests.browsers import opened
 from tests.commands import shapesim
 from tests.conftest import SAMPLES

@@ -15,11 +15,11 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapesim.colours import to_srgb
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import SUFFIXES, find_assets, load_mesh, save_mesh
 from shapesim.meshes.parts import Loaded, Part, assemble, rgba
+from shapesim.pictures.colours import to_srgb
 from shapesim.types import Material
 from tests.conftest import SAMPLES, as_mesh, lopsided, yawed
 

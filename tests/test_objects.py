@@ -11,13 +11,13 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from shapesim.boxes import boxes_of, iou, soft_nms
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import ShapesimError
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.parts import join
-from shapesim.objects import SIDE, FoundObject, ObjectFinder, closer, roi_pooled
-from shapesim.rendering import Light, render_scene
+from shapesim.objects.boxes import boxes_of, iou, soft_nms
+from shapesim.objects.finder import SIDE, FoundObject, ObjectFinder, closer, roi_pooled
+from shapesim.rendering.views import Light, render_scene
 from shapesim.showing import PAPER, objects_picture
 from shapesim.types import Material, Mesh
 from tests.commands import shapesim

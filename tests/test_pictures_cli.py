@@ -12,10 +12,10 @@ import playwright
 import pytest
 from PIL import Image
 
-from shapesim.augmentation import new_picture
 from shapesim.gallery import Gallery
-from shapesim.images import load_image
 from shapesim.meshes import load_mesh
+from shapesim.pictures.images import load_image
+from shapesim.rendering.augmentation import new_picture
 from shapesim.showing import confusion_picture, is_drawn, write_picture
 from tests.commands import shapesim
 from tests.conftest import SAMPLES

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shapesim.augmentation import new_picture
-from shapesim.boxes import iou
-from shapesim.comparing import Pictured
 from shapesim.embedders import LookEmbedder
 from shapesim.meshes import load_mesh
-from shapesim.posing import Sight, fillings, poses
-from shapesim.rendering import on_background, render
+from shapesim.objects.boxes import iou
+from shapesim.picture_search.comparing import Pictured
+from shapesim.picture_search.posing import Sight, fillings, poses
+from shapesim.rendering.augmentation import new_picture
+from shapesim.rendering.views import on_background, render
 from shapesim.types import WHOLE, Mesh
 from tests.conftest import SAMPLES
 

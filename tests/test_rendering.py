@@ -12,10 +12,10 @@ import pytest
 import trimesh
 from PIL import Image
 
-from shapesim import rendering, texturing
-from shapesim.images import load_image
 from shapesim.meshes import load_mesh
-from shapesim.rendering import _Camera, on_background, render, ring
+from shapesim.pictures.images import load_image
+from shapesim.rendering import texturing, views
+from shapesim.rendering.views import _Camera, on_background, render, ring
 from shapesim.types import Material, Mesh
 from tests.conftest import as_mesh, lopsided
 
@@ -195,7 +195,7 @@ def test_few_rays_at_once_see_what_many_do(monkeypatch: pytest.MonkeyPatch) -> N
     """Large pictures ask for occlusion block by block."""
     mesh = as_mesh(lopsided())
     whole = render(mesh, FRONT, 64)
-    monkeypatch.setattr(rendering, "_RAYS_AT_ONCE", 37)
+    monkeypatch.setattr(views, "_RAYS_AT_ONCE", 37)
     np.testing.assert_array_equal(render(mesh, FRONT, 64), whole)
 
 

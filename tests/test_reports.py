@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from shapesim import reporting
 from shapesim.errors import ShapesimError
-from shapesim.pages import page, write_page
-from shapesim.reporting import Entry
+from shapesim.pages import page, reporting, write_page
+from shapesim.pages.reporting import Entry
 from shapesim.types import Asset, Match
 from tests.browsers import opened
 from tests.commands import shapesim

@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
-from shapesim.heads import fit_head, temperature
-from shapesim.tagging import (
+from shapesim.tagging.heads import fit_head, temperature
+from shapesim.tagging.taggers import (
     Example,
     Features,
     Tagger,

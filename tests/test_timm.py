@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 from shapesim.embedders import LookEmbedder, TimmEmbedder, make_embedder
 from shapesim.errors import WeightsError
-from shapesim.images import load_image
 from shapesim.meshes import load_mesh
+from shapesim.pictures.images import load_image
 from tests.conftest import SAMPLES
 
 try:

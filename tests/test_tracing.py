@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from safetensors.numpy import load_file, save_file
 
-from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.base import weights_file
 from shapesim.errors import GalleryError, WeightsError
 from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.kernels.matching import nearest_and_next
-from shapesim.keypoints import (
+from shapesim.meshes import find_assets, load_mesh
+from shapesim.pictures.keypoints import (
     FOUND_CONTRAST,
     FOUND_SIDE,
     ORIGINAL_CONTRAST,
@@ -31,8 +31,8 @@ from shapesim.keypoints import (
     Kept,
     Small,
 )
-from shapesim.meshes import find_assets, load_mesh
-from shapesim.rendering import on_background, render
+from shapesim.rendering.augmentation import background
+from shapesim.rendering.views import on_background, render
 from shapesim.showing import trace_sheet
 from shapesim.tracing import Evidence, Original, Trace, Tracer, originals, tracer
 from shapesim.tracing.affine import inverse, turned

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pil
 
-from shapesim.augmentation import as_jpeg, background, lamp
-from shapesim.colours import to_linear
 from shapesim.meshes.parts import join, place, place_normals
-from shapesim.rendering import render_scene
+from shapesim.pictures.colours import to_linear
+from shapesim.rendering.augmentation import as_jpeg, background, lamp
+from shapesim.rendering.views import render_scene
 from shapesim.types import Image, Material, Mesh
 
 _SIZES = (0.5, 1.4)  # of the assets, the longest side of each

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from trimesh.graph import connected_component_labels
 
-from shapesim.augmentation import background
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
 from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.embedders.look import CAMERAS
@@ -33,7 +32,8 @@ from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.meshes.finding import find_pictures
-from shapesim.rendering import on_background, render
+from shapesim.rendering.augmentation import background
+from shapesim.rendering.views import on_background, render
 from shapesim.tracing import Tracer
 from shapesim.tracing.verification import NOTHING
 from shapesim.types import Image as Picture

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shapesim.boxes import CELL
 from shapesim.embedders import lite0
+from shapesim.objects.boxes import CELL
 
 LEAST_SEEN = 0.25
 """Share of an object, from which it has to be found."""

@@ -21,9 +21,9 @@ from rich.progress import Progress
 
 from shapesim.embedders import BothEmbedder, LookEmbedder, ShapeEmbedder
 from shapesim.errors import ShapesimError
-from shapesim.featuring import fingerprints, see
-from shapesim.heads import temperature
-from shapesim.tagging import (
+from shapesim.tagging.featuring import fingerprints, see
+from shapesim.tagging.heads import temperature
+from shapesim.tagging.taggers import (
     Examples,
     Features,
     cross_validate,

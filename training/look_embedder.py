@@ -26,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapesim.augmentation import new_picture
 from shapesim.embedders import lite0
 from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.rendering import on_background, render, ring
+from shapesim.rendering.augmentation import new_picture
+from shapesim.rendering.views import on_background, render, ring
 from shapesim.types import Image as Picture
 from shapesim.workers import map_isolated
 

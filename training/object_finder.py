@@ -25,12 +25,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shapesim.boxes import CELL
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.meshes import find_assets, load_mesh
-from shapesim.objects import SIDE, closer, roi_pooled
+from shapesim.objects.boxes import CELL
+from shapesim.objects.finder import SIDE, closer, roi_pooled
 from shapesim.reading import read_assets
 from shapesim.workers import map_isolated
 from training.composing import compose

@@ -116,7 +116,7 @@ def arrivals(
         stderr.print(f"no news: {escape(why)}", highlight=False, soft_wrap=True)
         raise typer.Exit(NO_NEWS)
     if report:
-        from shapesim.reporting import Entry
+        from shapesim.pages.reporting import Entry
 
         entries = {path: [Entry(one.match, one.reason) for one in news[path]] for path in news}
         write_report(f"Arrived since {since}, and better", entries, report, up)

@@ -59,9 +59,9 @@ def index(
     """
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import CATALOGUE, FOLDER, default_folder
-    from shapesim.images import SUFFIXES as FORMATS
     from shapesim.indexing import check_stores, index_stores
     from shapesim.meshes import SUFFIXES as MESHES
+    from shapesim.pictures.images import SUFFIXES as FORMATS
 
     check_stores(stores or [])  # before a gallery is made for them
     folder = gallery or default_folder() or Path(FOLDER)

@@ -53,9 +53,9 @@ def make_map(
     check_writable(out, PAGES)
     from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
-    from shapesim.mapping import METHODS
-    from shapesim.mapping import make_map as draw
     from shapesim.pages import write_page
+    from shapesim.pages.mapping import METHODS
+    from shapesim.pages.mapping import make_map as draw
 
     chosen = [method for method in METHODS if not methods or method in [m.value for m in methods]]
     embedder = make_embedder(by)

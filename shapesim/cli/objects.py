@@ -41,7 +41,7 @@ def objects(
         check_writable(sheet, PICTURES, [picture])
     if picture.is_dir():
         raise ShapesimError(f"{picture}: is a folder; name one picture")
-    from shapesim.objects import ObjectFinder, open_scene
+    from shapesim.objects.finder import ObjectFinder, open_scene
 
     seen = open_scene(picture)
     finder = ObjectFinder()

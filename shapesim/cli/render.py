@@ -70,7 +70,7 @@ def render(
       shapesim render packs/2026-11 --views 1 --out pictures/ --sheet overview.png
     """
     from shapesim.meshes.finding import stems
-    from shapesim.rendering import on_background
+    from shapesim.rendering.views import on_background
     from shapesim.showing import (
         PAPER,
         RenderTask,

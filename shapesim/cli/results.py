@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shapesim.gallery import Gallery
     from shapesim.listings import Listing
-    from shapesim.reporting import Entry
+    from shapesim.pages.reporting import Entry
     from shapesim.swap import Filters
     from shapesim.types import Asset, Image, Match, Swap, UpAxis
 
@@ -80,7 +80,7 @@ def report(
     up: UpAxis | None = None,
 ) -> None:
     """Writes the page that ``--report`` asks for, with a bar."""
-    from shapesim.reporting import write_report
+    from shapesim.pages.reporting import write_report
 
     files = {entry.match.asset.path for entries in sections.values() for entry in entries}
     failures: list[AssetError] = []
@@ -198,8 +198,8 @@ def _draw(
     from PIL import Image as Pil
     from PIL import ImageOps
 
-    from shapesim.fitting import camera_beside
-    from shapesim.rendering import on_background, ring
+    from shapesim.fitting.transforms import camera_beside
+    from shapesim.rendering.views import on_background, ring
     from shapesim.showing import (
         PAPER,
         RenderTask,

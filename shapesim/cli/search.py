@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from shapesim.comparing import Pictured
     from shapesim.embedders import LookEmbedder
+    from shapesim.picture_search.comparing import Pictured
     from shapesim.swap import Query
     from shapesim.types import Box, Image, Match, Shares
 
@@ -86,11 +86,11 @@ def search(
     filters = make_filters(new_since, tag)
     if sheet:
         check_writable(sheet, PICTURES, pictures)
-    from shapesim.comparing import IN_SCENE
     from shapesim.embedders import LookEmbedder
     from shapesim.gallery import Gallery
-    from shapesim.images import load_image
-    from shapesim.rendering import on_background
+    from shapesim.picture_search.comparing import IN_SCENE
+    from shapesim.pictures.images import load_image
+    from shapesim.rendering.views import on_background
     from shapesim.showing import PAPER
     from shapesim.swap import recommend
 
@@ -127,8 +127,8 @@ def _queries(
     paths: Sequence[Path], embedder: LookEmbedder
 ) -> dict[Path, tuple[Query, Callable[[], Pictured]]]:
     """What is asked by each picture that can be read, and the picture itself, opened anew."""
-    from shapesim.comparing import Pictured
-    from shapesim.images import load_image, opaque
+    from shapesim.picture_search.comparing import Pictured
+    from shapesim.pictures.images import load_image, opaque
     from shapesim.reading import LARGEST_PICTURE, read_pictures
     from shapesim.swap import Query
 
@@ -172,8 +172,8 @@ def _object_query(
     path: Path, number: int | None, box: Box | None, embedder: LookEmbedder
 ) -> tuple[Query, Callable[[], Pictured], Image, Box]:
     """What is asked by an object, its picture, what the box cuts out of that, and the box."""
-    from shapesim.comparing import IN_SCENE, Pictured
-    from shapesim.objects import ObjectFinder, check_box, open_scene
+    from shapesim.objects.finder import ObjectFinder, check_box, open_scene
+    from shapesim.picture_search.comparing import IN_SCENE, Pictured
     from shapesim.swap import Query
 
     scene = open_scene(path)

@@ -128,8 +128,8 @@ def swap(
     from shapesim.embedders import PartialShapeEmbedder, make_embedder
     from shapesim.exporting import check_export
     from shapesim.gallery import Gallery
+    from shapesim.pages.reporting import Entry
     from shapesim.reading import ReadAsset, read_assets
-    from shapesim.reporting import Entry
     from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, recommend
 
     assets = _meshes(expanded(assets, "meshes"))

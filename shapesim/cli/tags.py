@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.progress import Progress
 
-    from shapesim.tagging import Scores, Tagger
+    from shapesim.tagging.taggers import Scores, Tagger
 
 _SHOWN = 5  # tags of a file
 
@@ -97,8 +97,8 @@ def train(
 
       shapesim tags train photos/ --finetune --folds 5 --out mine.tagger
     """
-    from shapesim import featuring, finetuning, tagging
     from shapesim.showing import confusion_picture, write_picture
+    from shapesim.tagging import featuring, finetuning, taggers
 
     picture = confusion or out.with_name(f"{out.name}.confusion.png")
     _check_written(out, picture)
@@ -106,36 +106,36 @@ def train(
         raise ShapesimError(
             f"{folder}: no such folder; name one that holds a folder for each label"
         )
-    found = tagging.read_examples(labels, folder) if labels else tagging.find_examples(folder)
+    found = taggers.read_examples(labels, folder) if labels else taggers.find_examples(folder)
     report_lines(found.warnings, "yellow", "warning")
-    tagging.learnable(found.examples)  # asked before long work
+    taggers.learnable(found.examples)  # asked before long work
     labels_of = {example.path: example for example in found.examples}
     with finetuning.Shown() if finetune else nullcontext() as shown:
         with progress_bar("embedding") as bar:
             seen = featuring.see(list(labels_of), up, _shown(bar), shown=shown)
         report_failures(seen.failures)
         report_lines(seen.warnings, "yellow", "warning")
-        tagging.check_readable(seen.failures, found.examples)
+        taggers.check_readable(seen.failures, found.examples)
         read = [labels_of[path] for path in seen.paths]
-        examples, single = tagging.learnable(read)
+        examples, single = taggers.learnable(read)
         if single:
             note = f"a single file of {', '.join(single)}; left out"
             report_lines([note], "yellow", "warning")
         kept = {example.path for example in examples}
         seen = seen.of(kept)
         folds = min(folds, len(set(seen.groups.tolist())))  # one thing is in one of them
-        names = tagging.Examples(examples).labels
-        truth = tagging.targets(examples, names)
+        names = taggers.Examples(examples).labels
+        truth = taggers.targets(examples, names)
         with stderr.status("cross-validating"):
-            given = tagging.cross_validate(seen.features, truth, seen.groups, folds)
-        tagger = tagging.fit(seen.features, truth, names, featuring.fingerprints())
-        scores = tagging.score(given, truth, names)
+            given = taggers.cross_validate(seen.features, truth, seen.groups, folds)
+        tagger = taggers.fit(seen.features, truth, names, featuring.fingerprints())
+        scores = taggers.score(given, truth, names)
         if shown:
             with progress_bar("fine-tuning") as bar:
                 tuned, given = finetuning.fit_finetuned(
                     shown, seen.paths, truth, names, seen.groups, folds, _shown(bar)
                 )
-            alone, scores = scores, tagging.score(given, truth, names)
+            alone, scores = scores, taggers.score(given, truth, names)
             note = f"accuracy {scores.accuracy:.1%} with the network, {alone.accuracy:.1%} without"
             if (scores.accuracy, scores.macro_f1) <= (alone.accuracy, alone.macro_f1):
                 scores, note = alone, f"{note}: the network stays as it is"
@@ -153,9 +153,9 @@ def train(
 
 def _check_written(out: Path, picture: Path) -> None:
     """Whether a tagger and its picture can be written there."""
-    from shapesim.images import SUFFIXES as FORMATS
     from shapesim.meshes import SUFFIXES as MESHES
-    from shapesim.tagging import Tagger
+    from shapesim.pictures.images import SUFFIXES as FORMATS
+    from shapesim.tagging.taggers import Tagger
 
     check_writable(out)
     if out.suffix.lower() in MESHES | FORMATS:
@@ -227,8 +227,8 @@ def tag(
 
       shapesim tag photos/*.jpg --tagger mine.tagger --json
     """
-    from shapesim import featuring
     from shapesim.reading import is_picture
+    from shapesim.tagging import featuring
 
     loaded = _load(tagger)
     paths = expanded(files, "meshes or pictures")
@@ -259,8 +259,8 @@ def tag(
 
 
 def _load(tagger: Path | None) -> Tagger:
-    from shapesim import featuring
-    from shapesim.tagging import DEFAULT, Tagger
+    from shapesim.tagging import featuring
+    from shapesim.tagging.taggers import DEFAULT, Tagger
 
     loaded = Tagger.load(tagger or DEFAULT)
     featuring.check_fits(loaded)
@@ -287,8 +287,8 @@ def apply(
     """
     from collections import Counter
 
-    from shapesim import featuring, labelling
     from shapesim.gallery import Gallery
+    from shapesim.tagging import featuring, labelling
 
     loaded = _load(tagger)
     with Gallery(gallery_folder(gallery)) as opened:

@@ -17,7 +17,7 @@ from shapesim.embedders.base import (
 )
 from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.embedders.look import CAMERAS
-from shapesim.images import framed, opaque
+from shapesim.pictures.images import framed, opaque
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector, or other things are kept.
@@ -57,7 +57,7 @@ class CopyEmbedder(ImageNetEmbedder):
         All are squared.
         """
         if isinstance(item, Mesh):
-            from shapesim.rendering import on_background, render  # in workers: takes a while
+            from shapesim.rendering.views import on_background, render  # in workers: takes a while
 
             whole = list(on_background(render(item, list(CAMERAS), lite0.SIZE)))
         else:

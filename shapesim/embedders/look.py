@@ -19,7 +19,7 @@ from shapesim.embedders.base import (
     projected,
 )
 from shapesim.embedders.imagenet import ImageNetEmbedder
-from shapesim.images import box_of, cut_out, framed
+from shapesim.pictures.images import box_of, cut_out, framed
 from shapesim.types import WHOLE, Embeddings, Image, Mesh, Shares
 
 # Changes when the same item and weights would give another vector.
@@ -44,7 +44,7 @@ _COMPARED = 4  # stages, by which pictures are compared place by place
 
 def views_of(mesh: Mesh) -> NDArray[np.uint8]:
     """(V, 224, 224, 3) uint8 of ``CAMERAS``, on white; after them those without colours."""
-    from shapesim.rendering import on_background, render  # in workers: takes a while
+    from shapesim.rendering.views import on_background, render  # in workers: takes a while
 
     return on_background(render(mesh, list(CAMERAS), lite0.SIZE, bare=_BARE))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapesim.embedders.base import Embedder, normalised
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import WeightsError
-from shapesim.images import framed
+from shapesim.pictures.images import framed
 from shapesim.types import Embeddings, Image, Mesh
 
 # Changes when the same item and weights would give another vector.
@@ -58,7 +58,7 @@ class TimmEmbedder(Embedder):
     def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
         """(P, S, S, 3) uint8: a mesh's views on white, or the one picture, squared."""
         if isinstance(item, Mesh):
-            from shapesim.rendering import on_background, render  # in workers: takes a while
+            from shapesim.rendering.views import on_background, render  # in workers: takes a while
 
             return on_background(render(item, list(CAMERAS), self._side))
         return framed(item, self._side)[None]

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import GalleryError
-from shapesim.keypoints import Kept
 from shapesim.listings import Listing
+from shapesim.pictures.keypoints import Kept
 from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits, UpAxis
 
 _SCHEMA_VERSION = 10

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from shapesim.errors import AssetError
-from shapesim.images import open_picture
 from shapesim.meshes.fbx_faces import Faces, read_faces
 from shapesim.meshes.fbx_nodes import Node, read_nodes, version_of
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
 from shapesim.meshes.textures import find_texture
+from shapesim.pictures.images import open_picture
 from shapesim.types import Material
 
 if TYPE_CHECKING:

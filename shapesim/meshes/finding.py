@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shapesim.errors import AssetError, UnreachableFileError
-from shapesim.images import SUFFIXES as PICTURES
 from shapesim.meshes.loading import SUFFIXES
 from shapesim.meshes.packs import SUFFIXES as PACKS
 from shapesim.meshes.packs import unpacked
+from shapesim.pictures.images import SUFFIXES as PICTURES
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shapesim.errors import AssetError
-from shapesim.images import open_picture
+from shapesim.pictures.images import open_picture
 
 Tree = dict[str, Any]
 

@@ -16,7 +16,6 @@ from shapesim.errors import (
     UnsupportedFormatError,
     is_passing,
 )
-from shapesim.images import SUFFIXES as PICTURES
 from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
@@ -27,6 +26,7 @@ from shapesim.meshes.parts import Loaded, assemble
 from shapesim.meshes.ply import load_ply
 from shapesim.meshes.stl import load_stl
 from shapesim.meshes.threemf import load_3mf
+from shapesim.pictures.images import SUFFIXES as PICTURES
 from shapesim.types import Mesh, UpAxis
 
 _LOADERS: dict[str, Callable[[Path], Loaded]] = {

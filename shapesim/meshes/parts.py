@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.colours import to_linear, to_srgb
 from shapesim.errors import AssetError
 from shapesim.meshes.textures import companions_of
+from shapesim.pictures.colours import to_linear, to_srgb
 from shapesim.types import Material, Matrix4, Mesh
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from shapesim.colours import to_linear
 from shapesim.errors import ShapesimError
-from shapesim.images import load_image
+from shapesim.pictures.colours import to_linear
+from shapesim.pictures.images import load_image
 from shapesim.types import Material, Mesh, UpAxis
 from shapesim.writing import replaced
 

@@ -13,9 +13,9 @@ import trimesh
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
-from shapesim.images import open_picture
 from shapesim.meshes.parts import Loaded, Part, place, shared, wound
 from shapesim.meshes.scenes import from_trimesh
+from shapesim.pictures.images import open_picture
 from shapesim.types import Material, Matrix4
 
 # In the order of the format's units.

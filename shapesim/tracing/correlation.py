@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.kernels import correlating
-from shapesim.keypoints import greyed
+from shapesim.pictures.keypoints import greyed
 from shapesim.tracing.affine import Matrix3, applied, inverse, scaling, shifting, turned
 from shapesim.types import Image
 

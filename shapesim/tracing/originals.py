@@ -15,7 +15,7 @@ from shapesim.embedders import CopyEmbedder
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import GalleryError
 from shapesim.gallery import Gallery
-from shapesim.keypoints import Features, Kept, Small
+from shapesim.pictures.keypoints import Features, Kept, Small
 from shapesim.types import Embeddings
 
 _AXES = 48  # in which all are compared, to find those that may be near

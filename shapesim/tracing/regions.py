@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import lite0
-from shapesim.images import framed
-from shapesim.keypoints import FOUND_SIDE, Small
+from shapesim.pictures.images import framed
+from shapesim.pictures.keypoints import FOUND_SIDE, Small
 from shapesim.tracing.affine import Matrix3, applied, corners, inverse, shifting, turned
 from shapesim.tracing.framing import frames, skew
 from shapesim.types import Box, Image

@@ -15,10 +15,10 @@ from shapesim.blas import one_thread
 from shapesim.embedders import CopyEmbedder
 from shapesim.errors import AssetError, GalleryError, WeightsError
 from shapesim.gallery import Gallery
-from shapesim.images import image_size, load_image
-from shapesim.keypoints import FOUND_CONTRAST, Features, Small
+from shapesim.pictures.images import image_size, load_image
+from shapesim.pictures.keypoints import FOUND_CONTRAST, Features, Small
 from shapesim.reading import digest_of
-from shapesim.rendering import on_background
+from shapesim.rendering.views import on_background
 from shapesim.tracing.affine import corners
 from shapesim.tracing.answers import FOUND_FROM, Original, Trace
 from shapesim.tracing.correlation import Hint, sweep

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapesim.kernels import overlaying
 from shapesim.kernels.matching import nearest_and_next
-from shapesim.keypoints import Features, Level, Small
+from shapesim.pictures.keypoints import Features, Level, Small
 from shapesim.tracing.affine import Matrix3, applied, corners, scaling
 from shapesim.types import Box, Image
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.blas import one_thread
-from shapesim.images import square_part
-from shapesim.rendering import on_background, render
+from shapesim.pictures.images import square_part
+from shapesim.rendering.views import on_background, render
 from shapesim.types import WHOLE, Camera, Image, Mesh, Shares
 from shapesim.workers import cores
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shapesim.errors import TaggerError
 from shapesim.gallery import Gallery
-from shapesim.tagging import DEFAULT, Features, Tagger
+from shapesim.tagging.taggers import DEFAULT, Features, Tagger
 from shapesim.types import Embeddings
 
 

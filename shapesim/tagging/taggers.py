@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import lite0
 from shapesim.errors import AssetError, ShapesimError, TaggerError
-from shapesim.heads import Head, fit_head
-from shapesim.images import SUFFIXES as PICTURES
 from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
+from shapesim.pictures.images import SUFFIXES as PICTURES
+from shapesim.tagging.heads import Head, fit_head
 from shapesim.types import Embeddings
 from shapesim.writing import replaced
 
-DEFAULT = Path(__file__).parent / "taggers" / "game.tagger"
+DEFAULT = Path(__file__).parent / "weights" / "game.tagger"
 """The tagger for game assets that ships."""
 
 _FORMAT = "shapesim tagger 1"

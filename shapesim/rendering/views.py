@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from shapesim.colours import to_srgb
 from shapesim.kernels import shading
-from shapesim.texturing import Textures
+from shapesim.pictures.colours import to_srgb
+from shapesim.rendering.texturing import Textures
 from shapesim.types import Material, Mesh
 
 Rays = NDArray[np.float32]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.augmentation import augment
 from shapesim.embedders import lite0
-from shapesim.heads import Head, calibrated, fit_head
-from shapesim.tagging import Tagger, deal
+from shapesim.rendering.augmentation import augment
+from shapesim.tagging.heads import Head, calibrated, fit_head
+from shapesim.tagging.taggers import Tagger, deal
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
-from shapesim.rendering import Light, render
+from shapesim.rendering.views import Light, render
 from shapesim.types import Image as Picture
 from shapesim.types import Mesh
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.fitting import fit, kept_corners, separations
+from shapesim.fitting.surfaces import Surface
+from shapesim.fitting.transforms import fit, kept_corners, separations
 from shapesim.meshes.simplifying import simplified
-from shapesim.surfaces import Surface
 from shapesim.types import Mesh
 
 _FARTHEST = 0.08  # of the size: root mean square

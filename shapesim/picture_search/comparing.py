@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shapesim.embedders import LookEmbedder
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
-from shapesim.posing import Sight, poses
+from shapesim.picture_search.posing import Sight, poses
 from shapesim.types import WHOLE, Camera, Image, Match, Mesh, Shares
 
 

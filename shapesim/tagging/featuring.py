@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import BothEmbedder, LookEmbedder, lite0
 from shapesim.errors import AssetError, TaggerError
-from shapesim.finetuning import Shown
 from shapesim.geometry import first_of_geometry
 from shapesim.reading import ReadAsset, is_picture, read_assets, read_pictures
-from shapesim.tagging import Features, Tagger
+from shapesim.tagging.finetuning import Shown
+from shapesim.tagging.taggers import Features, Tagger
 from shapesim.types import Embeddings, UpAxis
 
 _FLUSH = 128  # pictures that wait for the network at most

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.colours import to_srgb
 from shapesim.errors import AssetError
-from shapesim.images import load_image
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import located
 from shapesim.meshes.saving import save_mesh
 from shapesim.meshes.simplifying import simplified
 from shapesim.pages import page, write_page
-from shapesim.rendering import on_background, render, ring
+from shapesim.pictures.colours import to_srgb
+from shapesim.pictures.images import load_image
+from shapesim.rendering.texturing import Textures
+from shapesim.rendering.views import on_background, render, ring
 from shapesim.showing import PAPER
-from shapesim.texturing import Textures
 from shapesim.types import Match, Material, Mesh, Swap, UpAxis
 from shapesim.workers import map_isolated
 

@@ -14,7 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.boxes import (
+from shapesim.embedders import LookEmbedder, lite0
+from shapesim.embedders.base import normalised, read_weights, weights_file
+from shapesim.embedders.look import project
+from shapesim.errors import ShapesimError
+from shapesim.objects.boxes import (
     CELL,
     Found,
     boxes_of,
@@ -22,12 +26,8 @@ from shapesim.boxes import (
     part_corners,
     with_small_ones,
 )
-from shapesim.embedders import LookEmbedder, lite0
-from shapesim.embedders.base import normalised, read_weights, weights_file
-from shapesim.embedders.look import project
-from shapesim.errors import ShapesimError
-from shapesim.images import load_image, square_part
-from shapesim.rendering import on_background
+from shapesim.pictures.images import load_image, square_part
+from shapesim.rendering.views import on_background
 from shapesim.types import Box, Embeddings, Image
 
 SIDE = 640

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from shapesim.fitting.surfaces import FAR, POINTS, Surface
 from shapesim.kernels import registration
 from shapesim.kernels.registration import Frame
-from shapesim.surfaces import FAR, POINTS, Surface
 from shapesim.types import Camera, Fit, Matrix4, Mesh
 from shapesim.voxels import occupancy
 

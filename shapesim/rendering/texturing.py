@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.colours import to_linear
 from shapesim.errors import AssetError
-from shapesim.images import load_image
 from shapesim.kernels import shading
+from shapesim.pictures.colours import to_linear
+from shapesim.pictures.images import load_image
 from shapesim.types import Mesh
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Picture files (``images``), their ``colours``, and what stands out in them (``keypoints``)."""
