@@ -27,7 +27,7 @@ from shapesim.embedders import EMBEDDERS, Embedder
 from shapesim.embedders.base import normalised
 from shapesim.errors import EmbedderMismatchError
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileRecord, VectorRecord
+from shapesim.gallery.records import FileRecord, VectorRecord
 from shapesim.pages import write_page
 from shapesim.pages.mapping import METHODS, Method, make_map
 from tests.browsers import launched

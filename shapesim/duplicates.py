@@ -20,7 +20,7 @@ from shapesim.embedders import Embedder
 from shapesim.errors import AssetError
 from shapesim.fitting.copies import simplification_doubt
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileState
+from shapesim.gallery.records import FileState
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
 from shapesim.reading import stamp

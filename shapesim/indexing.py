@@ -20,7 +20,8 @@ from shapesim.errors import (
     UnreachableFileError,
 )
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import Catalogue, FileRecord, FileState, VectorRecord
+from shapesim.gallery.catalogue import Catalogue
+from shapesim.gallery.records import FileRecord, FileState, VectorRecord
 from shapesim.meshes.finding import is_text
 from shapesim.meshes.packs import drop, is_there, pack_of
 from shapesim.reading import ReadAsset, digest_of, read_asset

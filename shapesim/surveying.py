@@ -12,7 +12,7 @@ from unicodedata import normalize
 
 from shapesim.embedders import EMBEDDERS, Embedder
 from shapesim.errors import AssetError, UnreachableFileError
-from shapesim.gallery.catalogue import FileState
+from shapesim.gallery.records import FileState
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures

@@ -24,7 +24,7 @@ from shapesim.errors import (
     GalleryNotFoundError,
 )
 from shapesim.gallery import Gallery
-from shapesim.gallery.catalogue import FileRecord, VectorRecord
+from shapesim.gallery.records import FileRecord, VectorRecord
 from shapesim.indexes import ExactIndex, Index
 from shapesim.indexes.nndescent import NNDescentIndex
 from shapesim.swap import Query, recommend

@@ -7,170 +7,24 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import GalleryError
+from shapesim.gallery import schema
+from shapesim.gallery.records import FileRecord, FileState, TaggedBy, VectorRecord
 from shapesim.listings import Listing
 from shapesim.pictures.keypoints import Kept
-from shapesim.types import NO_COMPANIONS, Asset, Companions, Embeddings, Traits, UpAxis
+from shapesim.types import Asset, Companions, Embeddings, Traits, UpAxis
 
-_SCHEMA_VERSION = 10
 _UNKNOWN = -1  # time of the last change of what could not be read
-_SCHEMA = """
-CREATE TABLE gallery (
-    id TEXT NOT NULL  -- random: a graph belongs to one gallery
-);
-CREATE TABLE stores (
-    id INTEGER PRIMARY KEY,
-    root TEXT NOT NULL UNIQUE,
-    up TEXT  -- axis of all its files; NULL for what each file says
-);
-CREATE TABLE files (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: a graph may still hold it
-    store INTEGER NOT NULL REFERENCES stores(id),
-    path TEXT NOT NULL,        -- posix, under the store's root
-    size INTEGER NOT NULL,
-    mtime INTEGER NOT NULL,    -- nanoseconds; with other files that it needs, a digest
-    sha256 TEXT NOT NULL,
-    arrived_at TEXT NOT NULL,  -- ISO 8601, UTC
-    reason TEXT,               -- why it could not be used; NULL for an asset
-    reader TEXT NOT NULL,      -- what read it, and how: read again by another
-    triangles INTEGER, x REAL, y REAL, z REAL, unit REAL, signature BLOB,
-    UNIQUE (store, path)
-);
-CREATE TABLE vectors (
-    file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
-    space TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    vector BLOB NOT NULL,
-    PRIMARY KEY (file, space)
-) WITHOUT ROWID;
-"""
-# What later versions added to galleries, which can do without it until they are indexed again.
-_ADDED = {
-    2: """
-CREATE TABLE thumbnails (
-    file INTEGER PRIMARY KEY REFERENCES files(id) ON DELETE CASCADE,
-    picture BLOB NOT NULL  -- WebP
-);
-CREATE TABLE tags (
-    file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
-    label TEXT NOT NULL,
-    probability REAL NOT NULL,
-    PRIMARY KEY (file, label)
-) WITHOUT ROWID;
-""",
-    3: "ALTER TABLE vectors ADD COLUMN views BLOB",  # float16, those of single views
-    # JSON of Traits, and of what the store says of an asset.
-    4: "ALTER TABLE files ADD COLUMN traits TEXT;\nALTER TABLE files ADD COLUMN listing TEXT",
-    5: "ALTER TABLE files ADD COLUMN companions TEXT",  # JSON of Companions
-    6: """
-CREATE TABLE pictures (
-    file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
-    view INTEGER NOT NULL,
-    picture BLOB NOT NULL,  -- JPEG
-    PRIMARY KEY (file, view)
-);
-""",
-    # Those kept before were of no use without.
-    7: "DELETE FROM pictures;\nALTER TABLE pictures ADD COLUMN features BLOB NOT NULL DEFAULT x''",
-    # What a store says of when an asset came stands in its listing, and was never yet to come.
-    8: "ALTER TABLE files RENAME COLUMN arrived_at TO first_seen;\n"
-    "UPDATE files SET first_seen = min(first_seen, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
-    # What embeds by weights of the user's own; NULL for those of the embedders.
-    9: "ALTER TABLE gallery ADD COLUMN embedded_by TEXT",
-    # JSON of TaggedBy.
-    10: "ALTER TABLE gallery ADD COLUMN tagged_by TEXT;\n"
-    "CREATE INDEX files_by_content ON files (sha256)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TaggedBy:
-    """What assets were tagged by.
-
-    Attributes:
-        tagger: its file; None for the one that ships.
-        least: probability from which a label became a tag.
-        newest: the highest id that a file had then.
-    """
-
-    tagger: str | None
-    least: float
-    newest: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What is recorded of a file, asset or not, and which embedders it went through."""
-
-    store: int
-    id: int
-    size: int
-    mtime: int
-    sha256: str
-    first_seen: str
-    arrived_at: str  # as its store says, if that is listed
-    reason: str | None
-    reader: str
-    companions: Companions
-    fingerprints: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """What is written of a file.
-
-    Attributes:
-        replaces: id of what was recorded of the file before, or under its name before, if anything.
-        reason: why it could not be used; what follows is then None.
-        thumbnail: WebP.
-        pictures: of each of its views, or of itself, where found pictures are compared with them.
-    """
-
-    store: int
-    path: str
-    size: int
-    mtime: int
-    sha256: str
-    first_seen: str
-    reader: str
-    companions: Companions = NO_COMPANIONS
-    replaces: int | None = None
-    reason: str | None = None
-    triangles: int | None = None
-    extents: tuple[float, float, float] | None = None
-    unit: float | None = None
-    signature: NDArray[np.float32] | None = None
-    thumbnail: bytes | None = None
-    pictures: tuple[Kept, ...] = ()
-    traits: Traits | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class VectorRecord:
-    """What is written of an asset's embedding.
-
-    Attributes:
-        space: of the embedder.
-        fingerprint: of the embedder.
-        vector: (D,) float32.
-        views: (V, I) float16 of its single views, if the embedder has them.
-    """
-
-    space: str
-    fingerprint: str
-    vector: NDArray[np.float32]
-    views: NDArray[np.float16] | None = None
 
 
 class Catalogue:
@@ -204,31 +58,8 @@ class Catalogue:
     def _open(self, create: bool) -> None:
         self._db.execute("PRAGMA foreign_keys = ON")
         if create:
-            self._create()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            raise GalleryError(f"{self._path}: holds nothing yet; run 'shapesim index STORE'")
-        if version != _SCHEMA_VERSION:
-            if version < _SCHEMA_VERSION:
-                reason = "made by an older shapesim; run 'shapesim index'"
-            else:
-                reason = "made by a newer shapesim; update this one"
-            raise GalleryError(f"{self._path}: {reason}")
-
-    def _create(self) -> None:
-        """Makes the tables, unless this or another process has."""
-        self._db.execute("BEGIN IMMEDIATE")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
-                self._db.execute(statement)
-            self._db.execute("INSERT INTO gallery VALUES (?)", (secrets.token_hex(16),))
-        for number, added in _ADDED.items():
-            if version < number:
-                for statement in added.split(";\n"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {number}")
-        self._db.execute("COMMIT")
+            schema.bring_up_to_date(self._db)
+        schema.check(self._db, self._path)
 
     def close(self) -> None:
         """Closes the file."""
@@ -556,15 +387,11 @@ class Catalogue:
         return {int(str(row[0])) for row in rows}
 
     def lacking(self, space: str, fingerprint: str) -> dict[int, int]:
-        """How many assets have no vector of this fingerprint, by the id of their store.
-
-        Of stores that once had any vector of the space.
-        """
+        """How many assets have no vector of this fingerprint, but might, by their store's id."""
         rows = self._rows(
             f"SELECT store, COUNT(*) FROM files WHERE triangles IS NOT NULL AND mtime != {_UNKNOWN}"
-            " AND store IN (SELECT store FROM files JOIN vectors ON file = id"
-            " WHERE space = ?1 AND triangles IS NOT NULL) AND NOT EXISTS"
-            " (SELECT 1 FROM vectors WHERE file = id AND space = ?1 AND fingerprint = ?2)"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM vectors WHERE file = id AND space = ? AND fingerprint = ?)"
             " GROUP BY store",
             (space, fingerprint),
         )
@@ -605,16 +432,6 @@ class Catalogue:
         numbers = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
         views = np.frombuffer(b"".join(bytes(row[1]) for row in rows), np.float16)  # type: ignore
         return ids, numbers, views.reshape(-1, dim)
-
-    def stale_stores(self, space: str, fingerprint: str) -> set[int]:
-        """Ids of stores with assets that have no vector of this fingerprint, but might have."""
-        rows = self._rows(
-            f"SELECT DISTINCT store FROM files WHERE triangles IS NOT NULL AND mtime != {_UNKNOWN}"
-            " AND NOT EXISTS"
-            " (SELECT 1 FROM vectors WHERE file = id AND space = ? AND fingerprint = ?)",
-            (space, fingerprint),
-        )
-        return {int(str(row[0])) for row in rows}
 
 
 def _prefixes(roots: Mapping[int, Path]) -> dict[int, str]:

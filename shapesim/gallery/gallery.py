@@ -160,7 +160,7 @@ class Gallery:
 
     def _vectors_of(self, embedder: Embedder) -> tuple[NDArray[np.int64], Embeddings]:
         roots = self.catalogue.stores()
-        stale = self.catalogue.stale_stores(embedder.space, embedder.fingerprint)
+        stale = self.catalogue.lacking(embedder.space, embedder.fingerprint)
         if any(roots[store].is_dir() for store in stale):
             used = self.catalogue.embedded_by() or ""
             is_other = (
@@ -248,8 +248,9 @@ class Gallery:
     def lacking(self, embedder: Embedder) -> dict[Path, int]:
         """How many assets the embedder has not embedded, by their store, where it has others."""
         roots = self.catalogue.stores()
+        known = self.catalogue.stores_of_meshes(embedder.space)
         found = self.catalogue.lacking(embedder.space, embedder.fingerprint)
-        return {roots[store]: count for store, count in found.items()}
+        return {roots[store]: count for store, count in found.items() if store in known}
 
     def nearest_views(
         self, embedder: Embedder, ids: NDArray[np.int64], vector: NDArray[np.float32]
