@@ -67,7 +67,7 @@ def d2_histogram(mesh: Mesh, pairs: int = 50_000, bins: int = 64) -> NDArray[np.
     rng = np.random.default_rng(0)
     triangles = mesh.triangles
     sides = triangles[:, 1:] - triangles[:, :1]
-    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    areas = mesh.areas
     rows = rng.choice(len(areas), (2, pairs), p=areas / areas.sum())
     u, v = rng.random((2, 2, pairs, 1))
     over = u + v > 1

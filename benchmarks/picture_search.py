@@ -60,9 +60,7 @@ def show(task: Task) -> Shown:
 
 def mean_colour(mesh: Mesh) -> NDArray[np.float64]:
     """(3,) linear colour of the materials, by area."""
-    triangles = mesh.triangles
-    sides = triangles[:, 1:] - triangles[:, :1]
-    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    areas = mesh.areas
     colours = np.array([material.colour[:3] for material in mesh.materials])
     mean: NDArray[np.float64] = areas @ colours[mesh.face_materials] / areas.sum()
     return mean

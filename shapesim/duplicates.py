@@ -147,9 +147,7 @@ def _has_changed(path: Path, known: FileState | None) -> bool:
 
 def _describe(asset: Asset) -> _Described:
     mesh = load_mesh(asset.path, asset.up)
-    triangles = mesh.triangles
-    sides = triangles[:, 1:] - triangles[:, :1]
-    areas = np.sort(np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1))
+    areas = np.sort(mesh.areas)
     corners = mesh.corners
     return _Described(
         moments(mesh),
@@ -161,8 +159,7 @@ def _describe(asset: Asset) -> _Described:
 
 def _colours(mesh: Mesh) -> dict[tuple[float, ...], float]:
     """Colours, or a number of a texture's content, with the shares of the surface they cover."""
-    sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]
-    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    areas = mesh.areas
     shares = np.bincount(mesh.face_materials, areas / areas.sum(), len(mesh.materials))
     tint: tuple[float, ...] = ()
     if mesh.colours is not None:

@@ -99,9 +99,7 @@ def signature(mesh: Mesh) -> NDArray[np.float32]:
         (13,) float32, dimensionless, of order one.
     """
     triangles = mesh.triangles
-    areas = np.linalg.norm(
-        np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
-    )
+    areas = mesh.areas
     areas /= areas.sum()
     middle = areas @ triangles.mean(axis=1)
     # Powers of up and of the distance from the upright axis through the middle, and vectors
@@ -141,8 +139,7 @@ def moments(mesh: Mesh) -> NDArray[np.float64]:
         the squared distance, the fourth moment, and two lengths of the third.
     """
     triangles = mesh.triangles
-    sides = triangles[:, 1:] - triangles[:, :1]
-    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    areas = mesh.areas
     areas /= areas.sum()
     middle = areas @ triangles.mean(axis=1)
     second, outer, third, fourth = np.zeros((3, 3)), np.zeros((3, 3)), np.zeros(3), 0.0

@@ -119,6 +119,18 @@ class Mesh:
         return self.vertices[self.faces]
 
     @property
+    def crosses(self) -> NDArray[np.float64]:
+        """(F, 3) float64 normals of the faces, each as long as twice the face's area."""
+        triangles = self.triangles
+        sides = triangles[:, 1:] - triangles[:, :1]
+        return np.asarray(np.cross(sides[:, 0], sides[:, 1]), np.float64)
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """(F,) float64 areas of the faces."""
+        return np.asarray(np.linalg.norm(self.crosses, axis=1) / 2, np.float64)
+
+    @property
     def corners(self) -> NDArray[np.float64]:
         """(U, 3) float64 the vertices that faces use."""
         used = np.zeros(len(self.vertices), dtype=bool)

@@ -39,9 +39,7 @@ class Surface:
         self.size = max(2 * radius, self.height)
         self.points, self.normals, _ = _sampled(mesh, POINTS)
         self.middle = self.points.mean(axis=0)
-        sides = mesh.triangles[:, 1:] - mesh.triangles[:, :1]
-        areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
-        self.spacing = float(np.sqrt(areas.sum() / POINTS))
+        self.spacing = float(np.sqrt(mesh.areas.sum() / POINTS))
         self.spread = float(np.sqrt(((self.points - self.middle) ** 2).sum(axis=1).mean()))
 
     @cached_property
@@ -138,7 +136,7 @@ def _sampled(
     """
     triangles = mesh.triangles
     sides = triangles[:, 1:] - triangles[:, :1]
-    normals = np.cross(sides[:, 0], sides[:, 1])
+    normals = mesh.crosses
     areas = np.linalg.norm(normals, axis=1)
     total = np.cumsum(areas)
     # One point for each equal share of the area: more even than drawing them.
