@@ -38,7 +38,7 @@ def page(name: str, title: str, data: Any, blobs: Iterable[bytes] = ()) -> str:
             for number, blob in enumerate(blobs)
         ),
         f"<script>{_text('vendor/three.min.js')}</script>",
-        f"<script>{_text(f'{name}.js')}</script>",
+        *(f"<script>{_text(f'{script}.js')}</script>" for script in ("page", name)),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"

@@ -1,26 +1,11 @@
 "use strict";
 // All assets of a gallery as points, which turn into their thumbnails when they are near.
 
-const map = JSON.parse(document.getElementById("data").textContent);
+const map = content();
 const { assets } = map;
 const count = assets.name.length;
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-// Binary data, which the page holds in base64: layouts, neighbours by space, sheets of thumbnails.
-
-const base64 = (number) => document.getElementById(`blob-${number}`).textContent;
-
-function bytes(number) {
-  const text = atob(base64(number));
-  const array = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at += 1) array[at] = text.charCodeAt(at);
-  return array.buffer;
-}
+// Blobs: layouts, neighbours by space, sheets of thumbnails.
 
 const layouts = map.layouts.map((layout, number) => ({ ...layout, points: new Float32Array(bytes(number)) }));
 const neighbours = Object.fromEntries(

@@ -1,26 +1,9 @@
 "use strict";
 // A list of queries with their matches, and beside it the chosen match turning in the query's place.
 
-const report = JSON.parse(document.getElementById("data").textContent);
+const report = content();
 const MINE = 0x3b7ddd;
 const THEIRS = 0xe07b1a;
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children.filter((child) => child !== null && child !== ""));
-  return made;
-}
-
-// Binary data, which the page holds in base64.
-
-const base64 = (number) => document.getElementById(`blob-${number}`).textContent;
-
-function bytes(number) {
-  const text = atob(base64(number));
-  const array = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at += 1) array[at] = text.charCodeAt(at);
-  return array.buffer;
-}
 
 function picture(item) {
   if (item.picture === null) return element("div", { className: "missing" }, "no picture");
