@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapesim.meshes import find_assets, load_mesh
     from shapesim.pictures.images import load_image
     from shapesim.rendering.views import render
-    from shapesim.swap import recommend
+    from shapesim.swap import Filters, Query, recommend
     from shapesim.types import Asset, Match, Mesh
     from shapesim.voxels import voxel_grid, voxelise
 
@@ -27,10 +27,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _MODULES = {
     "Asset": "shapesim.types",
     "BothEmbedder": "shapesim.embedders",
+    "Filters": "shapesim.swap",
     "Gallery": "shapesim.gallery",
     "LookEmbedder": "shapesim.embedders",
     "Match": "shapesim.types",
     "Mesh": "shapesim.types",
+    "Query": "shapesim.swap",
     "ShapeEmbedder": "shapesim.embedders",
     "ShapesimError": "shapesim.errors",
     "find_assets": "shapesim.meshes",
@@ -46,10 +48,12 @@ _MODULES = {
 __all__ = [
     "Asset",
     "BothEmbedder",
+    "Filters",
     "Gallery",
     "LookEmbedder",
     "Match",
     "Mesh",
+    "Query",
     "ShapeEmbedder",
     "ShapesimError",
     "find_assets",

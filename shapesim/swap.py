@@ -157,6 +157,10 @@ class Filters:
         return reasons.get(name, "")
 
 
+ANY = Filters()
+"""Which all assets pass."""
+
+
 def _folded(tags: Iterable[str]) -> set[str]:
     return {tag.casefold() for tag in tags}
 
@@ -187,7 +191,7 @@ def recommend(
     embedder: Embedder,
     queries: Sequence[Query],
     k: int = 10,
-    filters: Filters = Filters(),
+    filters: Filters = ANY,
 ) -> list[list[Match]]:
     """The best matches of every query, best first, each geometry once.
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.progress import Progress
 
-    from shapesim.tagging.taggers import Scores, Tagger
+    from shapesim.tagging.learning import Learnt
+    from shapesim.tagging.taggers import Tagger
 
 _SHOWN = 5  # tags of a file
 
@@ -98,7 +99,7 @@ def train(
       shapesim tags train photos/ --finetune --folds 5 --out mine.tagger
     """
     from shapesim.showing import confusion_picture, write_picture
-    from shapesim.tagging import featuring, finetuning, taggers
+    from shapesim.tagging import featuring, finetuning, learning, taggers
 
     picture = confusion or out.with_name(f"{out.name}.confusion.png")
     _check_written(out, picture)
@@ -109,46 +110,29 @@ def train(
     found = taggers.read_examples(labels, folder) if labels else taggers.find_examples(folder)
     report_lines(found.warnings, "yellow", "warning")
     taggers.learnable(found.examples)  # asked before long work
-    labels_of = {example.path: example for example in found.examples}
     with finetuning.Shown() if finetune else nullcontext() as shown:
         with progress_bar("embedding") as bar:
-            seen = featuring.see(list(labels_of), up, _shown(bar), shown=shown)
+            paths = [example.path for example in found.examples]
+            seen = featuring.see(paths, up, _shown(bar), shown=shown)
         report_failures(seen.failures)
         report_lines(seen.warnings, "yellow", "warning")
-        taggers.check_readable(seen.failures, found.examples)
-        read = [labels_of[path] for path in seen.paths]
-        examples, single = taggers.learnable(read)
-        if single:
-            note = f"a single file of {', '.join(single)}; left out"
-            report_lines([note], "yellow", "warning")
-        kept = {example.path for example in examples}
-        seen = seen.of(kept)
-        folds = min(folds, len(set(seen.groups.tolist())))  # one thing is in one of them
-        names = taggers.Examples(examples).labels
-        truth = taggers.targets(examples, names)
-        with stderr.status("cross-validating"):
-            given = taggers.cross_validate(seen.features, truth, seen.groups, folds)
-        tagger = taggers.fit(seen.features, truth, names, featuring.fingerprints())
-        scores = taggers.score(given, truth, names)
-        if shown:
-            with progress_bar("fine-tuning") as bar:
-                tuned, given = finetuning.fit_finetuned(
-                    shown, seen.paths, truth, names, seen.groups, folds, _shown(bar)
-                )
-            alone, scores = scores, taggers.score(given, truth, names)
-            note = f"accuracy {scores.accuracy:.1%} with the network, {alone.accuracy:.1%} without"
-            if (scores.accuracy, scores.macro_f1) <= (alone.accuracy, alone.macro_f1):
-                scores, note = alone, f"{note}: the network stays as it is"
-            else:
-                tagger = tuned
-            report_lines([note], "cyan", "fine-tuned")
-    tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
-    tagger.save(out)
-    write_picture(confusion_picture(scores.confusion, names), picture)
+        learning.check_readable(seen.failures, found.examples)
+        with progress_bar("fine-tuning" if finetune else "cross-validating") as bar:
+            learnt = learning.learn(found.examples, seen, folds, shown, _shown(bar))
+    if learnt.left_out:
+        note = f"a single file of {', '.join(learnt.left_out)}; left out"
+        report_lines([note], "yellow", "warning")
+    if learnt.accuracies:
+        tuned, alone = learnt.accuracies
+        note = f"accuracy {tuned:.1%} with the network, {alone:.1%} without"
+        kept = "" if learnt.tagger.trunk else ": the network stays as it is"
+        report_lines([note + kept], "cyan", "fine-tuned")
+    learnt.tagger.save(out)
+    write_picture(confusion_picture(learnt.scores.confusion, learnt.tagger.labels), picture)
     if as_json:
-        print(json.dumps(_to_json(scores, len(examples), folds, out, picture)))
+        print(json.dumps(_to_json(learnt, out, picture)))
     else:
-        _print(scores, len(examples), folds, out, picture)
+        _print(learnt, out, picture)
 
 
 def _check_written(out: Path, picture: Path) -> None:
@@ -173,11 +157,12 @@ def _shown(bar: Progress) -> Callable[[int, int], None]:
     return lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)
 
 
-def _to_json(scores: Scores, files: int, folds: int, out: Path, picture: Path) -> dict[str, object]:
+def _to_json(learnt: Learnt, out: Path, picture: Path) -> dict[str, object]:
+    scores = learnt.scores
     return {
         "tagger": str(out),
-        "files": files,
-        "folds": folds,
+        "files": learnt.files,
+        "folds": learnt.folds,
         "accuracy": round(scores.accuracy, 4),
         "macro_f1": round(scores.macro_f1, 4),
         "calibration_error": round(scores.error, 4),
@@ -190,7 +175,8 @@ def _to_json(scores: Scores, files: int, folds: int, out: Path, picture: Path) -
     }
 
 
-def _print(scores: Scores, files: int, folds: int, out: Path, picture: Path) -> None:
+def _print(learnt: Learnt, out: Path, picture: Path) -> None:
+    scores = learnt.scores
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("label")
     for name in ("files", "precision", "recall", "F1"):
@@ -199,8 +185,9 @@ def _print(scores: Scores, files: int, folds: int, out: Path, picture: Path) -> 
         table.add_row(escape(label), str(count), f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}")
     stdout.print(table)
     stdout.print(
-        f"[bold]accuracy {scores.accuracy:.1%}[/bold] in {folds}-fold cross-validation over"
-        f" {files} files  (macro F1 {scores.macro_f1:.3f}, calibration error {scores.error:.3f})",
+        f"[bold]accuracy {scores.accuracy:.1%}[/bold] in {learnt.folds}-fold cross-validation over"
+        f" {learnt.files} files  (macro F1 {scores.macro_f1:.3f},"
+        f" calibration error {scores.error:.3f})",
         highlight=False,
     )
     stdout.print(

@@ -1,5 +1,5 @@
 """Which assets a picture shows.
 
-The likeliest are turned until their outlines fit (``posing``), rendered so, and compared place by
-place (``comparing``).
+``searching`` finds the likeliest; they are turned until their outlines fit (``posing``), rendered
+so, and compared place by place (``comparing``).
 """

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.embedders import lite0
-from shapesim.errors import AssetError, ShapesimError, TaggerError
+from shapesim.errors import ShapesimError, TaggerError
 from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
@@ -359,15 +359,3 @@ def score(
         for n, label in enumerate(labels)
     ]
     return Scores(float(right.mean()), float(f1.mean()), float(error), rows, confusion)
-
-
-def check_readable(failures: Sequence[AssetError], examples: Sequence[Example]) -> None:
-    """Whether there is anything to learn from.
-
-    Raises:
-        ShapesimError: no file could be read.
-    """
-    if len(failures) == len(examples):
-        raise ShapesimError(
-            f"none of {len(examples)} files could be read; the first: {failures[0]}"
-        )

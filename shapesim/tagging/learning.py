@@ -1,0 +1,94 @@
+"""What is learnt from examples, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shapesim.errors import AssetError, ShapesimError
+from shapesim.tagging.featuring import Seen, fingerprints
+from shapesim.tagging.finetuning import Shown, fit_finetuned
+from shapesim.tagging.taggers import (
+    Example,
+    Examples,
+    Scores,
+    Tagger,
+    cross_validate,
+    fit,
+    learnable,
+    score,
+    targets,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A tagger, and how well its like tag what they have not seen.
+
+    Attributes:
+        tagger: learnt from all examples.
+        scores: of taggers that each learnt from all but one of the parts.
+        files: how many examples there were.
+        folds: how many parts.
+        left_out: labels with a single file, of which nothing can be learnt.
+        accuracies: with a network of its own, and without; None where none was trained.
+    """
+
+    tagger: Tagger
+    scores: Scores
+    files: int
+    folds: int
+    left_out: list[str]
+    accuracies: tuple[float, float] | None = None
+
+
+def learn(
+    examples: Sequence[Example],
+    seen: Seen,
+    folds: int = 10,
+    shown: Shown | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Learnt:
+    """Learns the labels of what was seen.
+
+    Args:
+        examples: files with their labels.
+        seen: what could be read of them.
+        folds: parts, at most, of which each is tagged by a tagger of the others.
+        shown: what the network was shown of the files, to train it, too; what comes out is kept if
+            it tags better.
+        progress: called with the trainings of the network that are done, and their total.
+
+    Raises:
+        ShapesimError: too little of them could be read.
+    """
+    labels_of = {example.path: example for example in examples}
+    kept, left_out = learnable([labels_of[path] for path in seen.paths])
+    seen = seen.of({example.path for example in kept})
+    folds = min(folds, len(set(seen.groups.tolist())))  # one thing is in one of them
+    labels = Examples(kept).labels
+    truth = targets(kept, labels)
+    scores = score(cross_validate(seen.features, truth, seen.groups, folds), truth, labels)
+    accuracies = None
+    if shown:
+        tuned, given = fit_finetuned(shown, seen.paths, truth, labels, seen.groups, folds, progress)
+        with_own = score(given, truth, labels)
+        accuracies = with_own.accuracy, scores.accuracy
+    if shown and (with_own.accuracy, with_own.macro_f1) > (scores.accuracy, scores.macro_f1):
+        tagger, scores = tuned, with_own
+    else:
+        tagger = fit(seen.features, truth, labels, fingerprints())
+    tagger.info.update(files=len(kept), folds=folds, accuracy=round(scores.accuracy, 4))
+    return Learnt(tagger, scores, len(kept), folds, left_out, accuracies)
+
+
+def check_readable(failures: Sequence[AssetError], examples: Sequence[Example]) -> None:
+    """Whether there is anything to learn from.
+
+    Raises:
+        ShapesimError: no file could be read.
+    """
+    if len(failures) == len(examples):
+        raise ShapesimError(
+            f"none of {len(examples)} files could be read; the first: {failures[0]}"
+        )
