@@ -2,7 +2,8 @@
 
     python -m training.object_finder MESHES... --out lite0.mine.safetensors
 
-Scenes are composed of the meshes, so that every box is known. Learnt are a small head that finds
+Scenes are composed of the meshes, so that every box is known; some are large and crowded, and seen
+part by part as well, as the finder sees large pictures. Learnt are a small head that finds
 boxes in the planes of an ImageNet network, and a projection from what these planes hold below a box
 to the space in which assets are compared by look. Takes two hours on two cores.
 """
@@ -38,7 +39,13 @@ from training.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
 
 _TOGETHER = 14  # assets that are loaded at once, for
 _SCENES = 4  # scenes
-_FEWEST, _MOST = 3, 12  # assets of a scene
+_FEWEST, _MOST, _USUAL = 3, 12, 512  # assets of a scene, and pixels of its side
+_CROWD = 40  # assets that are loaded at once, for
+_CROWDS = 2  # crowded scenes
+_FEWEST_CROWDED, _LARGE = 14, 1280  # assets of one at least, and pixels of its side
+_PARTS = 3  # of a large scene, that are looked at
+_PART_SIDES = (0.42, 0.7)  # of the scene's side
+_CROWDED_SEED = 1_000_000  # beside that of other scenes: they have names of their own
 _BATCH = 16
 _RATE = 2e-3
 _PROJECTION_EPOCHS = 8  # with 20, assets that were not learnt are found less often
@@ -52,7 +59,7 @@ class SceneTask:
     seed: int
     paths: tuple[Path, ...]
     folder: Path
-    scenes: int = _SCENES
+    crowded: bool = False
 
 
 def write_scenes(task: SceneTask) -> int:
@@ -65,10 +72,13 @@ def write_scenes(task: SceneTask) -> int:
         except AssetError:
             continue
     count = 0
-    for number in range(task.scenes if len(meshes) >= _FEWEST else 0):
-        most = min(_MOST, len(meshes))
-        rows = rng.permutation(len(meshes))[: int(rng.integers(_FEWEST, most + 1))]
-        made = compose([meshes[row][1] for row in rows.tolist()], rng)
+    fewest, most = (_FEWEST_CROWDED, _CROWD) if task.crowded else (_FEWEST, _MOST)
+    wanted = _CROWDS if task.crowded else _SCENES
+    for number in range(wanted if len(meshes) >= fewest else 0):
+        rows = rng.permutation(len(meshes))
+        rows = rows[: int(rng.integers(fewest, min(most, len(meshes)) + 1))]
+        size = _LARGE if task.crowded else _USUAL
+        made = compose([meshes[row][1] for row in rows.tolist()], rng, size)
         stem = task.folder / f"{task.seed:08}-{number}"
         Image.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
         names = np.array([str(meshes[row][0]) for row in rows.tolist()])
@@ -97,36 +107,38 @@ class Lesson:
     names: list[str]
 
 
-def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson:
+def lesson_of(
+    scenes: Sequence[Path], ranges: lite0.Ranges, seed: int, closely: bool = True
+) -> Lesson:
     """Sees scenes through the network.
 
     Args:
         scenes: NPZ files of ``write_scenes``, beside their pictures.
         ranges: of the network's tensors.
         seed: of how they are cut and blurred.
+        closely: whether to see each object from nearer, too, which only the projection learns from.
     """
     rng = np.random.default_rng(seed)
     session = lite0.session(lite0.build_planes(lite0.imagenet_weights(), ranges))
     cells = SIDE // CELL
-    planes = [
-        np.zeros((len(scenes), channels, size, size), np.float16)
-        for channels, size in ((40, 2 * cells), (112, cells), (320, cells // 2))
-    ]
+    planes: list[list[NDArray[np.float16]]] = [[] for _ in _INPUTS]
     inputs = [lite0.STAGES.index(name) for name in _INPUTS]
     targets, features, names = [], [], []
     for number, path in enumerate(scenes):
         stored = np.load(path)
-        picture = np.asarray(Image.open(path.with_suffix(".png")))
-        shot, boxes, visible = _cut(picture, stored["boxes"], stored["visible"], rng)
-        picture, boxes = _to_side(shot, boxes)
-        seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
-        for plane, which in zip(planes, inputs, strict=True):
-            height, width = seen[which].shape[1:]
-            plane[number, :, :height, :width] = seen[which]
-        targets.append(targets_of(boxes, visible, cells))
-        targets[-1].ignored[picture.shape[0] // CELL :] = True
-        good = (visible >= LEAST_SEEN) & (boxes[:, 2:].min(axis=1) >= 16)
-        if good.any():
+        whole = np.asarray(Image.open(path.with_suffix(".png")))
+        for shot, shot_boxes, visible in _shots(whole, stored["boxes"], stored["visible"], rng):
+            picture, boxes = _to_side(shot, shot_boxes)
+            seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
+            for kept, which in zip(planes, inputs, strict=True):
+                height, width = seen[which].shape[1:]
+                room = (0, width - height), (0, 0)
+                kept.append(np.pad(seen[which].astype(np.float16), ((0, 0), *room)))
+            targets.append(targets_of(boxes, visible, cells))
+            targets[-1].ignored[picture.shape[0] // CELL :] = True
+            good = (visible >= LEAST_SEEN) & (boxes[:, 2:].min(axis=1) >= 16)
+            if not closely or not good.any():
+                continue
             corners = np.hstack([boxes[good, :2], boxes[good, :2] + boxes[good, 2:]])
             # Boxes that people draw, or the head finds, are not exact.
             sides = np.tile(boxes[good, 2:], 2)
@@ -144,7 +156,32 @@ def lesson_of(scenes: Sequence[Path], ranges: lite0.Ranges, seed: int) -> Lesson
     known = sorted(set(names))
     rows = {name: row for row, name in enumerate(known)}
     assets = np.array([rows[name] for name in names])
-    return Lesson(planes, targets, np.concatenate(features), assets, known)
+    none = [np.zeros((0, lite0.DIM), np.float16)]
+    stacked = [np.stack(kept) for kept in planes]
+    return Lesson(stacked, targets, np.concatenate(features or none), assets, known)
+
+
+def _shots(
+    picture: NDArray[np.uint8],
+    boxes: NDArray[np.int64],
+    visible: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> list[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64]]]:
+    """A scene, or of a large one the whole and some parts."""
+    if len(picture) <= _USUAL:
+        return [_cut(picture, boxes, visible, rng)]
+    shots = [(picture, boxes, visible)]
+    for _ in range(_PARTS):
+        size = round(float(rng.uniform(*_PART_SIDES)) * len(picture))
+        corner = rng.integers(0, len(picture) - size + 1, 2)
+        low = (boxes[:, :2] - corner).clip(0, size)
+        high = (boxes[:, :2] + boxes[:, 2:] - corner).clip(0, size)
+        sides = (high - low) * (high > low).all(axis=1, keepdims=True)
+        left = sides.prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1)
+        x, y = corner.tolist()
+        part = picture[y : y + size, x : x + size]
+        shots.append((part, np.hstack([low, sides]), visible * left))
+    return shots
 
 
 def _cut(
@@ -337,9 +374,11 @@ def main() -> None:
     parser.add_argument("meshes", nargs="+", type=Path, help="folders of mesh files")
     parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
     parser.add_argument("--scenes", type=int, default=4000, help="to learn from")
+    parser.add_argument("--crowded", type=int, default=0, help="more scenes, large and crowded")
     parser.add_argument("--composed", type=Path, help="a folder of scenes; composed if empty")
     parser.add_argument("--epochs", type=int, default=10, help="of the head; 0 leaves it")
-    parser.add_argument("--start-from", type=Path, help="weights whose head to go on from")
+    parser.add_argument("--start-from", type=Path, help="weights to go on from")
+    parser.add_argument("--head-only", action="store_true", help="leave the projection as it is")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     began = time.perf_counter()
@@ -351,25 +390,29 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             if not any(folder.glob("*.npz")):
                 write_all(files, folder, given.scenes, given.seed)
-            scenes = sorted(folder.glob("*.npz"))[: given.scenes]
-            train(scenes, given.out, given.epochs, given.seed, given.start_from)
+                write_all(files, folder, given.crowded, given.seed + _CROWDED_SEED, crowded=True)
+            scenes = sorted(folder.glob("*.npz"))
+            train(scenes, given.out, given.epochs, given.seed, given.start_from, given.head_only)
     except (ShapesimError, OSError) as error:
         parser.exit(1, f"{error}\n")
     print(f"{len(scenes)} scenes, {time.perf_counter() - began:.0f} s: {given.out}")
 
 
-def write_all(files: Sequence[Path], folder: Path, scenes: int, seed: int) -> None:
+def write_all(
+    files: Sequence[Path], folder: Path, scenes: int, seed: int, crowded: bool = False
+) -> None:
     """Composes scenes of files, each as often as the others."""
-    if len(files) < _TOGETHER:
+    together, each = (_CROWD, _CROWDS) if crowded else (_TOGETHER, _SCENES)
+    if len(files) < together:
         raise ShapesimError(f"too few meshes to compose scenes of: {len(files)}")
     rng = np.random.default_rng(seed)
     order: list[int] = []
     tasks = []
-    for number in range(-(-scenes // _SCENES)):
-        if len(order) < _TOGETHER:
+    for number in range(-(-scenes // each)):
+        if len(order) < together:
             order = rng.permutation(len(files)).tolist()
-        paths = tuple(files[order.pop()] for _ in range(_TOGETHER))
-        tasks.append(SceneTask(seed + number, paths, folder))
+        paths = tuple(files[order.pop()] for _ in range(together))
+        tasks.append(SceneTask(seed + number, paths, folder, crowded))
     mapped = map_isolated(write_scenes, tasks, lambda task: task.paths[0], 600)
     for done, (_, result) in enumerate(mapped, 1):
         if isinstance(result, AssetError):
@@ -379,19 +422,27 @@ def write_all(files: Sequence[Path], folder: Path, scenes: int, seed: int) -> No
 
 
 def train(
-    scenes: Sequence[Path], out: Path, epochs: int, seed: int, start: Path | None = None
+    scenes: Sequence[Path],
+    out: Path,
+    epochs: int,
+    seed: int,
+    start: Path | None = None,
+    head_only: bool = False,
 ) -> None:
     """Learns head and projection and writes them."""
     from safetensors.numpy import load_file
 
-    if not (epochs or start):
-        raise ShapesimError("a head that is not trained has to come with --start-from")
+    if not start and (head_only or not epochs):
+        raise ShapesimError("what is not trained has to come with --start-from")
     if len(scenes) < _BATCH:
         raise ShapesimError(f"too few scenes to learn from: {len(scenes)}, at least {_BATCH}")
     embedder = LookEmbedder()
-    lesson = lesson_of(scenes, embedder.ranges, seed)
+    lesson = lesson_of(scenes, embedder.ranges, seed, closely=not head_only)
     start_from = load_file(start) if start else None
     tensors = learn_head(lesson, epochs, seed, start_from).tensors()
+    if head_only:
+        write_weights((start_from or {}) | tensors, out)
+        return
     write_weights(tensors, out)  # in case that what follows is interrupted
     lesson.planes.clear()  # some GB
     looks = looks_of(lesson.names, embedder)
