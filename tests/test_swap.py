@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from shapesim.embedders import ShapeEmbedder
+from shapesim.embedders import BothEmbedder, ShapeEmbedder
 from shapesim.errors import GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.geometry import signature
@@ -153,3 +156,26 @@ def test_matches_are_told_apart(gallery: Gallery, embedder: ShapeEmbedder) -> No
         assert swap(again, "game/props/chair.fbx", embedder) == matches
         assert set(again.assets.values()) == set(gallery.assets.values())
     assert matches[0] != matches[1]
+
+
+def test_the_example_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it stands there: what is closest in the store is placed where the asset stands."""
+    text = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    example = text.split("```python\n")[1].split("```")[0]
+    store = tmp_path / "store"
+    store.mkdir()
+    asset = SAMPLES / "game" / "props" / "chair.fbx"
+    for name in ("first.fbx", "second.fbx"):
+        shutil.copy(asset, store / name)
+    shutil.copy(SAMPLES / "game" / "props" / "crate.obj", store)
+    shutil.copy(asset, tmp_path / "my_asset.fbx")
+    monkeypatch.chdir(tmp_path)
+    with Gallery(".shapesim", create=True) as opened:
+        index_stores(opened, [store], BothEmbedder())
+    exec(example, {})
+    best, other = capsys.readouterr().out.splitlines()  # each geometry once
+    assert best.startswith(f"{store / 'first.fbx'} 1.0 ")
+    np.testing.assert_allclose(ast.literal_eval(best.split(" ", 2)[2]), np.eye(4), atol=1e-3)
+    assert other.startswith(str(store / "crate.obj"))
