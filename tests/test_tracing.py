@@ -47,8 +47,9 @@ from shapesim.tracing.verification import (
 )
 from tests.commands import shapesim
 from tests.conftest import SAMPLES, as_mesh, lopsided
-from training.copy_embedder import painted, sibling
+from training.copy_embedder import sibling
 from training.manipulation import MANIPULATIONS, manipulate, paste
+from training.painting import painted
 
 
 @pytest.fixture(scope="module")

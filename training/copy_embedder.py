@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from trimesh.graph import connected_component_labels
 
 from shapesim.embedders import CopyEmbedder, LookEmbedder, lite0
 from shapesim.embedders.base import check_weights_file, write_weights
@@ -40,6 +39,7 @@ from shapesim.types import Image as Picture
 from shapesim.types import Material, Mesh
 from shapesim.workers import map_isolated
 from training.manipulation import manipulate
+from training.painting import painted, shells
 
 _VIEWS = CAMERAS[::3] + CAMERAS[1:2]
 _SIZE = 256
@@ -50,7 +50,6 @@ _BATCH = 512
 _SPREAD = 0.1  # weight of what keeps originals apart
 _UNRELATED = 512
 _PENALTY = 10.0  # for weights of the confidence: what few pictures tell is not trusted far
-_GREY = 0.05  # by which a grey material's red, green and blue may be apart
 _PIECES = 0.02, 0.6  # share of the surface of what a sibling differs in
 _CHANGED = 24, 0.01  # levels by which a pixel shows it, and share of the pixels that have to
 _HELD_OUT = 10  # every so manieth asset is asked for, to know how sure one can be
@@ -98,20 +97,6 @@ def write_originals(task: _Asset) -> None:
         shown.save(task.folder / f"{task.number:06}-{view}.png", compress_level=1)
 
 
-def painted(mesh: Mesh, rng: np.random.Generator) -> Mesh:
-    """A mesh that is grey all over, in a few colours, as games' assets are; any other as it is."""
-    has_colours = mesh.colours is not None or any(
-        material.texture or np.ptp(material.colour[:3]) > _GREY for material in mesh.materials
-    )
-    if has_colours:
-        return mesh
-    colours = rng.uniform(0, 1, (int(rng.integers(2, 5)), 3)) ** 2
-    shells = np.unique(_shells(mesh), return_inverse=True)[1]
-    which = rng.integers(len(colours), size=shells.max() + 1)[shells]
-    paints = tuple(Material(colour=(*colour, 1.0)) for colour in colours.tolist())
-    return replace(mesh, materials=paints, face_materials=which)
-
-
 def sibling(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     """What may stand beside a mesh in its kit: with a piece in another colour, or without it.
 
@@ -121,7 +106,7 @@ def sibling(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     total = max(float(areas.sum()), 1e-12)
     pieces = [
         faces
-        for numbers in (mesh.face_materials, _shells(mesh))
+        for numbers in (mesh.face_materials, shells(mesh))
         for faces in [numbers == number for number in np.unique(numbers)]
         if _PIECES[0] < areas[faces].sum() / total < _PIECES[1]
     ]
@@ -137,15 +122,6 @@ def sibling(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     paint = Material(colour=(red, green, blue, 1.0))
     which = np.where(piece, len(mesh.materials), mesh.face_materials)
     return replace(mesh, materials=(*mesh.materials, paint), face_materials=which)
-
-
-def _shells(mesh: Mesh) -> NDArray[np.int64]:
-    """(F,) number of the connected surface that each face belongs to."""
-    corners = np.unique(mesh.vertices, axis=0, return_inverse=True)[1].reshape(-1)[mesh.faces]
-    edges = np.concatenate([corners[:, :2], corners[:, 1:]])
-    count = len(mesh.vertices)
-    numbers = connected_component_labels(edges, node_count=count)  # type: ignore[no-untyped-call]
-    return np.asarray(numbers[corners[:, 0]], np.int64)
 
 
 def make_copies(task: _Copies) -> Picture:

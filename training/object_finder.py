@@ -36,6 +36,8 @@ from shapesim.reading import read_assets
 from shapesim.workers import map_isolated
 from training.composing import compose
 from training.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
+from training.displays import add_display
+from training.painting import painted
 
 _TOGETHER = 14  # assets that are loaded at once, for
 _SCENES = 4  # scenes
@@ -46,6 +48,9 @@ _FEWEST_CROWDED, _LARGE = 14, 1280  # assets of one at least, and pixels of its 
 _PARTS = 3  # of a large scene, that are looked at
 _PART_SIDES = (0.42, 0.7)  # of the scene's side
 _CROWDED_SEED = 1_000_000  # beside that of other scenes: they have names of their own
+_PAINTED = 0.7  # share of grey assets that get colours
+_DISPLAYS = 0.3  # share of scenes that a game's display lies over
+_COVERED, _HARDLY = 0.15, 0.1  # what a display covers so much of counts as seen so little
 _BATCH = 16
 _RATE = 2e-3
 _PROJECTION_EPOCHS = 8  # with 20, assets that were not learnt are found less often
@@ -68,7 +73,8 @@ def write_scenes(task: SceneTask) -> int:
     meshes = []
     for path in task.paths:
         try:
-            meshes.append((path, load_mesh(path)))
+            mesh = load_mesh(path)
+            meshes.append((path, painted(mesh, rng) if rng.random() < _PAINTED else mesh))
         except AssetError:
             continue
     count = 0
@@ -167,7 +173,12 @@ def _shots(
     visible: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64]]]:
-    """A scene, or of a large one the whole and some parts."""
+    """A scene, or of a large one the whole and some parts, at times behind a display."""
+    if rng.random() < _DISPLAYS:
+        picture, covered = add_display(picture, rng)
+        hidden = [covered[y : y + h, x : x + w].mean() if w else 0.0 for x, y, w, h in boxes]
+        # Of what it covers in part, the box may end elsewhere.
+        visible = np.where(np.array(hidden) > _COVERED, np.minimum(visible, _HARDLY), visible)
     if len(picture) <= _USUAL:
         return [_cut(picture, boxes, visible, rng)]
     shots = [(picture, boxes, visible)]
