@@ -184,14 +184,17 @@ def _shots(
     shots = [(picture, boxes, visible)]
     for _ in range(_PARTS):
         size = round(float(rng.uniform(*_PART_SIDES)) * len(picture))
-        corner = rng.integers(0, len(picture) - size + 1, 2)
+        # Around one of the assets: most of a large scene is empty.
+        x, y, w, h = boxes[rng.integers(len(boxes))]
+        corner = np.array([x + w // 2, y + h // 2]) - rng.integers(0, size, 2)
+        corner = corner.clip(0, len(picture) - size)
         low = (boxes[:, :2] - corner).clip(0, size)
         high = (boxes[:, :2] + boxes[:, 2:] - corner).clip(0, size)
         sides = (high - low) * (high > low).all(axis=1, keepdims=True)
-        left = sides.prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1)
-        x, y = corner.tolist()
-        part = picture[y : y + size, x : x + size]
-        shots.append((part, np.hstack([low, sides]), visible * left))
+        kept = sides.prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1)
+        left, top = corner.tolist()
+        part = picture[top : top + size, left : left + size]
+        shots.append((part, np.hstack([low, sides]), visible * kept))
     return shots
 
 

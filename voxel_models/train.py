@@ -153,10 +153,13 @@ def _draw_batch(data: GridData, weights: NDArray[np.float64], recipe: Recipe, st
 
 
 def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
-    """Writes a ``.safetensors`` file with ``info`` in its header."""
+    """Writes a ``.safetensors`` file with ``info`` in its header; large tensors as float16."""
     from safetensors.torch import save_file
 
-    state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    state = {
+        name: (value.half() if value.ndim > 1 else value).contiguous().cpu()
+        for name, value in model.state_dict().items()
+    }
     temporary = path.with_suffix(".partial")
     save_file(state, temporary, {"voxel_models": json.dumps(info)})
     temporary.chmod(0o644)  # safetensors writes files that only their owner can read
