@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapesim.meshes import find_assets, load_mesh
     from shapesim.pictures.images import load_image
     from shapesim.rendering.views import render
-    from shapesim.swap import Filters, Query, recommend
+    from shapesim.swap import Filters, Query, Replaced, recommend
     from shapesim.types import Asset, Match, Mesh
     from shapesim.voxels import voxel_grid, voxelise
 
@@ -33,6 +33,7 @@ _MODULES = {
     "Match": "shapesim.types",
     "Mesh": "shapesim.types",
     "Query": "shapesim.swap",
+    "Replaced": "shapesim.swap",
     "ShapeEmbedder": "shapesim.embedders",
     "ShapesimError": "shapesim.errors",
     "find_assets": "shapesim.meshes",
@@ -54,6 +55,7 @@ __all__ = [
     "Match",
     "Mesh",
     "Query",
+    "Replaced",
     "ShapeEmbedder",
     "ShapesimError",
     "find_assets",

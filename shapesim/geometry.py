@@ -100,7 +100,7 @@ def signature(mesh: Mesh) -> NDArray[np.float32]:
     """
     triangles = mesh.triangles
     areas = mesh.areas
-    areas /= areas.sum()
+    areas = areas / areas.sum()
     middle = areas @ triangles.mean(axis=1)
     # Powers of up and of the distance from the upright axis through the middle, and vectors
     # within the plane, each a mean over the surface.
@@ -140,7 +140,7 @@ def moments(mesh: Mesh) -> NDArray[np.float64]:
     """
     triangles = mesh.triangles
     areas = mesh.areas
-    areas /= areas.sum()
+    areas = areas / areas.sum()
     middle = areas @ triangles.mean(axis=1)
     second, outer, third, fourth = np.zeros((3, 3)), np.zeros((3, 3)), np.zeros(3), 0.0
     for start in range(0, len(areas), _CHUNK):

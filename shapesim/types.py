@@ -120,14 +120,14 @@ class Mesh:
 
     @property
     def crosses(self) -> NDArray[np.float64]:
-        """(F, 3) float64 normals of the faces, each as long as twice the face's area."""
+        """(F, 3) float64 normals of the faces, each as long as twice the face's area is large."""
         triangles = self.triangles
         sides = triangles[:, 1:] - triangles[:, :1]
         return np.asarray(np.cross(sides[:, 0], sides[:, 1]), np.float64)
 
     @property
     def areas(self) -> NDArray[np.float64]:
-        """(F,) float64 areas of the faces."""
+        """(F,) float64 areas of the faces, in squares of the file's unit."""
         return np.asarray(np.linalg.norm(self.crosses, axis=1) / 2, np.float64)
 
     @property

@@ -24,7 +24,8 @@ from tests.commands import shapesim
 from tests.conftest import SAMPLES
 from training.composing import Composed, compose
 from training.detection import Head, loss_of, targets_of
-from training.object_finder import train
+from training.displays import add_display
+from training.object_finder import composed, shots_of, train
 
 
 def cube(centre: tuple[float, float, float], side: float) -> Mesh:
@@ -180,6 +181,50 @@ def test_what_cannot_be_learnt_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ShapesimError, match="--start-from"):
         train(scenes, tmp_path / "out.safetensors", 0, 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_parts_of_a_scene_hold_the_boxes_of_what_they_do_not_cut() -> None:
+    """Against a picture in which every object is a colour of its own, none behind another."""
+    rng = np.random.default_rng(0)
+    boxes = np.array([[x, y, 60, 45] for y in range(20, 1200, 130) for x in range(30, 1200, 150)])
+    picture = np.zeros((1280, 1280, 3), np.uint8)
+    for number, (x, y, width, height) in enumerate(boxes.tolist(), 1):
+        picture[y : y + height, x : x + width] = number
+    plain = 0
+    while plain < 20:
+        shots = shots_of(picture, boxes, np.ones(len(boxes)), rng)
+        if not np.array_equal(shots[0][0], picture):  # a display hides some
+            continue
+        plain += 1
+        for shot, found, visible in shots:
+            for number, (box, seen) in enumerate(zip(found.tolist(), visible, strict=True), 1):
+                rows, columns = np.nonzero(shot[..., 0] == number)
+                whole = len(rows) == 60 * 45
+                assert whole == (seen == 1)
+                if whole:
+                    assert box == [columns.min(), rows.min(), 60, 45]
+                elif not len(rows):
+                    assert 0 in box[2:]
+
+
+def test_a_display_covers_what_it_changes() -> None:
+    """Where it is not opaque at all, the picture stays; what it hides is none of the objects."""
+    rng = np.random.default_rng(1)
+    picture = rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    for _ in range(20):
+        shown, opacity = add_display(picture, rng)
+        assert opacity.shape == (300, 400)
+        assert 0 < (opacity > 0).mean() < 1
+        np.testing.assert_array_equal(shown[opacity == 0], picture[opacity == 0])
+
+
+def test_scenes_are_composed_where_a_folder_lacks_them(tmp_path: Path) -> None:
+    """Nothing is asked of the files otherwise; too few are said at once."""
+    (tmp_path / "usual-1.npz").touch()
+    assert composed([], tmp_path, 5, 0, crowded=False) == [tmp_path / "usual-1.npz"]
+    assert composed([], tmp_path, 0, 0, crowded=True) == []
+    with pytest.raises(ShapesimError, match="too few meshes"):
+        composed([Path("one.obj")], tmp_path, 5, 0, crowded=True)
 
 
 def test_a_head_that_says_what_is_wanted_is_read_back() -> None:

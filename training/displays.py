@@ -12,7 +12,7 @@ from shapesim.types import Image
 _LETTERS = list("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ 0123456789 +:/%")
 
 
-def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArray[np.bool_]]:
+def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
     """A picture with a display over it, mostly along its sides.
 
     Args:
@@ -20,7 +20,7 @@ def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArra
         rng: decides.
 
     Returns:
-        (H, W, 3), and (H, W) what it covers.
+        (H, W, 3), and (H, W) float32 how opaque the display is there, 0 to 1.
     """
     height, width = picture.shape[:2]
     layer = Pil.new("RGBA", (width, height))
@@ -32,7 +32,10 @@ def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArra
         inset = int(rng.integers(0, max(2, width // 40)))
         # In a corner or at the middle of a side.
         x = int(rng.choice([inset, (width - wide) // 2, width - wide - inset]))
-        y = int(rng.choice([inset, height - tall - inset]))
+        rows = [inset, height - tall - inset]
+        if x != (width - wide) // 2:
+            rows.append((height - tall) // 2)
+        y = int(rng.choice(rows))
         box = (x, y, x + wide, y + tall)
         fill = (*ground.tolist(), int(rng.integers(110, 256)))
         line = (*ink.tolist(), 255)
@@ -41,9 +44,9 @@ def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArra
                 box, int(rng.choice([0, 0, 4, 12])), fill, line if inset else None
             )
         _fill(draw, box, line, rng)
-    covered = np.asarray(layer)[..., 3] > 0
+    opacity = (np.asarray(layer)[..., 3] / 255).astype(np.float32)
     shown = Pil.alpha_composite(Pil.fromarray(picture).convert("RGBA"), layer)
-    return np.asarray(shown.convert("RGB")), covered
+    return np.asarray(shown.convert("RGB")), opacity
 
 
 def _fill(

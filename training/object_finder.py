@@ -2,10 +2,11 @@
 
     python -m training.object_finder MESHES... --out lite0.mine.safetensors
 
-Scenes are composed of the meshes, so that every box is known; some are large and crowded, and seen
-part by part as well, as the finder sees large pictures. Learnt are a small head that finds
-boxes in the planes of an ImageNet network, and a projection from what these planes hold below a box
-to the space in which assets are compared by look. Takes two hours on two cores.
+Scenes are composed of the meshes, so that every box is known. Some are large and crowded, and seen
+part by part as well, as the finder sees large pictures; over some lies what games draw. Learnt are
+a small head that finds boxes in the planes of an ImageNet network, and a projection from what these
+planes hold below a box to the space in which assets are compared by look. Takes three hours on two
+cores.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image as Pil
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,6 +34,7 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects.boxes import CELL
 from shapesim.objects.finder import SIDE, closer, roi_pooled
 from shapesim.reading import read_assets
+from shapesim.types import Image
 from shapesim.workers import map_isolated
 from training.composing import compose
 from training.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
@@ -47,10 +49,11 @@ _CROWDS = 2  # crowded scenes
 _FEWEST_CROWDED, _LARGE = 14, 1280  # assets of one at least, and pixels of its side
 _PARTS = 3  # of a large scene, that are looked at
 _PART_SIDES = (0.42, 0.7)  # of the scene's side
-_CROWDED_SEED = 1_000_000  # beside that of other scenes: they have names of their own
+_CROWDED_SEED = 1_000_000  # beside that of other scenes
 _PAINTED = 0.7  # share of grey assets that get colours
 _DISPLAYS = 0.3  # share of scenes that a game's display lies over
-_COVERED, _HARDLY = 0.15, 0.1  # what a display covers so much of counts as seen so little
+_COVERED, _GONE = 0.15, 0.8  # of an object, by a display: it is seen in part, or not at all
+_HARDLY = 0.1  # what is seen in part, and whose box may end elsewhere, counts as seen so little
 _BATCH = 16
 _RATE = 2e-3
 _PROJECTION_EPOCHS = 8  # with 20, assets that were not learnt are found less often
@@ -85,8 +88,8 @@ def write_scenes(task: SceneTask) -> int:
         rows = rows[: int(rng.integers(fewest, min(most, len(meshes)) + 1))]
         size = _LARGE if task.crowded else _USUAL
         made = compose([meshes[row][1] for row in rows.tolist()], rng, size)
-        stem = task.folder / f"{task.seed:08}-{number}"
-        Image.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
+        stem = task.folder / f"{'crowded' if task.crowded else 'usual'}-{task.seed:08}-{number}"
+        Pil.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
         names = np.array([str(meshes[row][0]) for row in rows.tolist()])
         np.savez(stem.with_suffix(".npz"), boxes=made.boxes, visible=made.visible, names=names)
         count += 1
@@ -95,13 +98,13 @@ def write_scenes(task: SceneTask) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is learnt from N scenes.
+    """What is learnt from N shots of scenes (see ``shots_of``).
 
     Attributes:
         planes: of each of the head's inputs, (N, C, H, W) float16.
-        targets: of each scene.
-        features: (M, F) float16, of all objects of all scenes, as the whole scene shows them and as
-            closer looks do.
+        targets: of each shot.
+        features: (M, F) float16, of all objects of all shots, as the shot shows them and as closer
+            looks do; none where these were left out.
         assets: (M,) which asset each object is, as a row of the names.
         names: of the assets' files.
     """
@@ -132,8 +135,8 @@ def lesson_of(
     targets, features, names = [], [], []
     for number, path in enumerate(scenes):
         stored = np.load(path)
-        whole = np.asarray(Image.open(path.with_suffix(".png")))
-        for shot, shot_boxes, visible in _shots(whole, stored["boxes"], stored["visible"], rng):
+        whole = np.asarray(Pil.open(path.with_suffix(".png")))
+        for shot, shot_boxes, visible in shots_of(whole, stored["boxes"], stored["visible"], rng):
             picture, boxes = _to_side(shot, shot_boxes)
             seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
             for kept, which in zip(planes, inputs, strict=True):
@@ -161,49 +164,72 @@ def lesson_of(
             print(f"seen: {number} of {len(scenes)} scenes", flush=True)
     known = sorted(set(names))
     rows = {name: row for row, name in enumerate(known)}
-    assets = np.array([rows[name] for name in names])
+    assets = np.array([rows[name] for name in names], np.int64)
     none = [np.zeros((0, lite0.DIM), np.float16)]
-    stacked = [np.stack(kept) for kept in planes]
+    stacked = [np.stack(planes.pop(0)) for _ in _INPUTS]  # some GB, and not twice as many
     return Lesson(stacked, targets, np.concatenate(features or none), assets, known)
 
 
-def _shots(
-    picture: NDArray[np.uint8],
+def shots_of(
+    picture: Image,
     boxes: NDArray[np.int64],
     visible: NDArray[np.float64],
     rng: np.random.Generator,
-) -> list[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64]]]:
-    """A scene, or of a large one the whole and some parts, at times behind a display."""
+) -> list[tuple[Image, NDArray[np.int64], NDArray[np.float64]]]:
+    """A scene, or of a large one the whole and some parts, at times behind a display.
+
+    Args:
+        picture: (S, S, 3).
+        boxes: (N, 4) x, y, width and height in its pixels; 0 where nothing is seen.
+        visible: (N,) share of each object that is seen, 0 to 1.
+        rng: decides.
+
+    Returns:
+        The like for each shot, its boxes in its own pixels.
+    """
     if rng.random() < _DISPLAYS:
-        picture, covered = add_display(picture, rng)
-        hidden = [covered[y : y + h, x : x + w].mean() if w else 0.0 for x, y, w, h in boxes]
-        # Of what it covers in part, the box may end elsewhere.
-        visible = np.where(np.array(hidden) > _COVERED, np.minimum(visible, _HARDLY), visible)
+        picture, opacity = add_display(picture, rng)
+        hidden = np.array(
+            [opacity[y : y + h, x : x + w].mean() if w else 1.0 for x, y, w, h in boxes.tolist()]
+        )
+        visible = np.where(hidden > _COVERED, np.minimum(visible, _HARDLY), visible)
+        boxes = np.where(hidden[:, None] > _GONE, 0, boxes)
     if len(picture) <= _USUAL:
         return [_cut(picture, boxes, visible, rng)]
     shots = [(picture, boxes, visible)]
-    for _ in range(_PARTS):
+    seen = np.flatnonzero(visible >= LEAST_SEEN)
+    for _ in range(_PARTS if len(seen) else 0):
         size = round(float(rng.uniform(*_PART_SIDES)) * len(picture))
-        # Around one of the assets: most of a large scene is empty.
-        x, y, w, h = boxes[rng.integers(len(boxes))]
-        corner = np.array([x + w // 2, y + h // 2]) - rng.integers(0, size, 2)
-        corner = corner.clip(0, len(picture) - size)
-        low = (boxes[:, :2] - corner).clip(0, size)
-        high = (boxes[:, :2] + boxes[:, 2:] - corner).clip(0, size)
-        sides = (high - low) * (high > low).all(axis=1, keepdims=True)
-        kept = sides.prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1)
-        left, top = corner.tolist()
-        part = picture[top : top + size, left : left + size]
-        shots.append((part, np.hstack([low, sides]), visible * kept))
+        # Around an object: most of a large scene is empty.
+        x, y, width, height = boxes[rng.choice(seen)].tolist()
+        corner = np.array([x + width // 2, y + height // 2]) - rng.integers(0, size, 2)
+        shots.append(_part_of(picture, boxes, visible, corner.clip(0, len(picture) - size), size))
     return shots
 
 
+def _part_of(
+    picture: Image,
+    boxes: NDArray[np.int64],
+    visible: NDArray[np.float64],
+    corner: NDArray[np.int64],
+    size: int,
+) -> tuple[Image, NDArray[np.int64], NDArray[np.float64]]:
+    """A square of a scene from a (2,) corner on; what it cuts is hardly seen."""
+    left, top = corner.tolist()
+    low = (boxes[:, :2] - corner).clip(0, size)
+    high = (boxes[:, :2] + boxes[:, 2:] - corner).clip(0, size)
+    sides = (high - low) * (high > low).all(axis=1, keepdims=True)
+    is_cut = (sides != boxes[:, 2:]).any(axis=1)
+    part = picture[top : top + size, left : left + size]
+    return part, np.hstack([low, sides]), np.where(is_cut, np.minimum(visible, _HARDLY), visible)
+
+
 def _cut(
-    picture: NDArray[np.uint8],
+    picture: Image,
     boxes: NDArray[np.int64],
     visible: NDArray[np.float64],
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[Image, NDArray[np.int64], NDArray[np.float64]]:
     """At times a band of a scene only, as wide as screens are, and at times blurred."""
     if rng.random() < 0.4:
         size = int(rng.integers(288, 480))
@@ -214,10 +240,10 @@ def _cut(
         visible = visible * (high - low) / np.maximum(boxes[:, 3], 1)
         boxes = np.stack([boxes[:, 0], low, boxes[:, 2] * (high > low), high - low], axis=1)
     if rng.random() < 0.4:
-        shown = Image.fromarray(picture)
+        shown = Pil.fromarray(picture)
         share = rng.uniform(0.5, 0.9)
         small = shown.resize([max(32, round(side * share)) for side in shown.size])
-        picture = np.asarray(small.resize(shown.size, Image.Resampling.BICUBIC))
+        picture = np.asarray(small.resize(shown.size, Pil.Resampling.BICUBIC))
     return picture, boxes, visible
 
 
@@ -227,7 +253,7 @@ def _to_side(
     """A picture as wide as the network sees it."""
     scale = SIDE / picture.shape[1]
     height = round(len(picture) * scale / 32) * 32
-    resized = Image.fromarray(picture).resize((SIDE, height), Image.Resampling.BICUBIC)
+    resized = Pil.fromarray(picture).resize((SIDE, height), Pil.Resampling.BICUBIC)
     factors = np.tile([scale, height / len(picture)], 2)
     return np.asarray(resized), np.round(boxes * factors).astype(np.int64)
 
@@ -388,8 +414,10 @@ def main() -> None:
     parser.add_argument("meshes", nargs="+", type=Path, help="folders of mesh files")
     parser.add_argument("--out", required=True, type=Path, help="the .safetensors file to write")
     parser.add_argument("--scenes", type=int, default=4000, help="to learn from")
-    parser.add_argument("--crowded", type=int, default=0, help="more scenes, large and crowded")
-    parser.add_argument("--composed", type=Path, help="a folder of scenes; composed if empty")
+    parser.add_argument("--crowded", type=int, default=500, help="and large and crowded ones")
+    parser.add_argument(
+        "--composed", type=Path, help="a folder of scenes; what it lacks is composed"
+    )
     parser.add_argument("--epochs", type=int, default=10, help="of the head; 0 leaves it")
     parser.add_argument("--start-from", type=Path, help="weights to go on from")
     parser.add_argument("--head-only", action="store_true", help="leave the projection as it is")
@@ -402,20 +430,41 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as made:
             folder = given.composed or Path(made)
             folder.mkdir(parents=True, exist_ok=True)
-            if not any(folder.glob("*.npz")):
-                write_all(files, folder, given.scenes, given.seed)
-                write_all(files, folder, given.crowded, given.seed + _CROWDED_SEED, crowded=True)
-            scenes = sorted(folder.glob("*.npz"))
+            scenes = [
+                path
+                for crowded, count in ((False, given.scenes), (True, given.crowded))
+                for path in composed(files, folder, count, given.seed, crowded)
+            ]
             train(scenes, given.out, given.epochs, given.seed, given.start_from, given.head_only)
     except (ShapesimError, OSError) as error:
         parser.exit(1, f"{error}\n")
     print(f"{len(scenes)} scenes, {time.perf_counter() - began:.0f} s: {given.out}")
 
 
-def write_all(
-    files: Sequence[Path], folder: Path, scenes: int, seed: int, crowded: bool = False
+def composed(
+    files: Sequence[Path], folder: Path, count: int, seed: int, crowded: bool
+) -> list[Path]:
+    """So many scenes of one kind in a folder, which are composed if it has none.
+
+    Args:
+        files: of the assets, of which each is in as many scenes as the others.
+        folder: of the scenes.
+        count: of scenes; fewer if the folder has some, but fewer.
+        seed: of everything random.
+        crowded: whether they are.
+
+    Raises:
+        ShapesimError: there are too few files.
+    """
+    pattern = f"{'crowded' if crowded else 'usual'}-*.npz"
+    if count and not any(folder.glob(pattern)):
+        _compose_all(files, folder, count, seed + _CROWDED_SEED * crowded, crowded)
+    return sorted(folder.glob(pattern))[:count]
+
+
+def _compose_all(
+    files: Sequence[Path], folder: Path, scenes: int, seed: int, crowded: bool
 ) -> None:
-    """Composes scenes of files, each as often as the others."""
     together, each = (_CROWD, _CROWDS) if crowded else (_TOGETHER, _SCENES)
     if len(files) < together:
         raise ShapesimError(f"too few meshes to compose scenes of: {len(files)}")
@@ -443,25 +492,39 @@ def train(
     start: Path | None = None,
     head_only: bool = False,
 ) -> None:
-    """Learns head and projection and writes them."""
+    """Learns head and projection, or the former alone, and writes them.
+
+    Args:
+        scenes: NPZ files of ``write_scenes``, beside their pictures.
+        out: the file to write.
+        epochs: of the head; 0 leaves it.
+        seed: of everything random.
+        start: weights to go on from, which what is not trained is taken from.
+        head_only: whether to leave the projection.
+
+    Raises:
+        ShapesimError: there are too few scenes, or nothing to take what is not trained from.
+    """
     from safetensors.numpy import load_file
 
     if not start and (head_only or not epochs):
         raise ShapesimError("what is not trained has to come with --start-from")
     if len(scenes) < _BATCH:
         raise ShapesimError(f"too few scenes to learn from: {len(scenes)}, at least {_BATCH}")
+    start_from = load_file(start) if start else {}
+    if head_only and not any(name.startswith("project.") for name in start_from):
+        raise ShapesimError(f"{start}: has no projection that could be left as it is")
     embedder = LookEmbedder()
     lesson = lesson_of(scenes, embedder.ranges, seed, closely=not head_only)
-    start_from = load_file(start) if start else None
     tensors = learn_head(lesson, epochs, seed, start_from).tensors()
+    tensors["ranges"] = np.frombuffer(json.dumps(embedder.ranges).encode(), np.uint8)
     if head_only:
-        write_weights((start_from or {}) | tensors, out)
+        write_weights(start_from | tensors, out)
         return
     write_weights(tensors, out)  # in case that what follows is interrupted
     lesson.planes.clear()  # some GB
     looks = looks_of(lesson.names, embedder)
     tensors |= learn_projection(lesson, looks, embedder, _PROJECTION_EPOCHS, seed).tensors()
-    tensors["ranges"] = np.frombuffer(json.dumps(embedder.ranges).encode(), np.uint8)
     write_weights(tensors, out)
 
 

@@ -98,8 +98,9 @@ def search(
             raise typer.Exit(1)
         matches: dict[Path, Sequence[Match]] = {}
         failures: list[AssetError] = []
+        answers = answer(opened, embedder, asked, k, filters)
         with progress_bar("comparing") as bar:
-            for path, found, failed in answer(opened, embedder, asked, k, filters):
+            for path, found, failed in answers:
                 matches[path] = found
                 failures += failed
                 bar.update(bar.task_ids[0], advance=1, total=len(asked))

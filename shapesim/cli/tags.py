@@ -117,11 +117,17 @@ def train(
         report_failures(seen.failures)
         report_lines(seen.warnings, "yellow", "warning")
         learning.check_readable(seen.failures, found.examples)
-        with progress_bar("fine-tuning" if finetune else "cross-validating") as bar:
-            learnt = learning.learn(found.examples, seen, folds, shown, _shown(bar))
-    if learnt.left_out:
-        note = f"a single file of {', '.join(learnt.left_out)}; left out"
-        report_lines([note], "yellow", "warning")
+        read = set(seen.paths)
+        examples, single = taggers.learnable([one for one in found.examples if one.path in read])
+        if single:
+            note = f"a single file of {', '.join(single)}; left out"
+            report_lines([note], "yellow", "warning")
+        if shown:
+            with progress_bar("fine-tuning") as bar:
+                learnt = learning.learn(examples, seen, folds, shown, _shown(bar))
+        else:
+            with stderr.status("cross-validating"):
+                learnt = learning.learn(examples, seen, folds)
     if learnt.accuracies:
         tuned, alone = learnt.accuracies
         note = f"accuracy {tuned:.1%} with the network, {alone:.1%} without"

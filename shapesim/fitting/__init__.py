@@ -1,5 +1,5 @@
 """How one mesh is put in another's place.
 
-By points on their ``surfaces``, any two (``transforms``); exactly, where one is a copy of the other
-(``copies``).
+``transforms`` places any two by their ``surfaces``, and a copy with fewer triangles by its corners;
+``copies`` tells whether one is such a copy of the other.
 """

@@ -114,14 +114,23 @@ def answer(
         k: matches of each, at most.
         filters: what assets must be like.
 
-    Yields:
-        A picture, its matches, best first, and what of them could not be compared.
+    Returns:
+        One by one, a picture, its matches, best first, and what of them could not be compared.
+
+    Raises:
+        GalleryError: the gallery is empty.
+        EmbedderMismatchError: it was embedded by other weights.
+        ShapesimError: no asset has the tag.
     """
     queries = [one.query for one in asked.values()]
     likely = recommend(gallery, embedder, queries, max(k, IN_SCENE.most), filters)
-    for (path, one), matches in zip(asked.items(), likely, strict=True):
-        compared, failures = one.pictured().compared(matches, k)
-        yield path, compared[:k], failures
+
+    def compared() -> Iterator[tuple[Path, list[Match], list[AssetError]]]:
+        for (path, one), matches in zip(asked.items(), likely, strict=True):
+            ordered, failures = one.pictured().compared(matches, k)
+            yield path, ordered[:k], failures
+
+    return compared()
 
 
 def _is_blank(prepared: NDArray[np.uint8]) -> bool:

@@ -15,7 +15,6 @@ from shapesim.tagging.taggers import (
     Tagger,
     cross_validate,
     fit,
-    learnable,
     score,
     targets,
 )
@@ -30,7 +29,6 @@ class Learnt:
         scores: of taggers that each learnt from all but one of the parts.
         files: how many examples there were.
         folds: how many parts.
-        left_out: labels with a single file, of which nothing can be learnt.
         accuracies: with a network of its own, and without; None where none was trained.
     """
 
@@ -38,7 +36,6 @@ class Learnt:
     scores: Scores
     files: int
     folds: int
-    left_out: list[str]
     accuracies: tuple[float, float] | None = None
 
 
@@ -49,25 +46,25 @@ def learn(
     shown: Shown | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Learnt:
-    """Learns the labels of what was seen.
+    """Learns the labels of examples.
 
     Args:
-        examples: files with their labels.
-        seen: what could be read of them.
+        examples: of which two or more have each of the labels (see ``learnable``).
+        seen: these files, and maybe others.
         folds: parts, at most, of which each is tagged by a tagger of the others.
         shown: what the network was shown of the files, to train it, too; what comes out is kept if
             it tags better.
         progress: called with the trainings of the network that are done, and their total.
 
     Raises:
-        ShapesimError: too little of them could be read.
+        ShapesimError: all are copies of one thing.
     """
-    labels_of = {example.path: example for example in examples}
-    kept, left_out = learnable([labels_of[path] for path in seen.paths])
-    seen = seen.of({example.path for example in kept})
+    of = {example.path: example for example in examples}
+    seen = seen.of(set(of))
+    examples = [of[path] for path in seen.paths]
     folds = min(folds, len(set(seen.groups.tolist())))  # one thing is in one of them
-    labels = Examples(kept).labels
-    truth = targets(kept, labels)
+    labels = Examples(list(examples)).labels
+    truth = targets(examples, labels)
     scores = score(cross_validate(seen.features, truth, seen.groups, folds), truth, labels)
     accuracies = None
     if shown:
@@ -78,8 +75,8 @@ def learn(
         tagger, scores = tuned, with_own
     else:
         tagger = fit(seen.features, truth, labels, fingerprints())
-    tagger.info.update(files=len(kept), folds=folds, accuracy=round(scores.accuracy, 4))
-    return Learnt(tagger, scores, len(kept), folds, left_out, accuracies)
+    tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
+    return Learnt(tagger, scores, len(examples), folds, accuracies)
 
 
 def check_readable(failures: Sequence[AssetError], examples: Sequence[Example]) -> None:
