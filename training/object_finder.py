@@ -176,7 +176,7 @@ def shots_of(
     visible: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> list[tuple[Image, NDArray[np.int64], NDArray[np.float64]]]:
-    """A scene, or of a large one the whole and some parts, at times behind a display.
+    """A scene and at times a part, or of a large one several, at times behind a display.
 
     Args:
         picture: (S, S, 3).
@@ -195,10 +195,11 @@ def shots_of(
         visible = np.where(hidden > _COVERED, np.minimum(visible, _HARDLY), visible)
         boxes = np.where(hidden[:, None] > _GONE, 0, boxes)
     if len(picture) <= _USUAL:
-        return [_cut(picture, boxes, visible, rng)]
-    shots = [(picture, boxes, visible)]
+        shots, parts = [_cut(picture, boxes, visible, rng)], int(rng.integers(2))
+    else:
+        shots, parts = [(picture, boxes, visible)], _PARTS
     seen = np.flatnonzero(visible >= LEAST_SEEN)
-    for _ in range(_PARTS if len(seen) else 0):
+    for _ in range(parts if len(seen) else 0):
         size = round(float(rng.uniform(*_PART_SIDES)) * len(picture))
         # Around an object: most of a large scene is empty.
         x, y, width, height = boxes[rng.choice(seen)].tolist()
@@ -214,14 +215,16 @@ def _part_of(
     corner: NDArray[np.int64],
     size: int,
 ) -> tuple[Image, NDArray[np.int64], NDArray[np.float64]]:
-    """A square of a scene from a (2,) corner on; what it cuts is hardly seen."""
+    """A square of a scene from a (2,) corner on."""
     left, top = corner.tolist()
     low = (boxes[:, :2] - corner).clip(0, size)
     high = (boxes[:, :2] + boxes[:, 2:] - corner).clip(0, size)
     sides = (high - low) * (high > low).all(axis=1, keepdims=True)
-    is_cut = (sides != boxes[:, 2:]).any(axis=1)
+    # A thing that is cut is still one, and none of its pieces is: the finder leaves out what ends
+    # where a part does.
+    left_of_it = sides.prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1)
     part = picture[top : top + size, left : left + size]
-    return part, np.hstack([low, sides]), np.where(is_cut, np.minimum(visible, _HARDLY), visible)
+    return part, np.hstack([low, sides]), visible * left_of_it
 
 
 def _cut(
