@@ -51,7 +51,10 @@ def test_several_small_things_take_the_place_of_what_joins_them() -> None:
     joining, alone = (100, 100, 500, 400), (1000, 100, 300, 300)
     before = rows(joining, alone)
     scores = np.array([0.8, 0.7], np.float32)
-    small = rows((110, 110, 60, 60), (400, 150, 80, 60), (150, 400, 60, 80))
+    small = rows(
+        (110, 110, 60, 60), (400, 150, 80, 60), (150, 400, 60, 80), (300, 300, 60, 60),
+        (480, 380, 60, 60),
+    )  # fmt: skip
     pieces = rows((1010, 110, 250, 120), (1010, 240, 250, 150))
     large = rows((50, 500, 390, 390))
 
@@ -63,5 +66,5 @@ def test_several_small_things_take_the_place_of_what_joins_them() -> None:
     assert told(np.concatenate([small, pieces, large])) == {
         tuple(box) for box in (*rows(alone).tolist(), *small.tolist())
     }
-    for nothing_new in (small[:2], pieces, large, small[:0]):
+    for nothing_new in (small[:4], pieces, large, small[:0]):
         assert told(nothing_new) == {tuple(box) for box in before.tolist()}

@@ -25,7 +25,7 @@ _WITHIN = 0.8  # share of a box, from which it is within another
 _COVERED = 0.5  # share of a box, up to which others within it may be several things on a ground
 _DOUBT = 0.8  # times the score of what only parts show: pieces of things look like things
 _LEFT = 0.025  # of a score, with which a box is still told
-_NEW = 3  # such things, from which a picture is one of many small ones
+_NEW = 5  # such things, from which a picture is one of many small ones
 
 
 def boxes_of(
