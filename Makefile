@@ -23,8 +23,9 @@ demo: $(INSTALLED)
 	$(BIN)/shapesim search demo/chair.png -k 3 --gallery demo/gallery
 	$(BIN)/shapesim tag sample_meshes/game/props/chair.fbx demo/chair.png
 
+# The tests run in one process for each core, each of which keeps to one thread.
 test: $(INSTALLED) browser
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n auto --dist loadscope
 
 # The tests open pages in Chromium or Chrome. What is there serves; on Debian it is installed.
 browser:

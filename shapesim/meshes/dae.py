@@ -17,6 +17,7 @@ from collada.triangleset import TriangleSet
 from lxml import etree
 from numpy.typing import NDArray
 
+from shapesim.meshes.naming import drawn
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
 from shapesim.meshes.polygons import triangulated
 from shapesim.meshes.textures import find_texture
@@ -37,8 +38,10 @@ def load_dae(path: Path) -> Loaded:
     """
     document, gone = _opened(path.read_bytes())
     reader = _Reader(path, document)
-    for transform, node in _nodes(document):
-        reader.add(transform, node)
+    placed = [one for one in _nodes(document) if not isinstance(one[1], Node)]
+    kept, hidden = drawn([names for _, _, names in placed])
+    for at in kept:
+        reader.add(*placed[at][:2])
     about, root = document.assetInfo, document.xmlnode.getroot()
     created = root.findtext(f"{document.tag('asset')}/{document.tag('created')}") or ""
     tools = [one.authoring_tool for one in about.contributors if one.authoring_tool]
@@ -56,7 +59,7 @@ def load_dae(path: Path) -> Loaded:
         animations=clips or ["animation"] * bool(document.animations),
         files=reader.files,
         missing=reader.missing,
-        notes=[f"not all of it can be read ({lost[:160]})"] if lost else [],
+        notes=hidden + [f"not all of it can be read ({lost[:160]})"] * bool(lost),
     )
 
 
@@ -96,16 +99,18 @@ def _opened(content: bytes) -> tuple[Any, list[str]]:
     return Collada(io.BytesIO(etree.tostring(root)), ignore=[DaeError]), names
 
 
-def _nodes(document: Any) -> Iterator[tuple[Matrix4, Any]]:
-    """All that stands in the scene, and how."""
+def _nodes(document: Any) -> Iterator[tuple[Matrix4, Any, tuple[str, ...]]]:
+    """All that stands in the scene, how, and its names: its own, if any, and of what holds it."""
     scenes = [document.scene] if document.scene else list(document.scenes)[:1]
-    waiting = [(np.eye(4), node) for scene in scenes for node in reversed(scene.nodes)]
+    names: tuple[str, ...] = ()
+    waiting = [(np.eye(4), node, names) for scene in scenes for node in reversed(scene.nodes)]
     while waiting:
-        transform, node = waiting.pop()
+        transform, node, names = waiting.pop()
         if isinstance(node, Node):  # or an instance of one
             transform = transform @ node.matrix
-            waiting += [(transform, child) for child in reversed(node.children)]
-        yield transform, node
+            names = (node.xmlnode.get("name") or node.xmlnode.get("id") or "", *names)
+            waiting += [(transform, child, names) for child in reversed(node.children)]
+        yield transform, node, names
 
 
 class _Reader:
@@ -125,7 +130,7 @@ class _Reader:
         self._materials = {one.id: self._material(one) for one in document.materials}
         self._places = {
             node.xmlnode: transform
-            for transform, node in _nodes(document)
+            for transform, node, _ in _nodes(document)
             if isinstance(node, Node)
         }
 

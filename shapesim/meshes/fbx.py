@@ -23,6 +23,7 @@ from scipy.spatial.transform import Rotation
 from shapesim.errors import AssetError
 from shapesim.meshes.fbx_faces import Faces, read_faces
 from shapesim.meshes.fbx_nodes import Node, read_nodes, version_of
+from shapesim.meshes.naming import drawn
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
 from shapesim.meshes.textures import find_texture
 from shapesim.pictures.images import open_picture
@@ -35,9 +36,6 @@ _OLDEST = 6000
 _ROOTS = (0, "Model::Scene")
 _ORDERS = ("xyz", "xzy", "yzx", "yxz", "zxy", "zyx")  # of rotations, the first done first
 _CURVED = re.compile(r"(Trim)?Nurbs?(Surface)?$|Patch")  # kinds of geometry
-# By convention of game engines: shapes for collisions, and all levels of detail but the first.
-_COLLIDES = re.compile(r"U(CX|BX|SP|CP)_")
-_LESS_DETAILED = re.compile(r"(.*)_LOD[1-9]\d?$", re.IGNORECASE)
 
 # What the base colour is called, by classical and by physically based materials of several
 # programs, without what stands before it, such as in "3dsMax|Parameters|base_color_map".
@@ -81,6 +79,23 @@ def load_fbx(path: Path) -> Loaded:
         missing=scene.missing,
         notes=scene.notes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A model where it stands.
+
+    Attributes:
+        model: itself.
+        transform: (4, 4) into the upright scene.
+        is_shown: whether it is not hidden.
+        names: its own, then those of what it hangs on.
+    """
+
+    model: Node
+    transform: NDArray[np.float64]
+    is_shown: bool
+    names: tuple[str, ...]
 
 
 @dataclass
@@ -149,45 +164,45 @@ class _Scene:
     def models(self) -> list[tuple[Node, NDArray[np.float64]]]:
         """All that have faces and are seen, with the (4, 4) transform into the upright scene.
 
-        What is hidden is left out, unless all is, and so is what only collides; of levels of
-        detail, all but the first are.
+        What is hidden is left out, unless all is, and what players never see by its name.
         """
         models = [node for node in self.objects.values() if node.name == "Model"]
         children = {id(one) for node in models for one in self._models_below(node)}
         tops = [one for root in _ROOTS for one in self._models_below(Node("Model", [root]))]
         tops += [node for node in models if id(node) not in children]
         upright, seen = _axes(self.settings), set[int]()
-        placed = [one for top in tops for one in self._placed(top, upright, True, seen)]
-        shown = [one for one in placed if one[2]] or placed
-        solid = [one for one in shown if not _COLLIDES.match(_title(one[0]))] or shown
+        placed = [one for top in tops for one in self._placed(top, upright, True, (), seen)]
+        shown = [one for one in placed if one.is_shown] or placed
         if len(shown) < len(placed):
             self.notes.append("has hidden models, which are left out")
-        if len(solid) < len(shown):
-            self.notes.append("has shapes for collisions (UCX and the like), which are left out")
-        names = {_title(node).lower() for node, _, _ in solid}
-        return [
-            (node, transform)
-            for node, transform, _ in solid
-            if not (found := _LESS_DETAILED.match(_title(node)))
-            or not {found[1].lower(), f"{found[1].lower()}_lod0"} & names
-        ]
+        kept, notes = drawn([one.names for one in shown])
+        self.notes += notes
+        return [(shown[at].model, shown[at].transform) for at in kept]
 
     def _placed(
-        self, node: Node, above: NDArray[np.float64], is_shown: bool, seen: set[int]
-    ) -> list[tuple[Node, NDArray[np.float64], bool]]:
-        """A model and those that hang on it, if they have faces, and whether they are seen."""
+        self,
+        node: Node,
+        above: NDArray[np.float64],
+        is_shown: bool,
+        names: tuple[str, ...],
+        seen: set[int],
+    ) -> list[_Placed]:
+        """A model and those that hang on it, if they have faces."""
         if id(node) in seen:  # a damaged file may go round in circles
             return []
         seen.add(id(node))
         properties = self.properties(node)
+        names = (_title(node), *names)
         transform = above @ _local(properties)
         is_shown |= _number(properties, "Visibility Inheritance", 1) == 0
         is_shown &= _number(properties, "Visibility", 1) != 0
-        below = [self._placed(one, transform, is_shown, seen) for one in self._models_below(node)]
+        below = [
+            self._placed(one, transform, is_shown, names, seen) for one in self._models_below(node)
+        ]
         kinds = [_kind(one) for one, _ in self.hanging(node, "NodeAttribute")]
         if "LodGroup" in (_kind(node), *kinds):
-            below = [one for one in below if any(shown for _, _, shown in one)][:1] or below
-        own = [(node, transform, is_shown)] if any(self.geometries(node)) else []
+            below = [one for one in below if any(each.is_shown for each in one)][:1] or below
+        own = [_Placed(node, transform, is_shown, names)] if any(self.geometries(node)) else []
         return own + [one for found in below for one in found]
 
     def _models_below(self, node: Node) -> list[Node]:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from shapesim.errors import AssetError
 from shapesim.meshes.gltf_buffers import is_plain, spelled_out
 from shapesim.meshes.gltf_pictures import lost_pictures
+from shapesim.meshes.naming import drawn
 from shapesim.meshes.parts import Loaded
 from shapesim.meshes.scenes import from_trimesh
 from shapesim.meshes.textures import PackResolver, find_beside
@@ -35,6 +36,7 @@ _UNREAD, _INSTANCED = {"KHR_meshopt_compression"}, {"EXT_mesh_gpu_instancing"}
 _HARMLESS = (
     "KHR_draco_", "KHR_mesh_quantization", "EXT_meshopt_", "KHR_texture_", "EXT_texture_webp",
     "MSFT_texture_dds", "KHR_materials_", "KHR_lights_", "EXT_lights_", "KHR_xmp", "KHR_animation_",
+    "KHR_node_visibility", "MSFT_lod",
 )  # fmt: skip
 _DDS = "MSFT_texture_dds"
 _SHINY = "KHR_materials_pbrSpecularGlossiness"
@@ -64,13 +66,14 @@ def load_gltf(path: Path) -> Loaded:
         return whole[first + start : first + start + view["byteLength"]]
 
     is_changed = _said_plainly(tree)
-    notes = [*_unheeded(tree), *lost_pictures(tree, seen_through, resolver.get)]
+    is_hiding, notes = _without_unseen(tree)
+    notes += [*_unheeded(tree), *lost_pictures(tree, seen_through, resolver.get)]
     plain = is_plain(tree)
     if not plain:
         rest, kind = spelled_out(path, tree, content), "glb"
     if tree.get("skins"):
         _place_skins(tree, content)
-    if tree.get("skins") or is_changed or not plain:
+    if tree.get("skins") or is_changed or is_hiding or not plain:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
@@ -155,6 +158,40 @@ def _said_plainly(tree: dict[str, Any]) -> bool:
         for primitive in without:
             primitive["material"] = len(materials) - 1
     return is_changed or bool(without)
+
+
+def _without_unseen(tree: dict[str, Any]) -> tuple[bool, list[str]]:
+    """Takes their meshes from nodes that players never see; whether there are any, and notes."""
+    nodes, meshes = tree.get("nodes", []), tree.get("meshes", [])
+    parents = {child: at for at, node in enumerate(nodes) for child in node.get("children", [])}
+    objects = [at for at, node in enumerate(nodes) if "mesh" in node]
+    lines = []
+    for at in objects:
+        line = [at]
+        while (above := parents.get(line[-1])) is not None and above not in line:
+            line.append(above)
+        lines.append(line)
+    notes = []
+    hidden = {at for at, node in enumerate(nodes) if not _is_visible(node)}
+    shown = [line for line in lines if hidden.isdisjoint(line)] or lines
+    if len(shown) < len(lines):
+        notes = ["has hidden nodes, which are left out"]
+    named = [
+        (nodes[line[0]].get("name") or meshes[nodes[line[0]]["mesh"]].get("name", ""),)
+        + tuple(nodes[at].get("name", "") for at in line[1:])
+        for line in shown
+    ]
+    kept, told = drawn(named)
+    unseen = set(objects) - {shown[at][0] for at in kept}
+    for at in unseen:
+        nodes[at].pop("mesh")
+        nodes[at].pop("skin", None)
+    return bool(unseen), notes + told
+
+
+def _is_visible(node: dict[str, Any]) -> bool:
+    given = node.get("extensions", {}).get("KHR_node_visibility", {})
+    return bool(given.get("visible", True))
 
 
 def _has_surface(primitive: dict[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shapesim.encoding import as_utf8
 from shapesim.errors import AssetError
+from shapesim.meshes.naming import drawn, follows_convention
 from shapesim.meshes.parts import Loaded, Part, shared
 from shapesim.meshes.polygons import triangulated
 from shapesim.meshes.textures import PackResolver, find_beside, find_texture
@@ -33,6 +34,7 @@ _OPTIONS = dict.fromkeys(("-blendu", "-blendv", "-cc", "-clamp", "-imfchan", "-t
 _OPTIONS |= {"-mm": 2, "-o": 3, "-s": 3, "-t": 3}
 
 _Indices = NDArray[np.int64]
+_Names = tuple[str, ...]  # of a group, and of the object that it is part of
 
 
 @dataclass(slots=True)
@@ -72,8 +74,11 @@ def load_obj(path: Path) -> Loaded:
     """
     text = as_utf8(path.read_bytes())
     numbers: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"vn": []}
-    faces: dict[str, _Faces] = {}
+    # By the names of what they belong to, where those mean something, and by material.
+    faces: dict[tuple[_Names, str], _Faces] = {}
     libraries: list[str] = []
+    plain: set[_Names] = set()
+    whole, names, telling = _Names(), _Names(), _Names()
     current = ""
     vertices, uvs, normals = numbers.values()
     for line in _lines(text):
@@ -82,7 +87,14 @@ def load_obj(path: Path) -> Loaded:
             numbers[kind].append(_said(rest))
         elif kind == b"f":
             counts = (len(vertices), len(uvs), len(normals))
-            faces.setdefault(current, _Faces()).add(_said(rest), counts)
+            faces.setdefault((telling, current), _Faces()).add(_said(rest), counts)
+            if not telling:
+                plain.add(names)
+        elif kind in (b"o", b"g"):
+            name = rest.decode(errors="replace")
+            whole = (name,) if kind == b"o" else whole
+            names = (name,) if kind == b"o" else (name, *whole)
+            telling = names if follows_convention(names) else ()
         elif kind == b"usemtl":
             current = rest.decode(errors="replace")
         elif kind == b"mtllib":
@@ -92,8 +104,13 @@ def load_obj(path: Path) -> Loaded:
     points, colours = _vertices(path, vertices)
     places = _rows(path, "vt", uvs, 2, 1)
     directions = _rows(path, "vn", normals, 3, 3)
+    objects = [*plain, *dict.fromkeys(names for names, _ in faces if names)]
+    kept, notes = drawn(objects)
+    shown = {objects[at] for at in kept} | {()}
     parts = []
-    for name, some in faces.items():
+    for (names, name), some in faces.items():
+        if names not in shown:
+            continue
         look = looks.get(name) or _Look(Material(name), np.ones(2), np.zeros(2))
         corners = _triangles(path, some, points)
         if not len(corners):
@@ -122,6 +139,7 @@ def load_obj(path: Path) -> Loaded:
         linear=bool(_BLENDER.search(text[:_HEAD])),
         files=resolver.files,
         missing=resolver.missing,
+        notes=notes,
     )
 
 
