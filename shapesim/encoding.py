@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import codecs
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def as_utf8(text: bytes) -> bytes:
-    """Text as UTF-8 without a mark; what is neither that nor UTF-16 is taken for Latin-1."""
-    try:
+    """Text as UTF-8 without a mark; what is neither that nor UTF-16 is taken for Windows-1252."""
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return text.decode("utf-16", errors="replace").encode()
+    with suppress(UnicodeDecodeError):
         text.decode()
-    except UnicodeDecodeError:
-        is_wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return text.decode("utf-16" if is_wide else "latin-1", errors="replace").encode()
-    return text.removeprefix(codecs.BOM_UTF8)
+        return text.removeprefix(codecs.BOM_UTF8)
+    with suppress(UnicodeDecodeError):
+        return text.decode("cp1252").encode()
+    return text.decode("latin-1").encode()
 
 
 def numbers_of(text: str | bytes) -> NDArray[np.float64]:

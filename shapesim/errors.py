@@ -63,8 +63,17 @@ class UnreachableFileError(AssetError):
 def is_passing(error: Exception) -> bool:
     """Whether an error is the system's, such as of a share that does not answer, and may pass."""
     # A time-out of our own has words for a number.
-    number = error.errno if isinstance(error, OSError) else None
-    return isinstance(number, int) and number not in _OF_NAMES
+    if not isinstance(error, OSError) or not isinstance(error.errno, int):
+        return False
+    return error.errno not in _OF_NAMES or _is_there(error.filename)
+
+
+def _is_there(name: object) -> bool:
+    """Whether there is such a file: Windows refuses one that another program writes or scans."""
+    try:
+        return isinstance(name, str) and Path(name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 class GalleryError(ShapesimError):

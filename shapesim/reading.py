@@ -98,14 +98,18 @@ def read_asset(task: ReadTask) -> ReadAsset:
         )
     mesh = load_mesh(task.path, task.up)
     loaded = time.perf_counter()
-    if mesh.companions != task.companions:
-        digest = digest_of(task.path, mesh.companions)
+    try:
+        if mesh.companions != task.companions:
+            digest = digest_of(task.path, mesh.companions)
+        whole = stamp(task.path, mesh.companions, (size, mtime))
+    except OSError as error:
+        raise UnreachableFileError(task.path, error.strerror or "cannot be opened") from error
     prepared = task.embedder.prepare(mesh)
     view = task.embedder.thumbnail(prepared)
     x, y, z = (float(extent) for extent in mesh.extents)
     return ReadAsset(
         sha256=digest,
-        stamp=stamp(task.path, mesh.companions, (size, mtime)),
+        stamp=whole,
         companions=mesh.companions,
         triangles=len(mesh.faces),
         extents=(x, y, z),

@@ -141,6 +141,11 @@ class _Surveyor:
     ) -> None:
         self._stores, self._known, self._embedder = stores, known, embedder
         self._seen: set[Path] = set()
+        roots = {store.id: store.root for store in stores}
+        # As they were spelt: where case makes no difference, a file may have got another name.
+        self._names = {
+            path: path.relative_to(roots[state.store]).as_posix() for path, state in known.items()
+        }
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
         self.survey = Survey()
 
@@ -160,10 +165,9 @@ class _Surveyor:
         is_readable, listings = listings is not None, listings or {}
         names = {path.relative_to(root).as_posix() for path in found.files}
         above = {part for name in names for part in _folders(name)}
-        # An umlaut has two spellings, of which macOS and editors choose differently.
-        spelt = {normalize("NFC", name): name for name in names | above}
+        spelt = {_spelling(name): name for name in names | above}
         listings = {
-            key if key in names else spelt.get(normalize("NFC", _as_found(key)), key): listing
+            key if key in names else spelt.get(_spelling(_as_found(key)), key): listing
             for key, listing in listings.items()
         }
         survey.warnings += [
@@ -244,7 +248,7 @@ class _Surveyor:
         mended = before and before.reason and (before.size, before.mtime) != (size, mtime)
         first_seen = before.first_seen if before and not mended else self._now
         name = path.relative_to(owner.root).as_posix()
-        if before and before.store != owner.id:
+        if before and (before.store != owner.id or name != self._names[path]):
             survey.reassigned.append((before.id, owner.id, name))
         entry = Pending(owner, name, size, mtime, first_seen, before, self._embedder_of(path))
         if not before or not _is_current(before, entry):
@@ -281,6 +285,15 @@ class _Surveyor:
             is_gone = state.store == store.id or not is_there(path)
             if is_gone and blind.isdisjoint((path, *path.parents)):
                 yield path, state
+
+
+def _spelling(name: str) -> str:
+    """What a name and what a catalogue calls it have in common.
+
+    An umlaut has two spellings, of which macOS and editors choose differently; and where case makes
+    no difference, none is made.
+    """
+    return normalize("NFC", name).casefold()
 
 
 def _folders(name: str) -> list[str]:

@@ -156,6 +156,7 @@ def _stamps(folders: set[Path]) -> dict[str, tuple[int, int]]:
         with suppress(OSError), os.scandir(folder) as entries:  # gone, or not yet there
             for entry in entries:
                 with suppress(OSError):
-                    stat = entry.stat()
+                    # Windows lists a file's size as it was before someone began to write to it.
+                    stat = os.stat(entry.path)  # noqa: PTH116
                     stamps[entry.path] = stat.st_size, stat.st_mtime_ns
     return stamps

@@ -145,6 +145,18 @@ def test_a_catalogue_spells_umlauts_as_it_likes(
     assert licences == {"a.obj": None, "b.glb": None, "c.stl": "MIT"}
 
 
+def test_a_catalogue_may_differ_in_case(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """As on systems where that is the same file; what is spelt exactly goes first."""
+    text = "path,licence\nA.OBJ,MIT\nSchöner Pack/C.stl,CC0-1.0\nB.glb,no\nb.glb,yes\n"
+    (store / "catalog.csv").write_text(text, encoding="utf-8")
+    assert run(store, embedder, gallery).warnings == []
+    with Gallery(gallery) as opened:
+        licences = {asset.path.name: asset.listing.licence for asset in opened.assets.values()}
+    assert licences == {"a.obj": "MIT", "b.glb": "yes", "c.stl": "CC0-1.0"}
+
+
 def test_what_arrives_is_told_whatever_its_date(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:

@@ -119,12 +119,14 @@ def test_a_day_to_come_is_left_out(tmp_path: Path) -> None:
 
 
 def test_catalogues_and_labels_are_read_in_any_encoding(tmp_path: Path) -> None:
-    """As spreadsheets save them: "Unicode text" of Excel is UTF-16, its CSV often Latin-1."""
+    """As spreadsheets save them: "Unicode text" of Excel is UTF-16, its CSV often Windows-1252."""
     table = tmp_path / "catalog.csv"
-    text = "path\tname\tlabel\nä.obj\tStühle\tchair\n"
-    for encoding, end in product(("utf-8", "utf-8-sig", "utf-16", "latin-1"), ("\n", "\r\n", "\r")):
+    text = "path\tname\tlabel\nä.obj\tStühle – 5 €\tchair\n"
+    for encoding, end in product(("utf-8", "utf-8-sig", "utf-16", "cp1252"), ("\n", "\r\n", "\r")):
         table.write_bytes(text.replace("\n", end).encode(encoding))
-        assert read_listings(tmp_path)[0] == {"ä.obj": Listing("Stühle", more={"label": "chair"})}
+        assert read_listings(tmp_path)[0] == {
+            "ä.obj": Listing("Stühle – 5 €", more={"label": "chair"})
+        }
         assert read_labels(table) == {"ä.obj": "chair"}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import shutil
 import stat
 import tarfile
@@ -279,6 +281,25 @@ def test_one_odd_entry_costs_only_itself(tmp_path: Path) -> None:
     found = find_assets(tmp_path)
     assert [path.parent.name for path in found.files] == ["a.unitypackage!", "b.zip!"]
     assert (len(found.left_out), len(found.unreadable)) == (1, 1)
+
+
+def test_a_folder_that_cannot_be_renamed_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses that while a scanner has a file in it open."""
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as pack:
+        pack.write(CRATE, "props/crate.obj")
+    rename = os.replace
+
+    def refused(source: Path, target: Path) -> None:
+        if Path(source).is_dir():
+            raise PermissionError(errno.EACCES, "Access is denied")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    found = find_assets(tmp_path)
+    assert [located(path).read_bytes() for path in found.files] == [CRATE.read_bytes()]
+    assert not found.unreadable
 
 
 def test_a_cache_that_cannot_be_made_is_named(

@@ -37,6 +37,17 @@ def blobs(rows: int, noise: float, seed: int = 0) -> tuple[Features, np.ndarray]
     return Features(look.astype(np.float32)), np.eye(3, dtype=np.float32)[labels]
 
 
+def test_many_items_and_many_features_are_learnt_alike() -> None:
+    """Three copies of each feature are as one, be there fewer items than features or more."""
+    rng = np.random.default_rng(0)
+    truth = np.eye(3, dtype=np.float32)[np.arange(90) % 3]
+    few = (truth @ rng.normal(size=(3, 40)) + rng.normal(size=(90, 40))).astype(np.float32)
+    by_few = fit_head(few, (40,), truth, exclusive=True).probabilities(few, exclusive=True)
+    many = np.tile(few, 3)
+    by_many = fit_head(many, (120,), truth, exclusive=True).probabilities(many, exclusive=True)
+    np.testing.assert_allclose(by_few, by_many, atol=1e-4)
+
+
 def test_what_can_be_told_apart_is() -> None:
     """Clear clusters are learnt, also by rows that were held back."""
     features, truth = blobs(60, 2.0)

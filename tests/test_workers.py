@@ -38,6 +38,8 @@ def misbehave(name: str) -> str:
         raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
     if name == "texture":
         raise OSError(errno.ENAMETOOLONG, "File name too long")
+    if name == "locked":  # as Windows does of what another program writes
+        raise PermissionError(errno.EACCES, "Permission denied", __file__)
     return name.upper()
 
 
@@ -59,9 +61,10 @@ def test_a_crash_a_hang_and_a_failure_cost_one_file_each() -> None:
 
 def test_a_share_that_does_not_answer_says_nothing_of_the_file() -> None:
     """It is tried again next time; a name that a file gives is the file's own fault."""
-    results = dict(map_isolated(misbehave, ["share", "answer", "texture"], Path))
+    results = dict(map_isolated(misbehave, ["share", "answer", "texture", "locked"], Path))
     assert {name: type(result) for name, result in results.items()} == {
-        "share": UnreachableFileError, "answer": UnreachableFileError, "texture": AssetError
+        "share": UnreachableFileError, "answer": UnreachableFileError, "texture": AssetError,
+        "locked": UnreachableFileError,
     }  # fmt: skip
     assert str(results["answer"]) == "answer: Connection timed out"
 

@@ -33,12 +33,10 @@ class WeightsError(Exception):
 
 
 def pick_device() -> torch.device:
-    """CUDA or MPS where there is one, else the CPU."""
+    """CUDA where there is one, else the CPU: vectors made on another device have to be alike."""
     import torch
 
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def list_models() -> list[str]:

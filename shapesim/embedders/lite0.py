@@ -313,10 +313,10 @@ def linear_tensors() -> list[str]:
 
 def _shares(graph: _Graph, stages: list[str], state: State) -> list[str]:
     """For each tapped stage and the head, how much each place of its plane counts."""
-    graph.constant("plane", np.array([2, 3]))
-    graph.constant("row_shape", np.array([0, 0, -1]))
-    graph.constant("column_shape", np.array([0, -1, 1]))
-    graph.constant("last_axis", np.array([2]))
+    graph.constant("plane", np.array([2, 3], np.int64))
+    graph.constant("row_shape", np.array([0, 0, -1], np.int64))
+    graph.constant("column_shape", np.array([0, -1, 1], np.int64))
+    graph.constant("last_axis", np.array([2], np.int64))
     if "foreground.0.weight" in state:
         graph.foreground(stages[4], stages[6], state)
     else:

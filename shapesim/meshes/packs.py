@@ -135,7 +135,9 @@ def _folder_of(archive: Path) -> Path:
         state = archive.stat()
     except OSError as error:
         raise UnreachableFileError(archive, error.strerror or "cannot be opened") from error
-    return _cache() / f"{_name_of(archive)}-{state.st_size}-{state.st_mtime_ns}-{_KINDS}"
+    told = f"{state.st_size} {state.st_mtime_ns} {_KINDS}"
+    # No longer than where it is unpacked at first: Windows allows paths of 260 characters.
+    return _cache() / f"{_name_of(archive)}-{_short(told, 7)}"
 
 
 def _cache() -> Path:
@@ -143,7 +145,11 @@ def _cache() -> Path:
 
 
 def _name_of(archive: Path) -> str:
-    return hashlib.sha256(str(archive.resolve()).encode()).hexdigest()[:16]
+    return _short(str(archive.resolve()), 8)
+
+
+def _short(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 def _contents_of(folder: Path) -> Unpacked | None:
@@ -170,9 +176,9 @@ def _unpack_to(folder: Path, archive: Path) -> Unpacked:
         try:
             os.replace(work, folder)
         except OSError:
-            if not folder.is_dir():
-                raise
-            # Another process was faster, or is reading what there is: only what lacks is added.
+            # Another process was faster, or reads what there is, if only to look for viruses: what
+            # lacks is added file by file.
+            folder.mkdir(exist_ok=True)
             for file in (*files, Path(_CONTENTS)):
                 if file.name == _CONTENTS or not (folder / file).is_file():
                     (folder / file).parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 _PENALTIES = np.geomspace(0.01, 10, 10)
+_LEAST = 1e-10  # of the largest squared singular value: what is less is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,17 @@ def fit_head(
     inputs = (flat - mean) / deviation
     prior = truth.mean(axis=0)
     aims = truth - prior
-    values, vectors = np.linalg.eigh(inputs @ inputs.T)
+    values, vectors = _principal(inputs)
     turned = vectors.T @ aims
+    # Along all other directions, the inputs are nothing and the penalty is all there is.
+    others, unseen = aims - vectors @ turned, 1 - (vectors**2).sum(axis=1)
     best: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
     for penalty in _PENALTIES:
         inverse = 1 / (values + penalty)
-        dual = vectors @ (inverse[:, None] * turned)
+        dual = vectors @ (inverse[:, None] * turned) + others / penalty
         # Inputs and aims are centred, so that the others would give away the one that is left out;
         # without the direction that all share, its own mean is left out with it.
-        leverage = (vectors**2) @ inverse - 1 / (penalty * len(flat))
+        leverage = (vectors**2) @ inverse + (unseen - 1 / len(flat)) / penalty
         left_out = aims - dual / leverage[:, None]
         loss = float(((left_out - aims) ** 2).mean())
         if best is None or loss < best[0]:
@@ -97,6 +100,21 @@ def fit_head(
     weights = inputs.T @ dual
     arrays = (mean, deviation, weights, scale, bias)
     return Head(*(array.astype(np.float32) for array in arrays))
+
+
+def _principal(inputs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(R,) squared singular values above 0 and (N, R) left singular vectors of (N, D) inputs.
+
+    From the smaller of both Gram matrices: many items with few features need no (N, N) one.
+    """
+    count, dim = inputs.shape
+    if count <= dim:
+        values, vectors = np.linalg.eigh(inputs @ inputs.T)
+    else:
+        values, vectors = np.linalg.eigh(inputs.T @ inputs)
+    kept = values > _LEAST * values[-1]
+    values, vectors = values[kept], vectors[:, kept]
+    return values, vectors if count <= dim else inputs @ vectors / np.sqrt(values)
 
 
 def calibrated(
