@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event
 
 from watchfiles import Change, watch
 
@@ -31,9 +30,8 @@ def follow(
     game: Callable[[], Mapping[Path, Query]],
     filters: Filters,
     up: UpAxis | None = None,
-    stop: Event | None = None,
 ) -> Iterator[tuple[IndexReport, dict[Path, list[News]]]]:
-    """What each batch of arriving files changed, and the news in it, until told to stop.
+    """What each batch of arriving files changed, and the news in it; goes on for ever.
 
     Args:
         gallery: brought up to date after every batch.
@@ -42,7 +40,6 @@ def follow(
         game: called whenever something has arrived, for the assets that the game uses then.
         filters: what an arrival must be like.
         up: the up axis of all the game's files; None for what each file says.
-        stop: set to end; without one it goes on.
     """
     roots = [store.resolve() for store in stores]
     own = gallery.folder.resolve()  # which may lie in a store
@@ -62,7 +59,6 @@ def follow(
         for changes in watch(
             *roots,
             watch_filter=is_asset,
-            stop_event=stop,
             debounce=400,
             step=100,
             rust_timeout=1000,
@@ -79,8 +75,8 @@ def follow(
             if not changes and began and not gone:
                 continue
             began = True  # once without a change: for what came before it was watched
-            _settle({Path(path).parent for _, path in changes}, stop or Event())
-            report = index_when_free(gallery, stores, embedder, stop)
+            _settle({Path(path).parent for _, path in changes})
+            report = index_when_free(gallery, stores, embedder)
             report.warnings += [
                 f"{root}: is away; its assets stay until it is back, or until 'shapesim forget'"
                 for root in sorted(gone)
@@ -90,20 +86,15 @@ def follow(
             news = news_in(report, gallery, embedder, game, filters, up)
             if changes or report.warnings or report.added + report.updated + report.removed:
                 yield report, news
-        else:
-            return
 
 
-def index_when_free(
-    gallery: Gallery, stores: Sequence[Path], embedder: Embedder, stop: Event | None = None
-) -> IndexReport:
+def index_when_free(gallery: Gallery, stores: Sequence[Path], embedder: Embedder) -> IndexReport:
     """Brings the stores that are there up to date, once no other process writes."""
     while there := [store for store in stores if store.is_dir()]:
         try:
             return index_stores(gallery, there, embedder)
         except GalleryBusyError:
-            if (stop or Event()).wait(_BUSY):
-                break
+            time.sleep(_BUSY)
     return IndexReport()
 
 
@@ -137,7 +128,7 @@ def news_in(
         return {}
 
 
-def _settle(folders: set[Path], stop: Event) -> None:
+def _settle(folders: set[Path]) -> None:
     """Waits until files are whole: until sizes and times of all in their folders stay.
 
     What belongs to a mesh, such as its textures, often comes after it. What never stays, such as a
@@ -146,8 +137,7 @@ def _settle(folders: set[Path], stop: Event) -> None:
     before, began = None, time.monotonic()
     while before != (now := _stamps(folders)) and time.monotonic() - began < _PATIENCE:
         before = now
-        if stop.wait(_SETTLED):
-            break
+        time.sleep(_SETTLED)
 
 
 def _stamps(folders: set[Path]) -> dict[str, tuple[int, int]]:

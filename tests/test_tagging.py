@@ -82,8 +82,8 @@ def test_copies_of_one_thing_teach_nothing() -> None:
         cross_validate(features, truth, np.zeros(len(truth), np.int64))
 
 
-def test_closed_form_agrees_with_leaving_out() -> None:
-    """The probabilities are as sure as they are right: calibrated on what was left out."""
+def test_probabilities_are_as_sure_as_they_are_right() -> None:
+    """Since they are calibrated on what was left out."""
     features, truth = blobs(150, 14.0)
     result = score(cross_validate(features, truth, np.arange(150)), truth, "abc")
     assert 0.5 < result.accuracy < 0.99

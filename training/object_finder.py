@@ -78,8 +78,8 @@ def write_scenes(task: SceneTask) -> int:
         try:
             mesh = load_mesh(path)
             meshes.append((path, painted(mesh, rng) if rng.random() < _PAINTED else mesh))
-        except AssetError:
-            continue
+        except AssetError as error:
+            print(f"left out: {error}", flush=True)
     count = 0
     fewest, most = (_FEWEST_CROWDED, _CROWD) if task.crowded else (_FEWEST, _MOST)
     wanted = _CROWDS if task.crowded else _SCENES

@@ -27,6 +27,7 @@ from voxel_models.modelnet import CLASSES, YAWS, Split, as_grid_data, poses, rea
 from voxel_models.registry import WeightsError, create_model, pick_device
 from voxel_models.train import Recipe, check_out, save_trained, train
 
+TEMPERATURE = 0.06  # of the softmax over classes and yaws
 _GRIDS = 16  # at a time
 _WEIGHTS = {False: "posed3d.modelnet10", True: "posed3d.modelnet10-view"}
 # All shapes of a class stand alike, and proportions tell a dresser from a night stand. To know them
@@ -41,7 +42,7 @@ _WHOLE = Recipe(
     batch=48,
     strengths=(1.0, 1.0),
     by_class=1.0,
-    temperature=0.06,
+    temperature=TEMPERATURE,
     view=0.0,
     turn=0.0,
     variation=_POSED,
@@ -96,7 +97,7 @@ def modelnet10(model: nn.Module, split: Split, one_view: bool) -> dict[str, floa
     centres = centres.view(len(CLASSES), YAWS, -1)[:, torch.arange(len(vectors)) % YAWS]
     votes = torch.einsum("vnd,cvd->nc", vectors, centres)
     found = votes.argmax(dim=1).numpy()
-    shares = (votes / len(vectors) / _WHOLE.temperature).softmax(dim=1)
+    shares = (votes / len(vectors) / TEMPERATURE).softmax(dim=1)
     rows = F.normalize(shares, dim=1).numpy()
     figures = {}
     for name, chosen in (("", np.ones(len(grids), bool)), ("_without_leaked", ~split.leaked)):

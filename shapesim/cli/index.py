@@ -58,16 +58,14 @@ def index(
       shapesim index     [dim]# the same stores again[/dim]
     """
     from shapesim.gallery import Gallery
-    from shapesim.gallery.gallery import CATALOGUE, FOLDER, default_folder
+    from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores, index_stores
     from shapesim.meshes import SUFFIXES as MESHES
     from shapesim.pictures.images import SUFFIXES as FORMATS
 
     check_stores(stores or [])  # before a gallery is made for them
     folder = gallery or default_folder() or Path(FOLDER)
-    # One that an older version made is brought up to date, too.
-    create = bool(stores) or (folder / CATALOGUE).is_file()
-    with Gallery(folder, create=create) as opened, progress_bar("indexing") as bar:
+    with Gallery(folder, create=bool(stores)) as opened, progress_bar("indexing") as bar:
 
         def show(done: int, total: int, failed: int) -> None:
             note = f"{failed} failed" if failed else ""

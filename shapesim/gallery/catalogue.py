@@ -58,7 +58,7 @@ class Catalogue:
     def _open(self, create: bool) -> None:
         self._db.execute("PRAGMA foreign_keys = ON")
         if create:
-            schema.bring_up_to_date(self._db)
+            schema.make(self._db)
         schema.check(self._db, self._path)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The tables of a catalogue, and how those of earlier versions are brought up to date."""
+"""The tables of a catalogue."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 from shapesim.errors import GalleryError
 
+_VERSION = 10
 _SCHEMA = """
 CREATE TABLE gallery (
-    id TEXT NOT NULL  -- random: a graph belongs to one gallery
+    id TEXT NOT NULL,   -- random: a graph belongs to one gallery
+    embedded_by TEXT,   -- what embeds by weights of the user's own; NULL for those that ship
+    tagged_by TEXT      -- JSON of TaggedBy
 );
 CREATE TABLE stores (
     id INTEGER PRIMARY KEY,
@@ -24,23 +27,24 @@ CREATE TABLE files (
     size INTEGER NOT NULL,
     mtime INTEGER NOT NULL,    -- nanoseconds; with other files that it needs, a digest
     sha256 TEXT NOT NULL,
-    arrived_at TEXT NOT NULL,  -- ISO 8601, UTC
+    first_seen TEXT NOT NULL,  -- ISO 8601, UTC
     reason TEXT,               -- why it could not be used; NULL for an asset
     reader TEXT NOT NULL,      -- what read it, and how: read again by another
     triangles INTEGER, x REAL, y REAL, z REAL, unit REAL, signature BLOB,
+    traits TEXT,               -- JSON of Traits
+    listing TEXT,              -- JSON of what its store says of it
+    companions TEXT,           -- JSON of Companions
     UNIQUE (store, path)
 );
+CREATE INDEX files_by_content ON files (sha256);
 CREATE TABLE vectors (
     file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
     space TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     vector BLOB NOT NULL,
+    views BLOB,  -- float16, those of single views
     PRIMARY KEY (file, space)
 ) WITHOUT ROWID;
-"""
-# What later versions added to galleries, which can do without it until they are indexed again.
-_ADDED = {
-    2: """
 CREATE TABLE thumbnails (
     file INTEGER PRIMARY KEY REFERENCES files(id) ON DELETE CASCADE,
     picture BLOB NOT NULL  -- WebP
@@ -51,46 +55,24 @@ CREATE TABLE tags (
     probability REAL NOT NULL,
     PRIMARY KEY (file, label)
 ) WITHOUT ROWID;
-""",
-    3: "ALTER TABLE vectors ADD COLUMN views BLOB",  # float16, those of single views
-    # JSON of Traits, and of what the store says of an asset.
-    4: "ALTER TABLE files ADD COLUMN traits TEXT;\nALTER TABLE files ADD COLUMN listing TEXT",
-    5: "ALTER TABLE files ADD COLUMN companions TEXT",  # JSON of Companions
-    6: """
 CREATE TABLE pictures (
     file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
     view INTEGER NOT NULL,
-    picture BLOB NOT NULL,  -- JPEG
+    picture BLOB NOT NULL,   -- JPEG
+    features BLOB NOT NULL,  -- see Features.packed
     PRIMARY KEY (file, view)
 );
-""",
-    # Those kept before were of no use without.
-    7: "DELETE FROM pictures;\nALTER TABLE pictures ADD COLUMN features BLOB NOT NULL DEFAULT x''",
-    # What a store says of when an asset came stands in its listing, and was never yet to come.
-    8: "ALTER TABLE files RENAME COLUMN arrived_at TO first_seen;\n"
-    "UPDATE files SET first_seen = min(first_seen, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
-    # What embeds by weights of the user's own; NULL for those of the embedders.
-    9: "ALTER TABLE gallery ADD COLUMN embedded_by TEXT",
-    # JSON of TaggedBy.
-    10: "ALTER TABLE gallery ADD COLUMN tagged_by TEXT;\n"
-    "CREATE INDEX files_by_content ON files (sha256)",
-}
-_VERSION = max(_ADDED)
+"""
 
 
-def bring_up_to_date(db: sqlite3.Connection) -> None:
-    """Makes the tables, and what later versions added, unless this or another process has."""
+def make(db: sqlite3.Connection) -> None:
+    """Makes the tables, unless this or another process has."""
     db.execute("BEGIN IMMEDIATE")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0:
+    if db.execute("PRAGMA user_version").fetchone() == (0,):
         for statement in _SCHEMA.split(";\n"):
             db.execute(statement)
-        db.execute("INSERT INTO gallery VALUES (?)", (secrets.token_hex(16),))
-    for number, added in _ADDED.items():
-        if version < number:
-            for statement in added.split(";\n"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number}")
+        db.execute("INSERT INTO gallery (id) VALUES (?)", (secrets.token_hex(16),))
+        db.execute(f"PRAGMA user_version = {_VERSION}")
     db.execute("COMMIT")
 
 
@@ -104,6 +86,6 @@ def check(db: sqlite3.Connection, path: Path) -> None:
     if version == 0:
         raise GalleryError(f"{path}: holds nothing yet; run 'shapesim index STORE'")
     if version < _VERSION:
-        raise GalleryError(f"{path}: made by an older shapesim; run 'shapesim index'")
+        raise GalleryError(f"{path}: made by an older shapesim; delete it and index anew")
     if version > _VERSION:
         raise GalleryError(f"{path}: made by a newer shapesim; update this one")

@@ -36,6 +36,12 @@ def _nearest(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     if k < distances.shape[1]:
         rows = np.sort(np.argpartition(distances, k - 1, axis=1)[:, :k], axis=1)
+        # Of those as far as the last of them, any may have been taken.
+        last = np.take_along_axis(distances, rows, axis=1).max(axis=1, keepdims=True)
+        for one in np.flatnonzero((distances <= last).sum(axis=1) > k):
+            nearer = np.flatnonzero(distances[one] < last[one])
+            alike = np.flatnonzero(distances[one] == last[one])
+            rows[one] = np.sort(np.concatenate([nearer, alike[: k - len(nearer)]]))
     else:
         rows = np.broadcast_to(np.arange(k), distances.shape)
     chosen = np.take_along_axis(distances, rows, axis=1)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from shapesim.types import Embeddings
 
+_NEIGHBOURS = 30  # of each in the graph
+_BEYOND = 0.2  # the nearest, how far the search walks; more finds more and takes longer
 _MIN_REACH = 64
 
 
@@ -17,17 +19,14 @@ class NNDescentIndex:
 
     Args:
         vectors: (N, D) unit rows.
-        neighbours: degree of the graph.
-        epsilon: how far beyond the nearest the search walks; more finds more and takes longer.
     """
 
-    def __init__(self, vectors: Embeddings, neighbours: int = 30, epsilon: float = 0.2) -> None:
+    def __init__(self, vectors: Embeddings) -> None:
         from pynndescent import NNDescent
 
         self._size = len(vectors)
-        self._epsilon = epsilon
         self._index: Any = NNDescent(
-            vectors, metric="cosine", n_neighbors=min(neighbours, len(vectors)), random_state=0
+            vectors, metric="cosine", n_neighbors=min(_NEIGHBOURS, len(vectors)), random_state=0
         )
         self._index.prepare()
 
@@ -37,5 +36,5 @@ class NNDescentIndex:
         # walks a narrow path and misses the nearest.
         k = min(k, self._size)
         reach = min(max(k, _MIN_REACH), self._size)
-        rows, distances = self._index.query(vectors, reach, epsilon=self._epsilon)
+        rows, distances = self._index.query(vectors, reach, epsilon=_BEYOND)
         return rows[:, :k].astype(np.int64), distances[:, :k].astype(np.float32)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from shapesim.meshes.naming import drawn
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
-from shapesim.meshes.polygons import triangulated
+from shapesim.meshes.polygons import triangulate_all
 from shapesim.meshes.textures import find_texture
 from shapesim.types import Material, Matrix4
 
@@ -201,15 +201,8 @@ def _cut(polygons: Any) -> Any:
     """Triangles of polygons, in their order; pycollada's would reach beyond inner corners."""
     if polygons.vertex is None or not polygons.npolygons:
         return polygons.triangleset()
-    counts, starts = polygons.vcounts, polygons.polyindex[:, 0]
-    rows = [np.zeros((0, 3), np.int64)]
-    for count in np.unique(counts[counts > 2]).tolist():
-        first = starts[counts == count]
-        corners = polygons.vertex[polygons.vertex_index[first[:, None] + np.arange(count)]]
-        cut = triangulated(corners.astype(np.float64))
-        rows.append((first[:, None, None] + cut)[(cut >= 0).all(axis=2)])
-    found = np.concatenate(rows)
-    chosen = found[np.argsort(found.min(axis=1), kind="stable")].ravel()
+    points = polygons.vertex.astype(np.float64)
+    chosen = triangulate_all(points, polygons.vcounts, polygons.vertex_index)[0].ravel()
     return TriangleSet(
         polygons.sources, polygons.material, polygons.index[chosen].ravel(), polygons.xmlnode
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _VIEWS = 6  # of an item, that are looked at, at most
 _VARIANTS = 12  # of each picture
+_SEED = 0
 _EPOCHS = 8
 _BATCH = 32
 _RATE = 4e-5
@@ -100,7 +101,7 @@ class Shown:
 
 
 def fine_tune(
-    shown: Shown, paths: list[Path], truth: NDArray[np.float32], exclusive: bool, seed: int = 0
+    shown: Shown, paths: list[Path], truth: NDArray[np.float32], exclusive: bool
 ) -> tuple[Trunk, Head]:
     """Starts with the best head on the network as it is, then trains both.
 
@@ -112,15 +113,14 @@ def fine_tune(
         paths: (N,) the items to learn from.
         truth: (N, C) 0 or 1.
         exclusive: whether each item has just one label.
-        seed: of everything random.
     """
     import torch
     import torch.nn.functional as F
 
     from shapesim.embedders.lite0_torch import Trunk, half
 
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+    torch.manual_seed(_SEED)
+    rng = np.random.default_rng(_SEED)
     net = Trunk(shown.start)
     first = fit_head(shown.features(net, paths), lite0.BLOCKS, truth, exclusive)
     # In inputs of about equal size, as the optimiser likes them.

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 _PENALTIES = np.geomspace(0.01, 10, 10)
-_LEAST = 1e-10  # of the largest squared singular value: what is less is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def fit_head(
     truth: NDArray[np.float32],
     exclusive: bool,
 ) -> Head:
-    """Fits by kernel ridge regression, whose leave-one-out scores have a closed form.
+    """Fits by ridge regression, whose leave-one-out scores have a closed form.
 
     These choose the penalty and, since no item has a part in its own, the sharpness of the
     probabilities (R. Rifkin and R. Lippert, "Notes on regularized least squares", 2007;
@@ -72,49 +71,21 @@ def fit_head(
         truth: (N, C) 0 or 1.
         exclusive: whether each item has just one label.
     """
+    from sklearn.linear_model import RidgeCV  # takes a second, and only learning needs it
+
     flat = _flattened(features).astype(np.float64)
     mean = flat.mean(axis=0)
     deviation = (flat.std(axis=0) + 1e-3) * np.sqrt(np.repeat(blocks, blocks) * len(blocks))
     inputs = (flat - mean) / deviation
     prior = truth.mean(axis=0)
     aims = truth - prior
-    values, vectors = _principal(inputs)
-    turned = vectors.T @ aims
-    # Along all other directions, the inputs are nothing and the penalty is all there is.
-    others, unseen = aims - vectors @ turned, 1 - (vectors**2).sum(axis=1)
-    best: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
-    for penalty in _PENALTIES:
-        inverse = 1 / (values + penalty)
-        dual = vectors @ (inverse[:, None] * turned) + others / penalty
-        # Inputs and aims are centred, so that the others would give away the one that is left out;
-        # without the direction that all share, its own mean is left out with it.
-        leverage = (vectors**2) @ inverse + (unseen - 1 / len(flat)) / penalty
-        left_out = aims - dual / leverage[:, None]
-        loss = float(((left_out - aims) ** 2).mean())
-        if best is None or loss < best[0]:
-            best = (loss, dual, left_out)
-    assert best is not None
-    _, dual, left_out = best
+    ridge = RidgeCV(_PENALTIES, scoring="neg_mean_squared_error", store_cv_results=True)
+    ridge.fit(inputs, aims)
+    left_out = ridge.cv_results_[..., np.flatnonzero(ridge.alpha_ == _PENALTIES)[0]]
     scale, bias = _calibrate(left_out + prior, truth, exclusive)
     bias = bias + scale * prior  # which the weights leave out
-    weights = inputs.T @ dual
-    arrays = (mean, deviation, weights, scale, bias)
+    arrays = (mean, deviation, ridge.coef_.T, scale, bias)
     return Head(*(array.astype(np.float32) for array in arrays))
-
-
-def _principal(inputs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(R,) squared singular values above 0 and (N, R) left singular vectors of (N, D) inputs.
-
-    From the smaller of both Gram matrices: many items with few features need no (N, N) one.
-    """
-    count, dim = inputs.shape
-    if count <= dim:
-        values, vectors = np.linalg.eigh(inputs @ inputs.T)
-    else:
-        values, vectors = np.linalg.eigh(inputs.T @ inputs)
-    kept = values > _LEAST * values[-1]
-    values, vectors = values[kept], vectors[:, kept]
-    return values, vectors if count <= dim else inputs @ vectors / np.sqrt(values)
 
 
 def calibrated(
