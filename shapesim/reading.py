@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import located
 from shapesim.meshes.textures import companion_files
 from shapesim.pictures.images import SUFFIXES as PICTURES
-from shapesim.pictures.images import load_image
+from shapesim.pictures.images import encoded, load_image
 from shapesim.pictures.keypoints import Kept
 from shapesim.rendering.texturing import lost_textures
 from shapesim.traits import traits_of
@@ -116,7 +115,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         unit=mesh.unit,
         signature=signature(mesh),
         prepared=prepared,
-        thumbnail=None if view is None else _webp(view),
+        thumbnail=None if view is None else _thumbnail(view),
         pictures=_kept(task.embedder, mesh, prepared),
         traits=traits_of(mesh, located(task.path)),
         warnings=(*mesh.warnings, *lost_textures(mesh), *_doubts(view)),
@@ -134,13 +133,11 @@ def _doubts(view: Image | None) -> tuple[str, ...]:
     )
 
 
-def _webp(picture: Image) -> bytes:
-    """Of half the side."""
+def _thumbnail(view: Image) -> bytes:
+    """WebP of half the side."""
     from PIL import Image as PilImage
 
-    buffer = io.BytesIO()
-    PilImage.fromarray(picture).reduce(2).save(buffer, "WEBP", quality=85)
-    return buffer.getvalue()
+    return encoded(PilImage.fromarray(view).reduce(2), "WEBP", quality=85)
 
 
 def _kept(embedder: Embedder, item: Mesh | Image, prepared: Any) -> tuple[Kept, ...]:

@@ -23,6 +23,7 @@ from shapesim.embedders import ShapeEmbedder
 from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.meshes import load_mesh
+from shapesim.swap import Filters
 from tests.commands import shapesim
 from tests.conftest import SAMPLES, yawed
 
@@ -90,36 +91,47 @@ def test_a_match_comes_with_its_transform(home: Path) -> None:
 
 def test_filters_leave_out_what_is_not_like_that(home: Path) -> None:
     """By triangles, format, licence, price, store and needs."""
-    for words, names in (
-        (("--max-triangles", "300"), None),
-        (("--format", "GLB"), None),
-        (("--format", "obj, .glb"), None),
-        (("--licence", "cc0-1.0"), {"better.glb"}),
-        (("--store", home / "store" / "new"), {"better.glb", "worse.obj"}),
-        (("--store", "store/more"), {"stool.glb"}),
-        (("--store", home / "beside"), set()),
-        (("--store", "/"), None),
-        (("--max-price", "3"), None),
-        (("--max-price", "2"), set()),
-        (("--needs", "normals"), None),
-        (("--needs", "rig"), set()),
-    ):
-        command = ("swap", CHAIR, "--by", "shape", "--no-fit", "--json", "-k", "30", *words)
-        result = shapesim(*command, cwd=home)
-        matches = json.loads(result.stdout)["matches"]
-        assert result.returncode == (0 if matches else 1), result.stderr
-        assert matches or "no match" in result.stderr
-        everything = {Path(m["path"]) for m in matches}
-        everything |= {Path(path) for m in matches for path in m["variants"]}
-        if names is None:
-            assert matches
-        if words[0] == "--max-triangles":
-            assert all(m["triangles"] <= 300 for m in matches)
-        elif words[0] == "--format":
-            wanted = {".glb"} if words[1] == "GLB" else {".glb", ".obj"}
-            assert {path.suffix for path in everything} == wanted
-        elif names is not None:
-            assert {path.name for path in everything} == names
+    cc0, new = {"better.glb"}, {"better.glb", "worse.obj"}
+    with Gallery(home / ".shapesim") as gallery:
+        assets = list(gallery.assets.values())
+        names = {asset.path.name for asset in assets}
+        few = {asset.path.name for asset in assets if asset.triangles <= 300}
+        glb = {name for name in names if name.endswith(".glb")}
+        obj = {name for name in names if name.endswith(".obj")}
+        assert 0 < len(few) < len(names) and glb and obj
+        for filters, wanted in (
+            (Filters(max_triangles=300), few),
+            (Filters(formats=("GLB",)), glb),
+            (Filters(formats=("obj", ".glb")), obj | glb),
+            (Filters(licence="cc0-1.0"), cc0),
+            (Filters(store=home / "store" / "new"), new),
+            (Filters(store=home / "store" / "more"), {"stool.glb"}),
+            (Filters(store=home / "beside"), set()),
+            (Filters(store=Path("/")), names),
+            (Filters(max_price=3), names - {"stool.glb"}),  # which has no price
+            (Filters(max_price=2), set()),
+            (Filters(needs=("rig",)), set()),
+            (Filters(max_price=3, store=home / "store" / "new", licence="CC0-1.0"), cc0),
+        ):
+            assert {one.path.name for one in assets if filters.allow(one)} == wanted, filters
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--format", "GLB, .obj", "--licence", "cc0-1.0"], {"better.glb"}),
+        (["--store", "store/more", "--max-triangles", "300"], {"stool.glb"}),
+        (["--needs", "rig"], set()),
+    ],
+)
+def test_filters_are_asked_for_by_options(home: Path, words: list[str], names: set[str]) -> None:
+    """Stores by where one stands, formats in any case; where nothing is left, it is said."""
+    plainly = ["--by", "shape", "--no-fit", "--json", "-k", "30"]
+    result = shapesim("swap", CHAIR, *plainly, *words, cwd=home)
+    matches = json.loads(result.stdout)["matches"]
+    assert result.returncode == (0 if matches else 1), result.stderr
+    assert matches or "no match" in result.stderr
+    assert {Path(match["path"]).name for match in matches} == names
 
 
 def test_exported_matches_stand_in_the_querys_place(home: Path) -> None:

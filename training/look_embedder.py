@@ -31,6 +31,7 @@ from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import find_assets, load_mesh
+from shapesim.pictures.images import encoded
 from shapesim.rendering.augmentation import new_picture
 from shapesim.rendering.views import on_background, render, ring
 from shapesim.types import Image as Picture
@@ -74,9 +75,7 @@ def take_pictures(task: tuple[int, Path, int]) -> AssetPictures:
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    return encoded(picture, "PNG", compress_level=1)
 
 
 def _decode(png: bytes) -> NDArray[np.uint8]:

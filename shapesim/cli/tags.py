@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -278,34 +279,18 @@ def apply(
 
       shapesim tags apply --tagger mine.tagger --least 0.5
     """
-    from collections import Counter
-
     from shapesim.gallery import Gallery
-    from shapesim.tagging import featuring, labelling
+    from shapesim.tagging.labelling import tag_all
 
     loaded = _load(tagger)
-    with Gallery(gallery_folder(gallery)) as opened:
+    with Gallery(gallery_folder(gallery)) as opened, progress_bar("tagging") as bar:
         opened.check_holds_assets()
-        # The gallery has vectors of most; files are read for the others.
-        rows = labelling.known_probabilities(opened, loaded)
-        axes = {asset.path: asset.up for id, asset in opened.assets.items() if id not in rows}
-        read: dict[Path, NDArray[np.float32]] = {}
-        if axes:
-            with progress_bar("tagging") as bar:
-                seen = featuring.see(list(axes), axes, _shown(bar), loaded.trunk)
-            report_failures(seen.failures)
-            if seen.paths:
-                read = dict(zip(seen.paths, loaded.probabilities(seen.features), strict=True))
-        if not rows and not read:
-            stderr.print("none of the gallery's assets could be read; their tags stay")
-            raise typer.Exit(1)
-        with opened.writing():
-            opened.refresh()  # others may have written meanwhile
-            assets = opened.assets
-            rows = {id: row for id, row in rows.items() if id in assets}
-            rows |= {id: read[asset.path] for id, asset in assets.items() if asset.path in read}
-            given = labelling.set_tags(opened, loaded, rows, least)
-            opened.catalogue.remember_tagger(str(tagger.resolve()) if tagger else None, least)
+        given, failures = tag_all(opened, loaded, tagger, least, _shown(bar))
+        assets = opened.assets
+    report_failures(failures)
+    if given is None:
+        stderr.print("none of the gallery's assets could be read; their tags stay")
+        raise typer.Exit(1)
     counts = Counter(label for _, label, _ in given)
     tagged = len({id for id, _, _ in given})
     if as_json:

@@ -18,6 +18,7 @@ from shapesim.gallery import Gallery
 from shapesim.geometry import first_of_geometry
 from shapesim.indexes import ExactIndex
 from shapesim.pages import page
+from shapesim.pictures.images import encoded
 from shapesim.types import Asset, Embeddings
 
 Method = Literal["pca", "tsne", "umap"]
@@ -266,7 +267,5 @@ def _sheets(gallery: Gallery, ids: Sequence[int]) -> tuple[int, list[bytes]]:
             if id in stored:
                 picture = Image.open(io.BytesIO(stored[id])).convert("RGB").resize((cell, cell))
                 sheet.paste(picture, (place % across * cell, place // across * cell))
-        buffer = io.BytesIO()
-        sheet.save(buffer, "WEBP", quality=80)
-        sheets.append(buffer.getvalue())
+        sheets.append(encoded(sheet, "WEBP", quality=80))
     return cell, sheets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
@@ -20,7 +18,7 @@ from shapesim.meshes.saving import save_mesh
 from shapesim.meshes.simplifying import simplified
 from shapesim.pages import page, write_page
 from shapesim.pictures.colours import to_srgb
-from shapesim.pictures.images import load_image
+from shapesim.pictures.images import encoded, load_image
 from shapesim.rendering.texturing import Textures
 from shapesim.rendering.views import on_background, render, ring
 from shapesim.showing import PAPER
@@ -124,21 +122,13 @@ def _show(task: _Task) -> _Shown:
     mesh = load_mesh(task.path, task.up)
     view = on_background(render(mesh, ring(1), _PICTURE, _SAMPLES), PAPER)[0]
     return _Shown(
-        picture=_webp(view),
+        picture=encoded(view, "WEBP", quality=82),
         model=_model(mesh, task.triangles) if task.triangles else None,
         triangles=len(mesh.faces),
         extents=mesh.extents.tolist(),
         unit=mesh.unit,
         bytes=located(task.path).stat().st_size,
     )
-
-
-def _webp(picture: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=82)
-    return buffer.getvalue()
 
 
 def _model(mesh: Mesh, triangles: int) -> bytes | None:

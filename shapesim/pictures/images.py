@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,22 @@ _LARGEST_SQUARE = 2048  # pixels of a side; up to twice as many are kept as they
 _ORIENTATION = 0x0112  # of EXIF: from 5 on, width and height are exchanged
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "TGA", "DDS")
 _REDUCED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})  # modes that Pillow reduces
+
+
+def encoded(picture: Picture | PilImage, format: str, **options: Any) -> bytes:
+    """A picture as the bytes of a file.
+
+    Args:
+        picture: (H, W, 3 or 4) uint8, or as Pillow has it.
+        format: Pillow's name of it.
+        options: of that format.
+    """
+    from PIL import Image
+
+    made = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    buffer = BytesIO()
+    made.save(buffer, format, **options)
+    return buffer.getvalue()
 
 
 def load_image(source: Path | str | PilImage, largest: int | None = None) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
+from shapesim.pictures.images import encoded
 from shapesim.types import Image
 
 FOUND_SIDE, ORIGINAL_SIDE = 384, 208
@@ -158,13 +158,10 @@ class Kept:
     @classmethod
     def of(cls, picture: Image) -> Kept:
         """Of a (H, W, 3) picture."""
-        from PIL import Image as PilImage
-
         pixels = Small.of(picture, ORIGINAL_SIDE).pixels
-        buffer = io.BytesIO()
-        PilImage.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+        content = encoded(pixels, "JPEG", quality=_QUALITY, subsampling=0)
         features = Features.of(Small.of(pixels, ORIGINAL_SIDE), ORIGINAL_CONTRAST)
-        return cls(buffer.getvalue(), features.packed())
+        return cls(content, features.packed())
 
     def small(self) -> Small:
         """The picture.

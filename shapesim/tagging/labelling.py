@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.errors import TaggerError
+from shapesim.errors import AssetError, TaggerError
 from shapesim.gallery import Gallery
+from shapesim.tagging.featuring import see
 from shapesim.tagging.taggers import DEFAULT, Features, Tagger
 from shapesim.types import Embeddings
 
@@ -65,6 +66,47 @@ def set_tags(
     ]
     gallery.catalogue.set_tags(rows, given)
     return given
+
+
+def tag_all(
+    gallery: Gallery,
+    tagger: Tagger,
+    file: Path | None,
+    least: float,
+    show: Callable[[int, int], None],
+) -> tuple[list[tuple[int, str, float]] | None, list[AssetError]]:
+    """Tags all assets of a gallery, which remembers how: what comes later is tagged alike.
+
+    Args:
+        gallery: whose assets they are; it has vectors of most, and files are read for the others.
+        tagger: what is asked.
+        file: it comes from; None for the one that ships.
+        least: probability of a label, from which it is a tag.
+        show: called with how many files are read, and of how many.
+
+    Returns:
+        As of ``set_tags``, and files that cannot be read; None, and all tags stay, where there is
+        nothing to go by.
+    """
+    rows = known_probabilities(gallery, tagger)
+    axes = {asset.path: asset.up for id, asset in gallery.assets.items() if id not in rows}
+    read: dict[Path, NDArray[np.float32]] = {}
+    failures: list[AssetError] = []
+    if axes:
+        seen = see(list(axes), axes, show, tagger.trunk)
+        failures = seen.failures
+        if seen.paths:
+            read = dict(zip(seen.paths, tagger.probabilities(seen.features), strict=True))
+    if not rows and not read:
+        return None, failures
+    with gallery.writing():
+        gallery.refresh()  # others may have written meanwhile
+        assets = gallery.assets
+        rows = {id: row for id, row in rows.items() if id in assets}
+        rows |= {id: read[asset.path] for id, asset in assets.items() if asset.path in read}
+        given = set_tags(gallery, tagger, rows, least)
+        gallery.catalogue.remember_tagger(str(file.resolve()) if file else None, least)
+    return given, failures
 
 
 def tag_as_before(gallery: Gallery) -> list[str]:
