@@ -62,11 +62,10 @@ def check_space(given: str | None) -> str | None:
     Raises:
         BadParameter: there is none.
     """
-    spaces = ("shape", "look", "both", "copy")
-    if given and given not in spaces and not re.fullmatch(r"(shape|both):.+|timm:[^=]+=.+", given):
-        raise typer.BadParameter(
-            f"'{given}' is none of {', '.join(spaces)}, shape:FILE, both:FILE, timm:MODEL=FILE"
-        )
+    from shapesim.embedders import SPACES, is_space
+
+    if given and not is_space(given):
+        raise typer.BadParameter(f"'{given}' is none of {SPACES}")
     return given
 
 

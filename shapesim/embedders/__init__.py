@@ -19,33 +19,43 @@ EMBEDDERS: dict[str, type[Embedder]] = {
 }
 """The default embedder of each space."""
 
+SPACES = ", ".join([*EMBEDDERS, "shape:FILE", "both:FILE", "timm:MODEL=FILE"])
+"""How spaces are named: the last three are by weights that the user has."""
+
+
+def is_space(name: str) -> bool:
+    """Whether there may be such a space: its weights are not looked for."""
+    kind, _, given = name.partition(":")
+    if kind == "timm":
+        return all(given.partition("="))
+    return name in EMBEDDERS or (kind in ("shape", "both") and bool(given))
+
 
 def make_embedder(space: str) -> Embedder:
     """The default embedder of a space, or one by other weights.
 
     Args:
-        space: one of ``EMBEDDERS``; or ``shape:FILE`` or ``both:FILE``, by a voxel network that
-            ``voxel_models.train`` has trained; or ``timm:MODEL=FILE``, by a network of timm.
+        space: one of ``SPACES``: ``shape:FILE`` and ``both:FILE`` are by a voxel network that
+            ``voxel_models.train`` has trained, ``timm:MODEL=FILE`` is by a network of timm.
 
     Raises:
         WeightsError: the weights cannot be used, or there is no such space.
     """
+    if not is_space(space):
+        raise WeightsError(f"no space '{space}' (there are: {SPACES})")
     kind, _, given = space.partition(":")
     if kind == "timm":
         model, _, file = given.partition("=")
         return TimmEmbedder(model, Path(file))
-    if given and kind in ("shape", "both"):
+    if given:
         shape = ShapeEmbedder(given)
         return shape if kind == "shape" else BothEmbedder(shape)
-    if space not in EMBEDDERS:
-        raise WeightsError(
-            f"no space '{space}' (there are: {', '.join(EMBEDDERS)}, timm:MODEL=FILE)"
-        )
     return EMBEDDERS[space]()
 
 
 __all__ = [
     "EMBEDDERS",
+    "SPACES",
     "BothEmbedder",
     "CopyEmbedder",
     "Embedder",
@@ -54,5 +64,6 @@ __all__ = [
     "ShapeEmbedder",
     "TimmEmbedder",
     "fuse",
+    "is_space",
     "make_embedder",
 ]
