@@ -28,8 +28,8 @@ from shapesim.embedders import LookEmbedder
 from shapesim.errors import AssetError
 from shapesim.labels import label_from_name, read_labels
 from shapesim.meshes import find_assets
+from shapesim.training_grids import write_grids
 from shapesim.types import UpAxis
-from shapesim.voxelizing import voxelize
 from training.kinds import kind_of, merged
 
 # Other words for what the store's labels call so.
@@ -179,7 +179,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         every = sources(options.data, options.furniture, Path(work), options.procedural)
         for source in track(every, "voxelising"):
-            count, failures = voxelize(
+            count, failures = write_grids(
                 source.roots,
                 options.out / f"{source.name}.npz",
                 source.labels,

@@ -48,9 +48,9 @@ def voxelize(
 
       python -m voxel_models.train grids.npz --out resnet3d.mine.safetensors
     """
-    from shapesim import voxelizing
     from shapesim.embedders import LookEmbedder
     from shapesim.labels import read_labels
+    from shapesim.training_grids import write_grids
 
     check_writable(out, (".npz",))
     known = read_labels(labels) if labels else None
@@ -60,7 +60,7 @@ def voxelize(
             bar.update(bar.task_ids[0], completed=done, total=total)
 
         look = LookEmbedder(teacher) if teacher else None
-        written, failures = voxelizing.voxelize(
+        written, failures = write_grids(
             folders, out, known, turns, up=up, teacher=look, progress=show
         )
     report_failures(failures)

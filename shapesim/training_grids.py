@@ -17,7 +17,7 @@ from shapesim.geometry import first_of_geometry, signature
 from shapesim.labels import label_from_name
 from shapesim.meshes import find_assets, load_mesh
 from shapesim.types import UpAxis
-from shapesim.voxels import voxelise
+from shapesim.voxels import RESOLUTION, voxelise
 from shapesim.workers import map_isolated
 from shapesim.writing import replaced
 
@@ -28,7 +28,6 @@ class _Task:
     id: str
     label: str
     turns: int
-    resolution: int
     up: UpAxis | None
     teacher: Embedder | None
 
@@ -41,12 +40,11 @@ class _Entry:
     vector: NDArray[np.float32] | None = None
 
 
-def voxelize(
+def write_grids(
     roots: list[Path],
     out: Path,
     labels: dict[str, str] | None = None,
     turns: int = 6,
-    resolution: int = 32,
     up: UpAxis | None = None,
     teacher: Embedder | None = None,
     exclude: tuple[str, ...] = (),
@@ -63,7 +61,6 @@ def voxelize(
         labels: by path under the root, empty for none; of what is not in it, a label of any other
             that the file's name contains. None takes the name of the top folder under the root.
         turns: orientations within a quarter turn; whole quarter turns are exact on the grid.
-        resolution: R.
         up: the up axis of all files; None for what each file says.
         teacher: makes vectors of the meshes that a network can learn to predict.
         exclude: files are left out whose path under the root starts with one of these.
@@ -71,6 +68,9 @@ def voxelize(
 
     Returns:
         The number of grids written, and the files that could not be read.
+
+    Raises:
+        ShapesimError: there are no meshes, none of them can be read, or the file not be written.
     """
     vocabulary = frozenset((labels or {}).values()) - {""}
     tasks = []
@@ -81,7 +81,7 @@ def voxelize(
             if name.startswith(exclude):
                 continue
             label = _label(name, labels, vocabulary)
-            tasks.append(_Task(path, name, label, turns, resolution, up, teacher))
+            tasks.append(_Task(path, name, label, turns, up, teacher))
     if not tasks:
         raise ShapesimError(f"no mesh files below {', '.join(map(str, roots))}")
 
@@ -112,7 +112,7 @@ def voxelize(
         "grids": np.stack([entry.grids for entry in entries]),
         "paths": np.array([entry.task.id for entry in entries]),
         "labels": np.array([entry.task.label for entry in entries]),
-        "resolution": np.array(resolution),
+        "resolution": np.array(RESOLUTION),
     }
     if teacher:
         arrays["teacher"] = np.array([entry.vector for entry in entries], np.float32)
@@ -130,5 +130,5 @@ def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str])
 def _read(task: _Task) -> tuple[NDArray[np.uint8], NDArray[np.float32], Any]:
     mesh = load_mesh(task.path, task.up)
     yaws = [math.pi / 2 * turn / task.turns for turn in range(task.turns)]
-    grids = [np.packbits(voxelise(mesh, task.resolution, yaw)) for yaw in yaws]
+    grids = [np.packbits(voxelise(mesh, RESOLUTION, yaw)) for yaw in yaws]
     return np.stack(grids), signature(mesh), task.teacher.prepare(mesh) if task.teacher else None
