@@ -27,6 +27,7 @@ from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Swap, Traits, UpAxis
 from shapesim.workers import cores
 
+_OTHERWISE_CUT = 0.01  # of the triangles, by which variants may differ
 _SHORTLIST = 200  # assets whose single views are compared with a picture
 _FIT_WEIGHT = 0.05  # of the IoU after the fit, beside the score (benchmarks/cross_artist.py --fit)
 COVER_WEIGHT = 3.0
@@ -253,14 +254,26 @@ def recommend(
 
 
 def _distinct(assets: Sequence[Asset], k: int) -> list[int]:
-    """The first k rows that are not the same geometry as an earlier one."""
+    """The first k rows that are no variant of an earlier one."""
     rows: list[int] = []
     for row, asset in enumerate(assets):
         if len(rows) == k:
             break
-        if not any(same_geometry(assets[other].signature, asset.signature) for other in rows):
+        if not any(_is_variant(assets[other], asset) for other in rows):
             rows.append(row)
     return rows
+
+
+def _is_variant(asset: Asset, other: Asset) -> bool:
+    """Whether two assets differ in no more than colours, format or place.
+
+    What has other details on the same faces, such as drawers on a cabinet, has the same signature,
+    and hardly ever as many triangles.
+    """
+    most = max(asset.triangles, other.triangles)
+    return abs(asset.triangles - other.triangles) <= _OTHERWISE_CUT * most and bool(
+        same_geometry(asset.signature, other.signature)
+    )
 
 
 def _match(
@@ -272,6 +285,7 @@ def _match(
 ) -> Match:
     """A match with all other assets of its geometry, however far the search went."""
     rows = np.flatnonzero(same_geometry(signatures, asset.signature)).tolist()
+    rows = [row for row in rows if _is_variant(asset, others[row])]
     return Match(
         asset=asset,
         score=score,

@@ -241,7 +241,8 @@ class Swap:
 
     Attributes:
         fit: how it stands in the query's place.
-        transform: (4, 4) from the asset file's own coordinates to the query file's own.
+        transform: (4, 4) from the asset file's own coordinates to the query file's own; of FBX,
+            those after its axis system was heeded, y up and in the file's unit.
         gains: what is better than it was, a few words each.
         losses: what is worse.
         warning: where the shapes agree but their proportions do not; else empty.

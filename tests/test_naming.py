@@ -32,6 +32,9 @@ NOTE = "has shapes for collisions (UCX and the like), which are left out"
         ([("Cube.001", "rock_LOD0"), ("Cube.002", "rock_LOD1")], [0]),  # by what holds them
         ([("Cube", "UCX_rock"), ("rock", "UCXtra"), ("U_rock",)], [1, 2]),
         ([("gate-col",), ("gate-colonly",), ("gate_convcolonly2",), ("gate-navmesh",)], [0]),
+        ([("ucx_rock",), ("MCDCX_rock",), ("gate",), ("gate_Collider.001",)], [2]),
+        ([("gate-Collision",), ("collision",), ("Gate_MeshCollider",), ("collisions",)], [1, 3]),
+        ([("rock.LOD0",), ("rock.LOD1",), ("Rock-LOD2",), ("rock LOD_3",)], [0]),
         ([("UCX_rock",), ("UBX_rock",)], [0, 1]),  # nothing else is there
         ([], []),
     ],

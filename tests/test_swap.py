@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from shapesim.embedders import BothEmbedder, ShapeEmbedder
 from shapesim.errors import GalleryError, ShapesimError
@@ -179,3 +180,22 @@ def test_the_example_of_the_readme_runs(
     assert best.startswith(f"{store / 'first.fbx'} 1.0 ")
     np.testing.assert_allclose(ast.literal_eval(best.split(" ", 2)[2]), np.eye(4), atol=1e-3)
     assert other.startswith(str(store / "crate.obj"))
+
+
+def test_assets_with_more_triangles_have_a_row_of_their_own(
+    tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """Though their surface is the same: a handle more on a door changes it as little."""
+    box = trimesh.creation.box((1, 2, 3))
+    for name, mesh in (("a.obj", box), ("b.glb", box), ("c.obj", box.subdivide())):
+        mesh.export(tmp_path / name)
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        index_stores(gallery, [tmp_path], embedder)
+        mesh = load_mesh(tmp_path / "a.obj")
+        query = Query(embedder.embed([mesh])[0], signature(mesh))
+        (matches,) = recommend(gallery, embedder, [query])
+    shown = [
+        {match.asset.path.name, *(one.path.name for one in match.variants)} for match in matches
+    ]
+    assert sorted(shown, key=len) == [{"c.obj"}, {"a.obj", "b.glb"}]
+    assert all(match.is_copy for match in matches)

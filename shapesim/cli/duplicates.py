@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
 import typer
 
 from shapesim.cli.console import (
     GalleryOption,
     JsonOption,
-    SpaceOption,
+    check_space,
     counted,
     escape,
     gallery_folder,
@@ -21,7 +22,17 @@ from shapesim.cli.console import (
 
 
 def duplicates(
-    by: SpaceOption = "shape", gallery: GalleryOption = None, as_json: JsonOption = False
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="SPACE",
+            callback=check_space,
+            help="What is almost the same is found by shape, or by shape:FILE, a voxel network that"
+            " you have trained.",
+        ),
+    ] = "shape",
+    gallery: GalleryOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List assets that are the same, or almost, and could be linked. Nothing is deleted.
 

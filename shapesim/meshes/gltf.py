@@ -182,7 +182,10 @@ def _without_unseen(tree: dict[str, Any]) -> tuple[bool, list[str]]:
         for line in shown
     ]
     kept, told = drawn(named)
-    unseen = set(objects) - {shown[at][0] for at in kept}
+    lesser = {
+        at for node in nodes for at in node.get("extensions", {}).get("MSFT_lod", {}).get("ids", [])
+    }
+    unseen = set(objects) - {shown[at][0] for at in kept if lesser.isdisjoint(shown[at])}
     for at in unseen:
         nodes[at].pop("mesh")
         nodes[at].pop("skin", None)

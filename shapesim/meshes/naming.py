@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# Unreal's prefixes, and Godot's suffixes: of shapes for collisions and navigation alone.
+# Unreal's prefixes, Godot's suffixes and what is usual in Unity: of shapes for collisions and
+# navigation alone. Godot's "-col" is seen as well.
 _UNSEEN = re.compile(
-    r"U(CX|BX|SP|CP)_.*|.*[-_$](colonly|convcolonly|navmesh|occonly|noimp)[\d.\s]*", re.DOTALL
+    r"(U(CX|BX|SP|CP)|MCDCX)_.*"
+    r"|.*[-_.$ ](colonly|convcolonly|navmesh|occonly|noimp|(mesh)?collider|collision)[-_.\d\s]*",
+    re.IGNORECASE | re.DOTALL,
 )
-_LEVEL = re.compile(r"(.*)_LOD(\d\d?)([_.]\d+)?$", re.IGNORECASE | re.DOTALL)
+_LEVEL = re.compile(r"(.*)[-_. ]LOD_?(\d\d?)([-_.]\d+)?$", re.IGNORECASE | re.DOTALL)
 
 
 def follows_convention(names: Sequence[str]) -> bool:
