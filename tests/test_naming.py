@@ -109,13 +109,29 @@ def with_extension(path: Path, name: str, content: object) -> None:
     path.write_bytes(head + text + rest)
 
 
-def test_nodes_that_are_not_visible_are_left_out(tmp_path: Path) -> None:
-    """As KHR_node_visibility has it; it is told."""
-    path = tmp_path / "two.glb"
+def two_boxes(path: Path) -> None:
+    """As a GLB: the first is 3 long, the other 1."""
     scene = trimesh.Scene()
     for name, length in (("one", 3), ("other", 1)):
         scene.add_geometry(trimesh.creation.box((length, 1, 1)), node_name=name)
     scene.export(path)
+
+
+def test_lesser_levels_of_detail_are_left_out(tmp_path: Path) -> None:
+    """As MSFT_lod has it, where they are listed in the scene as well."""
+    path = tmp_path / "two.glb"
+    two_boxes(path)
+    with_extension(path, "MSFT_lod", {"ids": [1]})
+    mesh = load_mesh(path)
+    assert len(mesh.faces) == 12
+    np.testing.assert_allclose(mesh.extents, [3, 1, 1])
+    assert mesh.notes == ()
+
+
+def test_nodes_that_are_not_visible_are_left_out(tmp_path: Path) -> None:
+    """As KHR_node_visibility has it; it is told."""
+    path = tmp_path / "two.glb"
+    two_boxes(path)
     with_extension(path, "KHR_node_visibility", {"visible": False})
     mesh = load_mesh(path)
     np.testing.assert_allclose(mesh.extents, 1)
