@@ -117,13 +117,14 @@ def two_boxes(path: Path) -> None:
     scene.export(path)
 
 
-def test_lesser_levels_of_detail_are_left_out(tmp_path: Path) -> None:
-    """As MSFT_lod has it, where they are listed in the scene as well."""
+@pytest.mark.parametrize(("ids", "boxes"), [([1], 1), ([0, 1], 2), ([], 2), ([7], 2)])
+def test_lesser_levels_of_detail_are_left_out(ids: list[int], boxes: int, tmp_path: Path) -> None:
+    """As MSFT_lod has it, where they are listed in the scene as well, and not all are lesser."""
     path = tmp_path / "two.glb"
     two_boxes(path)
-    with_extension(path, "MSFT_lod", {"ids": [1]})
+    with_extension(path, "MSFT_lod", {"ids": ids})
     mesh = load_mesh(path)
-    assert len(mesh.faces) == 12
+    assert len(mesh.faces) == 12 * boxes
     np.testing.assert_allclose(mesh.extents, [3, 1, 1])
     assert mesh.notes == ()
 

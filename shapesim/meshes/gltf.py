@@ -168,24 +168,26 @@ def _without_unseen(tree: dict[str, Any]) -> tuple[bool, list[str]]:
     lines = []
     for at in objects:
         line = [at]
-        while (above := parents.get(line[-1])) is not None and above not in line:
-            line.append(above)
+        while (parent := parents.get(line[-1])) is not None and parent not in line:
+            line.append(parent)
         lines.append(line)
     notes = []
     hidden = {at for at, node in enumerate(nodes) if not _is_visible(node)}
     shown = [line for line in lines if hidden.isdisjoint(line)] or lines
     if len(shown) < len(lines):
         notes = ["has hidden nodes, which are left out"]
+    lesser = {at for node in nodes for at in _extension(node, "MSFT_lod").get("ids", [])}
+    shown = [line for line in shown if lesser.isdisjoint(line)] or shown
+    names = [str(node.get("name") or "") for node in nodes]
     named = [
-        (nodes[line[0]].get("name") or meshes[nodes[line[0]]["mesh"]].get("name", ""),)
-        + tuple(nodes[at].get("name", "") for at in line[1:])
-        for line in shown
+        [
+            names[at] or str(meshes[nodes[at]["mesh"]].get("name") or ""),
+            *(names[one] for one in above),
+        ]
+        for at, *above in shown
     ]
     kept, told = drawn(named)
-    lesser = {
-        at for node in nodes for at in node.get("extensions", {}).get("MSFT_lod", {}).get("ids", [])
-    }
-    unseen = set(objects) - {shown[at][0] for at in kept if lesser.isdisjoint(shown[at])}
+    unseen = set(objects) - {shown[at][0] for at in kept}
     for at in unseen:
         nodes[at].pop("mesh")
         nodes[at].pop("skin", None)
@@ -193,8 +195,11 @@ def _without_unseen(tree: dict[str, Any]) -> tuple[bool, list[str]]:
 
 
 def _is_visible(node: dict[str, Any]) -> bool:
-    given = node.get("extensions", {}).get("KHR_node_visibility", {})
-    return bool(given.get("visible", True))
+    return bool(_extension(node, "KHR_node_visibility").get("visible", True))
+
+
+def _extension(node: dict[str, Any], name: str) -> dict[str, Any]:
+    return node.get("extensions", {}).get(name) or {}
 
 
 def _has_surface(primitive: dict[str, Any]) -> bool:
