@@ -17,7 +17,7 @@ from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.geometry import signature
 from shapesim.meshes import load_mesh
-from shapesim.meshes.packs import located
+from shapesim.meshes.packs import located, object_of
 from shapesim.meshes.textures import companion_files
 from shapesim.pictures.images import SUFFIXES as PICTURES
 from shapesim.pictures.images import encoded, load_image
@@ -27,7 +27,7 @@ from shapesim.traits import traits_of
 from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits, UpAxis
 from shapesim.workers import cores, map_isolated
 
-READER = 10
+READER = 11
 """Counts up whenever the same file would be read otherwise than before."""
 
 _PICTURES = 128  # at a time: bounds memory
@@ -208,8 +208,8 @@ def read_assets(
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file's name is that of a picture."""
-    return path.suffix.lower() in PICTURES
+    """Whether a file's name is that of a picture; what a mesh file holds is none."""
+    return object_of(path)[0] == path and path.suffix.lower() in PICTURES
 
 
 def read_pictures(

@@ -86,6 +86,7 @@ class Mesh:
         animations: their names.
         companions: other files that it was read from, or that it lacks.
         notes: what else of its file could not be read, a line each.
+        objects: of a kit or a level, the names of what stands in it side by side.
     """
 
     vertices: NDArray[np.float64]
@@ -101,17 +102,23 @@ class Mesh:
     animations: tuple[str, ...] = ()
     companions: Companions = NO_COMPANIONS
     notes: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What could not be read, or what the file names but does not have, a line each."""
+        kit = (
+            f"holds {len(self.objects)} objects side by side, and counts as one; 'shapesim swap"
+            f" --each' replaces each, and FILE!/{name} is one of them"
+            for name in self.objects[:1]
+        )
         missing = (
             f"material file {name} is missing"
             if name.lower().endswith(".mtl")
             else f"texture {name} is not in the asset's pack"
             for name in self.companions.missing
         )
-        return (*self.notes, *missing)
+        return (*self.notes, *kit, *missing)
 
     @property
     def triangles(self) -> NDArray[np.float64]:

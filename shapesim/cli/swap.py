@@ -88,6 +88,12 @@ def swap(
     force: Annotated[
         bool, typer.Option("--force", help="Export into a folder that holds something, too.")
     ] = False,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each", help="Replace each of the objects that a file holds, such as a level, alone."
+        ),
+    ] = False,
     sheet: SheetOption = None,
     report: ReportOption = None,
     partial: Annotated[
@@ -114,6 +120,10 @@ def swap(
 
       shapesim swap props/*.fbx --report swaps.html
 
+      shapesim swap level.glb --each
+
+      shapesim swap 'level.glb!/Chair 3'
+
       shapesim swap scan.ply --partial
 
       shapesim swap my_asset.fbx --json | jq '.matches[0].path'
@@ -132,7 +142,7 @@ def swap(
     from shapesim.reading import ReadAsset, read_assets
     from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, recommend
 
-    assets = _meshes(expanded(assets, "meshes"))
+    assets = _meshes(expanded(assets, "meshes"), each)
     if export:
         check_export(export, force)
     if partial and (stretch or not by.startswith(("shape", "both"))):
@@ -190,13 +200,24 @@ def _tell(read: Mapping[Path, ReadAsset | AssetError]) -> None:
     report_lines(doubts, "yellow", "warning")
 
 
-def _meshes(files: Sequence[Path]) -> list[Path]:
-    """Without pictures, such as textures beside them, which are named."""
+def _meshes(files: Sequence[Path], each: bool) -> list[Path]:
+    """Without pictures, such as textures beside them, which are named; or the objects of each."""
     from shapesim.reading import is_picture
 
     reason = "is a picture; find what it shows by 'shapesim search'"
     report_failures([AssetError(path, reason) for path in files if is_picture(path)])
-    return [path for path in files if not is_picture(path)]
+    meshes = [path for path in files if not is_picture(path)]
+    return [one for path in meshes for one in _objects_of(path)] if each else meshes
+
+
+def _objects_of(path: Path) -> list[Path]:
+    """The objects of a file; itself where it is one, or cannot be read, which is told later."""
+    from shapesim.meshes import objects_of
+
+    try:
+        return objects_of(path) or [path]
+    except AssetError:
+        return [path]
 
 
 def _fitted(

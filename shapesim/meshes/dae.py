@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from collada.triangleset import TriangleSet
 from lxml import etree
 from numpy.typing import NDArray
 
+from shapesim.meshes.kits import Titles
 from shapesim.meshes.naming import drawn
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
 from shapesim.meshes.polygons import triangulate_all
@@ -38,10 +40,10 @@ def load_dae(path: Path) -> Loaded:
     """
     document, gone = _opened(path.read_bytes())
     reader = _Reader(path, document)
-    placed = [one for one in _nodes(document) if not isinstance(one[1], Node)]
-    kept, hidden = drawn([names for _, _, names in placed])
+    placed = [one for one in _nodes(document) if not isinstance(one.node, Node)]
+    kept, hidden = drawn([one.names for one in placed])
     for at in kept:
-        reader.add(*placed[at][:2])
+        reader.add(placed[at])
     about, root = document.assetInfo, document.xmlnode.getroot()
     created = root.findtext(f"{document.tag('asset')}/{document.tag('created')}") or ""
     tools = [one.authoring_tool for one in about.contributors if one.authoring_tool]
@@ -99,18 +101,40 @@ def _opened(content: bytes) -> tuple[Any, list[str]]:
     return Collada(io.BytesIO(etree.tostring(root)), ignore=[DaeError]), names
 
 
-def _nodes(document: Any) -> Iterator[tuple[Matrix4, Any, tuple[str, ...]]]:
-    """All that stands in the scene, how, and its names: its own, if any, and of what holds it."""
-    scenes = [document.scene] if document.scene else list(document.scenes)[:1]
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """What stands in a scene.
+
+    Attributes:
+        transform: (4, 4) from the node's coordinates to the scene's.
+        node: itself.
+        names: its own, if it has one, then those of what it hangs on.
+        within: the like, the outermost first, each of which nothing else has.
+    """
+
+    transform: Matrix4
+    node: Any
     names: tuple[str, ...] = ()
-    waiting = [(np.eye(4), node, names) for scene in scenes for node in reversed(scene.nodes)]
+    within: tuple[str, ...] = ()
+
+
+def _nodes(document: Any) -> Iterator[_Placed]:
+    """All that stands in the scene."""
+    scenes = [document.scene] if document.scene else list(document.scenes)[:1]
+    titles = Titles()
+    waiting = [_Placed(np.eye(4), node) for scene in scenes for node in reversed(scene.nodes)]
     while waiting:
-        transform, node, names = waiting.pop()
-        if isinstance(node, Node):  # or an instance of one
-            transform = transform @ node.matrix
-            names = (node.xmlnode.get("name") or node.xmlnode.get("id") or "", *names)
-            waiting += [(transform, child, names) for child in reversed(node.children)]
-        yield transform, node, names
+        one = waiting.pop()
+        if isinstance(one.node, Node):  # or an instance of one
+            name = one.node.xmlnode.get("name") or one.node.xmlnode.get("id") or ""
+            one = _Placed(
+                one.transform @ one.node.matrix,
+                one.node,
+                (name, *one.names),
+                (*one.within, titles.new(name)),
+            )
+            waiting += [replace(one, node=child) for child in reversed(one.node.children)]
+        yield one
 
 
 class _Reader:
@@ -129,13 +153,14 @@ class _Reader:
         self._path, self._document = path, document
         self._materials = {one.id: self._material(one) for one in document.materials}
         self._places = {
-            node.xmlnode: transform
-            for transform, node, _ in _nodes(document)
-            if isinstance(node, Node)
+            one.node.xmlnode: one.transform
+            for one in _nodes(document)
+            if isinstance(one.node, Node)
         }
 
-    def add(self, transform: Matrix4, node: Any) -> None:
+    def add(self, placed: _Placed) -> None:
         """Adds what a node draws, if anything."""
+        transform, node = placed.transform, placed.node
         controller = node.controller if isinstance(node, ControllerNode) else None
         if isinstance(controller, Skin):
             geometry, transform = controller.geometry, self._rest(transform, node)
@@ -153,7 +178,8 @@ class _Reader:
                 material = Material(triangles.material or "")
                 if binding:
                     material = self._materials[binding.target.id]
-                self.parts.append(_part(triangles, material, _set_of(binding), transform))
+                part = _part(triangles, material, _set_of(binding), transform)
+                self.parts.append(replace(part, within=placed.within))
 
     def _rest(self, transform: Matrix4, node: Any) -> Matrix4:
         """Where a skin is: its joints place it, not its node; at rest all do alike."""

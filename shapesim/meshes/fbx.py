@@ -23,6 +23,7 @@ from scipy.spatial.transform import Rotation
 from shapesim.errors import AssetError
 from shapesim.meshes.fbx_faces import Faces, read_faces
 from shapesim.meshes.fbx_nodes import Node, read_nodes, version_of
+from shapesim.meshes.kits import Titles
 from shapesim.meshes.naming import drawn
 from shapesim.meshes.parts import Loaded, Part, place, place_normals, shared, wound
 from shapesim.meshes.textures import find_texture
@@ -61,9 +62,9 @@ def load_fbx(path: Path) -> Loaded:
     with np.errstate(invalid="ignore", over="ignore"):  # what is no number is told by who checks
         parts = [
             part
-            for model, transform in scene.models()
-            for geometry in scene.geometries(model)
-            for part in _parts(scene, model, scene.faces(geometry), transform)
+            for one in scene.models()
+            for geometry in scene.geometries(one.model)
+            for part in _parts(scene, one, scene.faces(geometry))
         ]
     return Loaded(
         parts,
@@ -90,12 +91,14 @@ class _Placed:
         transform: (4, 4) into the upright scene.
         is_shown: whether it is not hidden.
         names: its own, then those of what it hangs on.
+        within: the like, the outermost first, each of which nothing else has.
     """
 
     model: Node
     transform: NDArray[np.float64]
     is_shown: bool
     names: tuple[str, ...]
+    within: tuple[str, ...]
 
 
 @dataclass
@@ -141,6 +144,7 @@ class _Scene:
         self.settings = _given(self.root.first("GlobalSettings")) or _given(
             objects.first("GlobalSettings")
         )
+        self._titles = Titles()
         self._faces: dict[int, Faces] = {}
         self._materials: dict[Any, Material] = {}
         self._pictures: dict[int, PilImage | None] = {}
@@ -161,8 +165,8 @@ class _Scene:
         found = [(self.objects[one], what) for one, what in below if one in self.objects]
         return [(one, what) for one, what in found if one.name in names]
 
-    def models(self) -> list[tuple[Node, NDArray[np.float64]]]:
-        """All that have faces and are seen, with the (4, 4) transform into the upright scene.
+    def models(self) -> list[_Placed]:
+        """All that have faces and are seen.
 
         What is hidden is left out, unless all is, and what players never see by its name.
         """
@@ -171,13 +175,13 @@ class _Scene:
         tops = [one for root in _ROOTS for one in self._models_below(Node("Model", [root]))]
         tops += [node for node in models if id(node) not in children]
         upright, seen = _axes(self.settings), set[int]()
-        placed = [one for top in tops for one in self._placed(top, upright, True, (), seen)]
+        placed = [one for top in tops for one in self._placed(top, upright, True, (), (), seen)]
         shown = [one for one in placed if one.is_shown] or placed
         if len(shown) < len(placed):
             self.notes.append("has hidden models, which are left out")
         kept, notes = drawn([one.names for one in shown])
         self.notes += notes
-        return [(shown[at].model, shown[at].transform) for at in kept]
+        return [shown[at] for at in kept]
 
     def _placed(
         self,
@@ -185,6 +189,7 @@ class _Scene:
         above: NDArray[np.float64],
         is_shown: bool,
         names: tuple[str, ...],
+        within: tuple[str, ...],
         seen: set[int],
     ) -> list[_Placed]:
         """A model and those that hang on it, if they have faces."""
@@ -193,17 +198,20 @@ class _Scene:
         seen.add(id(node))
         properties = self.properties(node)
         names = (_title(node), *names)
+        within = (*within, self._titles.new(names[0]))
         transform = above @ _local(properties)
         is_shown |= _number(properties, "Visibility Inheritance", 1) == 0
         is_shown &= _number(properties, "Visibility", 1) != 0
         below = [
-            self._placed(one, transform, is_shown, names, seen) for one in self._models_below(node)
+            self._placed(one, transform, is_shown, names, within, seen)
+            for one in self._models_below(node)
         ]
         kinds = [_kind(one) for one, _ in self.hanging(node, "NodeAttribute")]
         if "LodGroup" in (_kind(node), *kinds):
             below = [one for one in below if any(each.is_shown for each in one)][:1] or below
-        own = [_Placed(node, transform, is_shown, names)] if any(self.geometries(node)) else []
-        return own + [one for found in below for one in found]
+        own = [_Placed(node, transform, is_shown, names, within)]
+        has_faces = any(self.geometries(node))
+        return own * has_faces + [one for found in below for one in found]
 
     def _models_below(self, node: Node) -> list[Node]:
         """Those that hang on a model, and not on a property of it, such as what it looks at."""
@@ -302,10 +310,9 @@ class _Scene:
         return moving if stacks else [str(one.values[0]) for one in takes if one.values]
 
 
-def _parts(
-    scene: _Scene, model: Node, faces: Faces, transform: NDArray[np.float64]
-) -> Iterator[Part]:
+def _parts(scene: _Scene, placed: _Placed, faces: Faces) -> Iterator[Part]:
     """The faces of a model, by their materials."""
+    model, transform = placed.model, placed.transform
     transform = transform @ _of_geometry(scene.properties(model))
     looks, which = np.unique(faces.looks, axis=0, return_inverse=True)
     order = np.argsort(which.ravel(), kind="stable")
@@ -325,6 +332,7 @@ def _parts(
             None if uv is None else _tiled(uv.of(corners), mapping, scene.is_of_blender),
             None if colour is None else np.nan_to_num(colour.of(corners), nan=1.0),
             None if normal is None else place_normals(normal.of(corners), transform),
+            placed.within,
         )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
+from trimesh.util import unique_name
 
 from shapesim.errors import AssetError
 from shapesim.meshes.gltf_buffers import is_plain, spelled_out
@@ -77,7 +78,7 @@ def load_gltf(path: Path) -> Loaded:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
-    loaded = from_trimesh(scene)
+    loaded = from_trimesh(scene, _titled(tree))
     loaded.up, loaded.unit = "y", 1.0
     loaded.files, loaded.missing, loaded.notes = resolver.files, resolver.missing, notes
     loaded.joints = len({joint for skin in tree.get("skins", []) for joint in skin["joints"]})
@@ -90,6 +91,15 @@ def load_gltf(path: Path) -> Loaded:
         tree.get("asset", {}).get("generator", "")
     ).startswith("UniGLTF-1.")
     return loaded
+
+
+def _titled(tree: dict[str, Any]) -> set[str]:
+    """What trimesh calls the nodes of a file; it adds some for the primitives of a mesh."""
+    names: set[str] = set()
+    counts: dict[str | None, int] = {}
+    for index, node in enumerate(tree.get("nodes", [])):
+        names.add(unique_name(node.get("name", str(index)), names, counts=counts))
+    return names
 
 
 def _check_features(path: Path, tree: dict[str, Any]) -> None:
@@ -248,6 +258,8 @@ def _place_skins(tree: dict[str, Any], content: Callable[[dict[str, Any]], bytes
         inverse_bind = _inverse_binds(tree, skin, content)
         transform = world[skin["joints"][0]] @ inverse_bind[0]
         nodes.append({"mesh": node.pop("mesh"), "matrix": transform.T.ravel().tolist()})
+        if "name" in node:
+            nodes[-1]["name"] = node.pop("name")
         for scene, within in zip(tree.get("scenes", []), shown, strict=True):
             if index in within:
                 scene["nodes"].append(len(nodes) - 1)

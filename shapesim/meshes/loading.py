@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import get_args
 
@@ -19,9 +22,10 @@ from shapesim.errors import (
 from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
+from shapesim.meshes.kits import is_kit, objects_in, parts_of
 from shapesim.meshes.obj import load_obj
 from shapesim.meshes.off import load_off
-from shapesim.meshes.packs import located
+from shapesim.meshes.packs import located, object_of
 from shapesim.meshes.parts import Loaded, assemble
 from shapesim.meshes.ply import load_ply
 from shapesim.meshes.stl import load_stl
@@ -66,6 +70,7 @@ _KINDS = {
     b"%PDF": ("is a PDF", ()),
 }
 _STUMBLES = (AttributeError, IndexError, KeyError, TypeError, ZeroDivisionError)
+_TOLD = 10  # names
 _MAX_BYTES = 1 << 30
 _MAX_EXTENT = 1e9
 
@@ -76,7 +81,8 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     Skinned meshes come in their rest pose. Lines and points are left out.
 
     Args:
-        path: a file with one of ``SUFFIXES``; one in a pack as ``pack.zip!/path``.
+        path: a file with one of ``SUFFIXES``; one in a pack as ``pack.zip!/path``, and an object of
+            a file, which stays where it stands there, as ``kit.fbx!/name``.
         up: the file's up axis; None for what the file says, or else its format's convention.
 
     Raises:
@@ -87,12 +93,54 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     if up not in (None, *get_args(UpAxis)):
         raise ShapesimError(f"'{up}' is no up axis; {' or '.join(get_args(UpAxis))} is")
     path = Path(path)
-    file = located(path)
-    if file != path:
-        try:
-            return load_mesh(file, up)
-        except AssetError as error:  # is named as the user knows it
-            raise type(error)(path, error.reason, error.missing) from error
+    try:
+        return _mesh(located(path), object_of(path)[1], up)
+    except AssetError as error:  # is named as the user knows it
+        raise type(error)(path, error.reason, error.missing) from error
+
+
+def objects_of(path: Path | str) -> list[Path]:
+    """The objects that a file holds side by side, each as ``kit.fbx!/name``; none if it is one.
+
+    Raises:
+        UnsupportedFormatError, AssetError: as ``load_mesh``.
+    """
+    path = Path(path)
+    try:
+        parts = _loaded(located(path)).parts
+    except AssetError as error:
+        raise type(error)(path, error.reason, error.missing) from error
+    return [path.with_name(f"{path.name}!") / name for name in objects_in(parts)]
+
+
+def _mesh(path: Path, name: str, up: UpAxis | None) -> Mesh:
+    """A file, or an object of it by its name."""
+    if not name:
+        loaded = _loaded(path)
+    else:
+        _check_file(path)
+        loaded = _kept(path, path.stat().st_mtime_ns)
+        parts = parts_of(loaded.parts, name)
+        if not parts:
+            known = ", ".join(objects_in(loaded.parts)[:_TOLD]) or "it is but one"
+            raise AssetError(path, f"holds no object '{name}' (there are: {known})")
+        loaded = replace(loaded, parts=parts)
+    axis = up or loaded.up or ("z" if path.suffix.lower() in _Z_UP else "y")
+    with _explained(path):
+        mesh = assemble(path, loaded, _TO_Y[axis])
+        _check_surface(path, mesh)
+    if name or not is_kit(loaded.parts):
+        return mesh
+    return replace(mesh, objects=tuple(objects_in(loaded.parts)))
+
+
+@lru_cache(1)
+def _kept(path: Path, _changed: int) -> Loaded:
+    """The last one stays at hand, since its objects are asked for one after another."""
+    return _loaded(path)
+
+
+def _loaded(path: Path) -> Loaded:
     suffix = path.suffix.lower()
     loader = _LOADERS.get(suffix)
     _check_file(path)
@@ -102,11 +150,15 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     if loader is None:
         known = " ".join(sorted(SUFFIXES))
         raise UnsupportedFormatError(path, f"no loader for '{suffix}' files (known: {known})")
+    with _explained(path):
+        return loader(path)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Whatever reading a file raises, as a reason of one line."""
     try:
-        loaded = loader(path)
-        axis = up or loaded.up or ("z" if suffix in _Z_UP else "y")
-        mesh = assemble(path, loaded, _TO_Y[axis])
-        _check_surface(path, mesh)
+        yield
     except AssetError:
         _check_kind(path)
         raise
@@ -119,9 +171,8 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
         _check_kind(path)
         reason = " ".join(str(error).split())[:160]
         if isinstance(error, _STUMBLES) or not reason:  # over content that it did not expect
-            reason = f"is damaged, or no {suffix} file"
+            reason = f"is damaged, or no {path.suffix.lower()} file"
         raise AssetError(path, f"cannot be read ({reason}); export it anew") from error
-    return mesh
 
 
 def _unreachable(path: Path, error: Exception) -> UnreachableFileError:

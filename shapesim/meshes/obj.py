@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shapesim.encoding import as_utf8
 from shapesim.errors import AssetError
+from shapesim.meshes.kits import Titles
 from shapesim.meshes.naming import drawn, follows_convention
 from shapesim.meshes.parts import Loaded, Part, shared
 from shapesim.meshes.polygons import triangulated
@@ -35,6 +36,7 @@ _OPTIONS |= {"-mm": 2, "-o": 3, "-s": 3, "-t": 3}
 
 _Indices = NDArray[np.int64]
 _Names = tuple[str, ...]  # of a group, and of the object that it is part of
+_MOST_OBJECTS = 1000  # of more, they are no objects, but what a program happens to group
 
 
 @dataclass(slots=True)
@@ -66,6 +68,35 @@ class _Faces:
             self.counts.setdefault(layout, []).append(counts)
 
 
+@dataclass(slots=True)
+class _Groups:
+    """What the faces that come next belong to.
+
+    Attributes:
+        names: of the group, and of the object that it is part of.
+        telling: the same, where they mean something to a game engine.
+        title: of the object, which can be asked for; empty where there are too many.
+    """
+
+    names: _Names = ()
+    telling: _Names = ()
+    title: str = ""
+    _whole: _Names = ()
+    _titles: Titles = field(default_factory=Titles)
+    _titled: dict[str, str] = field(default_factory=dict)
+
+    def enter(self, name: str, is_object: bool) -> None:
+        """Goes on with another object, or another group of the same."""
+        self._whole = (name,) if is_object else self._whole
+        self.names = self._whole if is_object else (name, *self._whole)
+        self.telling = self.names if follows_convention(self.names) else ()
+        holder = self.names[-1]
+        if holder not in self._titled:
+            is_few = len(self._titled) < _MOST_OBJECTS
+            self._titled[holder] = self._titles.new(holder) if is_few else ""
+        self.title = self._titled[holder]
+
+
 def load_obj(path: Path) -> Loaded:
     """Loads an OBJ file and the material files it names, if they are there.
 
@@ -74,12 +105,11 @@ def load_obj(path: Path) -> Loaded:
     """
     text = as_utf8(path.read_bytes())
     numbers: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"vn": []}
-    # By the names of what they belong to, where those mean something, and by material.
-    faces: dict[tuple[_Names, str], _Faces] = {}
+    # By the object, the names of what they belong to, where those mean something, and material.
+    faces: dict[tuple[str, _Names, str], _Faces] = {}
     libraries: list[str] = []
     plain: set[_Names] = set()
-    whole, names, telling = _Names(), _Names(), _Names()
-    current = ""
+    groups, current = _Groups(), ""
     vertices, uvs, normals = numbers.values()
     for line in _lines(text):
         kind, _, rest = line.partition(b" ")
@@ -87,14 +117,12 @@ def load_obj(path: Path) -> Loaded:
             numbers[kind].append(_said(rest))
         elif kind == b"f":
             counts = (len(vertices), len(uvs), len(normals))
-            faces.setdefault((telling, current), _Faces()).add(_said(rest), counts)
-            if not telling:
-                plain.add(names)
+            key = (groups.title, groups.telling, current)
+            faces.setdefault(key, _Faces()).add(_said(rest), counts)
+            if not groups.telling:
+                plain.add(groups.names)
         elif kind in (b"o", b"g"):
-            name = rest.decode(errors="replace")
-            whole = (name,) if kind == b"o" else whole
-            names = (name,) if kind == b"o" else (name, *whole)
-            telling = names if follows_convention(names) else ()
+            groups.enter(rest.decode(errors="replace"), kind == b"o")
         elif kind == b"usemtl":
             current = rest.decode(errors="replace")
         elif kind == b"mtllib":
@@ -104,11 +132,11 @@ def load_obj(path: Path) -> Loaded:
     points, colours = _vertices(path, vertices)
     places = _rows(path, "vt", uvs, 2, 1)
     directions = _rows(path, "vn", normals, 3, 3)
-    objects = [*plain, *dict.fromkeys(names for names, _ in faces if names)]
+    objects = [*plain, *dict.fromkeys(names for _, names, _ in faces if names)]
     kept, notes = drawn(objects)
     shown = {objects[at] for at in kept} | {()}
     parts = []
-    for (names, name), some in faces.items():
+    for (title, names, name), some in faces.items():
         if names not in shown:
             continue
         look = looks.get(name) or _Look(Material(name), np.ones(2), np.zeros(2))
@@ -132,6 +160,7 @@ def load_obj(path: Path) -> Loaded:
                 _with_none(places)[uv] * look.scale + look.shift if uv.any() else None,
                 None if colours is None else colours[vertex - 1],
                 _with_none(directions)[normal] if normal.any() else None,
+                (title,) if title else (),
             )
         )
     return Loaded(

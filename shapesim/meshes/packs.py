@@ -27,6 +27,7 @@ from platformdirs import user_cache_path
 from shapesim.errors import AssetError, UnreachableFileError, is_passing
 
 SUFFIXES = (".zip", ".unitypackage")
+_KITS = (".fbx", ".glb", ".gltf", ".obj", ".dae", ".3mf")  # may hold several objects
 _WANTED = frozenset(
     (
         ".fbx", ".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf", ".mtl", ".bin",
@@ -71,11 +72,12 @@ _DAMAGES = (
 
 
 def located(path: Path) -> Path:
-    """Where a file can be read: ``path`` itself, or what it names in a pack.
+    """Where a file can be read: ``path`` itself, what it names in a pack, or what holds an object.
 
     Raises:
         AssetError: the pack cannot be unpacked.
     """
+    path = object_of(path)[0]
     archive = pack_of(path)
     if archive is None:
         return path
@@ -83,6 +85,17 @@ def located(path: Path) -> Path:
     if folder not in _whole:
         unpacked(archive)
     return folder / path.relative_to(archive.with_name(f"{archive.name}!"))
+
+
+def object_of(path: Path) -> tuple[Path, str]:
+    """The mesh file that a path such as ``kit.fbx!/Chair`` leads into, and the object's name.
+
+    Of one that leads into none, the path itself and no name.
+    """
+    name = path.parent.name
+    if name.endswith("!") and Path(name[:-1]).suffix.lower() in _KITS:
+        return path.parent.with_name(name[:-1]), path.name
+    return path, ""
 
 
 def is_there(path: Path) -> bool:

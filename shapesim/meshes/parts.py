@@ -27,6 +27,8 @@ class Part:
         uvs: (V, 2) float or None.
         colours: (V, 3 or 4), unsigned integers or float, or None.
         normals: (V, 3) float or None.
+        within: names of the objects that it is part of, the outermost first, each of which no
+            other object of the file has.
     """
 
     vertices: NDArray[Any]
@@ -35,6 +37,7 @@ class Part:
     uvs: NDArray[Any] | None = None
     colours: NDArray[Any] | None = None
     normals: NDArray[Any] | None = None
+    within: tuple[str, ...] = ()
 
 
 _MOST_COLOURS = 64  # of faces, for which there is a material each
@@ -140,7 +143,8 @@ def by_face_colour(part: Part, colours: NDArray[np.uint8]) -> list[Part]:
         faces = np.arange(len(corners)).reshape(-1, 3)
         normals = None if part.normals is None else part.normals[corners]
         repeated = np.repeat(colours, 3, axis=0)
-        return [Part(part.vertices[corners], faces, part.material, None, repeated, normals)]
+        vertices = part.vertices[corners]
+        return [Part(vertices, faces, part.material, None, repeated, normals, part.within)]
     parts = []
     for row, colour in enumerate(known / 255):
         red, green, blue, alpha = (*colour.tolist(), 1.0)[:4]
@@ -151,6 +155,7 @@ def by_face_colour(part: Part, colours: NDArray[np.uint8]) -> list[Part]:
                 faces.reshape(-1, 3),
                 Material(part.material.name, (red, green, blue, alpha)),
                 normals=None if part.normals is None else part.normals[used],
+                within=part.within,
             )
         )
     return parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from trimesh.visual import TextureVisuals
 from trimesh.visual.color import DEFAULT_COLOR, to_rgba
 from trimesh.visual.material import PBRMaterial
 
+from shapesim.meshes.kits import Titles
 from shapesim.meshes.parts import Loaded, Part, by_face_colour, place, place_normals, wound
 from shapesim.types import Material
 
@@ -18,9 +20,17 @@ _METRES = {"millimeter": 1e-3, "micron": 1e-6, "centimeter": 1e-2, "meter": 1.0}
 _METRES |= {"inch": 0.0254, "foot": 0.3048}
 
 
-def from_trimesh(scene: trimesh.Scene) -> Loaded:
-    """Every mesh of a scene, its node's transform applied."""
+def from_trimesh(scene: trimesh.Scene, names: Collection[str] = ()) -> Loaded:
+    """Every mesh of a scene, its node's transform applied.
+
+    Args:
+        scene: to take them from.
+        names: of the nodes that are objects; others are parts of them.
+    """
     parts: list[Part] = []
+    parents = scene.graph.transforms.parents
+    titles = Titles()
+    title_of = {name: titles.new(name) for name in sorted(names)}
     materials: dict[int, Material] = {}
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
@@ -30,6 +40,10 @@ def from_trimesh(scene: trimesh.Scene) -> Loaded:
         plain = Material(str(mesh.metadata.get("name", name)))
         faces = wound(mesh.faces, np.asarray(transform))
         part = Part(place(mesh.vertices, np.asarray(transform)), faces, plain)
+        line = [node]
+        while (parent := parents.get(line[-1])) is not None:
+            line.append(parent)
+        part.within = tuple(title_of[one] for one in reversed(line) if one in title_of)
         if "vertex_normals" in mesh._cache:  # the file's own; trimesh would make up others
             part.normals = place_normals(mesh.vertex_normals, np.asarray(transform))
         visual: Any = mesh.visual

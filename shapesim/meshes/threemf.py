@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
+from shapesim.meshes.kits import Titles
 from shapesim.meshes.parts import Loaded, Part, place, shared, wound
 from shapesim.meshes.scenes import from_trimesh
 from shapesim.pictures.images import open_picture
@@ -93,6 +94,7 @@ class _Reader:
         self._materials: dict[tuple[int, int], Material] = {}
         self._missing: list[str] = []
         self._notes: list[str] = []
+        self._titles = Titles()
 
     def loaded(self) -> Loaded:
         """What is to be built."""
@@ -101,26 +103,35 @@ class _Reader:
         while items.MoveNext():
             item = items.GetCurrent()
             placed = _matrix(item.GetObjectTransform())
-            for transform, stock in self._meshes(item.GetObjectResource(), placed):
-                parts += self._parts(stock, transform)
+            for transform, stock, within in self._meshes(item.GetObjectResource(), placed, ()):
+                parts += [replace(part, within=within) for part in self._parts(stock, transform)]
         unit = _METRES[int(self._model.GetUnit())]
         return Loaded(parts, unit=unit, missing=self._missing, notes=self._notes)
 
-    def _meshes(self, of: Any, transform: Matrix4) -> Iterator[tuple[Matrix4, _Stock]]:
-        """All meshes of an object, which may be put together of others."""
+    def _meshes(
+        self, of: Any, transform: Matrix4, within: tuple[str, ...]
+    ) -> Iterator[tuple[Matrix4, _Stock, tuple[str, ...]]]:
+        """All meshes of an object, which may be put together of others, and what they are part of.
+
+        Args:
+            of: the object.
+            transform: where it stands.
+            within: names of what it is part of.
+        """
+        within = (*within, self._titles.new(of.GetName()))
         kinds, id = self._library.ObjectType, of.GetUniqueResourceID()
         if of.GetType() in (kinds.Support, kinds.SolidSupport):
             return  # what holds a thing while it is printed is none of it
         if of.IsMeshObject():
             if id not in self._stocks:
                 self._stocks[id] = self._stock(self._model.GetMeshObjectByID(id))
-            yield transform, self._stocks[id]
+            yield transform, self._stocks[id], within
         elif of.IsComponentsObject():
             whole = self._model.GetComponentsObjectByID(id)
             for number in range(whole.GetComponentCount()):
                 part = whole.GetComponent(number)
                 placed = transform @ _matrix(part.GetTransform())
-                yield from self._meshes(part.GetObjectResource(), placed)
+                yield from self._meshes(part.GetObjectResource(), placed, within)
 
     def _stock(self, mesh: Any) -> _Stock:
         lib = self._library

@@ -1,0 +1,195 @@
+"""Files that hold several objects, such as kits and levels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from shapesim.errors import AssetError
+from shapesim.meshes import load_mesh, objects_of
+from shapesim.meshes.kits import Titles
+from shapesim.reading import is_picture
+from tests.commands import shapesim
+from tests.conftest import SAMPLES
+from tests.fbx_files import as_text, document, geometry, model
+from tests.test_naming import write_dae
+
+# How large each is; they stand in a row, on a floor.
+SIZES = {
+    "Chair 2": (1, 1, 1),
+    "Chair 10": (1, 2, 1),
+    "poster.png": (1, 1, 0.2),
+    "lamp": (0.5, 3, 1),
+}
+FLOOR = (40, 0.1, 40)
+
+
+def boxes(sizes: Mapping[str, tuple[float, float, float]] = SIZES) -> dict[str, trimesh.Trimesh]:
+    """A box of each size, five apart."""
+    made = {name: trimesh.creation.box(size) for name, size in sizes.items()}
+    for number, box in enumerate(made.values()):
+        box.apply_translation((5 * number, 0.05, 0) + np.array(box.extents) / 2)
+    return made
+
+
+def on_floor() -> dict[str, trimesh.Trimesh]:
+    """What a level holds."""
+    return {"floor": trimesh.creation.box(FLOOR), **boxes()}
+
+
+def written(folder: Path, suffix: str, level: dict[str, trimesh.Trimesh]) -> Path:
+    """A level as a file of that kind, whose objects hang on nothing or on one node."""
+    path = folder / f"level{suffix}"
+    if suffix == ".dae":
+        write_dae(path, level)
+    elif suffix == ".obj":
+        lines, before = [], 1
+        for name, box in level.items():
+            lines += [f"o {name}", *("v {} {} {}".format(*vertex) for vertex in box.vertices)]
+            lines += ["f {} {} {}".format(*face) for face in box.faces + before]
+            before += len(box.vertices)
+        path.write_text("\n".join(lines))
+    else:
+        scene = trimesh.Scene()
+        scene.graph.update("root", "world")
+        for name, box in level.items():
+            scene.add_geometry(box, node_name=name, geom_name=name, parent_node_name="root")
+        scene.export(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf", ".dae", ".obj", ".3mf"])
+def test_each_object_of_a_file_can_be_named(suffix: str, tmp_path: Path) -> None:
+    """It is what it is alone, and stays where it stands."""
+    level = on_floor()
+    path = written(tmp_path, suffix, level)
+    objects = objects_of(path)
+    assert [one.name for one in objects] == ["Chair 2", "Chair 10", "floor", "lamp", "poster.png"]
+    for one in objects:
+        assert one.parent.name == f"level{suffix}!"
+        assert not is_picture(one)
+        mesh = load_mesh(one, "y")
+        np.testing.assert_allclose(
+            [mesh.corners.min(axis=0), mesh.corners.max(axis=0)], level[one.name].bounds, atol=1e-6
+        )
+        assert len(mesh.faces) == 12
+    whole = load_mesh(path)
+    assert len(whole.faces) == 12 * len(level)
+    assert whole.objects == tuple(one.name for one in objects)
+    assert "holds 5 objects side by side" in whole.warnings[0]
+    assert "FILE!/Chair 2 " in whole.warnings[0]
+
+
+def test_models_of_fbx_are_told_apart_by_numbers(tmp_path: Path) -> None:
+    """Those of one name have a number behind it, and hang on the same as before."""
+    places = [(0.0, 0.0, 0.0), (9.0, 0.0, 0.0), (0.0, 0.0, 9.0)]
+    objects = [geometry(1), model(9)]
+    objects += [model(2 + at, Lcl_Translation=place) for at, place in enumerate(places)]
+    for one in objects[2:]:
+        one.values = (one.values[0], "Model::Chair", "Mesh")
+    links = [(9, 0), *((1, 2 + at) for at in range(3)), *((2 + at, 9) for at in range(3))]
+    path = tmp_path / "kit.fbx"
+    path.write_bytes(as_text(document(objects, *links)))
+    named = {one.name: load_mesh(one) for one in objects_of(path)}
+    assert list(named) == ["Chair", "Chair 2", "Chair 3"]
+    found = [mesh.vertices.min(axis=0).tolist() for mesh in named.values()]
+    np.testing.assert_allclose(found, places)
+    assert load_mesh(path).objects == ()  # thrice the same is no kit
+
+
+def test_names_are_given_once() -> None:
+    """However they are written, and whatever they hold that a path cannot."""
+    titles = Titles()
+    given = ["a", "A", "a 2", "a", "x/y\\z", "", "..", "a"]
+    assert [titles.new(name) for name in given] == [
+        "a", "A 2", "a 2 2", "a 3", "x_y_z", "object", "object 2", "a 4"
+    ]  # fmt: skip
+
+
+def test_a_group_is_its_members_and_a_thing_of_parts_is_one(tmp_path: Path) -> None:
+    """A car's wheels touch it; chairs in a group do not touch each other."""
+    scene = trimesh.Scene()
+    for name, parent in (("root", "world"), ("Chairs", "root"), ("Car", "root")):
+        scene.graph.update(name, parent)
+    for name, box in boxes().items():
+        scene.add_geometry(box, node_name=name, parent_node_name="Chairs")
+    for at, size in enumerate([(4, 1, 2), (1, 0.5, 3), (1, 0.5, 3.5)]):
+        wheel = trimesh.creation.box(size)
+        wheel.apply_translation((at - 1.5, 0, 20))
+        scene.add_geometry(wheel, node_name=f"part {at}", parent_node_name="Car")
+    path = tmp_path / "level.glb"
+    scene.export(path)
+    assert [one.name for one in objects_of(path)] == [
+        "Car", "Chair 2", "Chair 10", "lamp", "poster.png"
+    ]  # fmt: skip
+    assert len(load_mesh(tmp_path / "level.glb!" / "Car").faces) == 36
+    assert len(load_mesh(tmp_path / "level.glb!" / "part 1").faces) == 12  # on any level
+    assert len(load_mesh(tmp_path / "level.glb!" / "Chairs").faces) == 48
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"body": (12, 2, 2), "one": (1, 1, 1), "two": (2, 1, 1), "three": (3, 1, 1)},  # in it
+        {f"bar {at}": (0.2, 2, 0.2) for at in range(8)},  # a fence
+        {"one": (1, 1, 1), "two": (2, 1, 1)},
+    ],
+)
+def test_what_is_one_thing_is_not_called_a_kit(
+    sizes: dict[str, tuple[float, float, float]], tmp_path: Path
+) -> None:
+    """Though it can be taken apart."""
+    path = written(tmp_path, ".glb", boxes(sizes))
+    assert load_mesh(path).warnings == ()
+    assert len(objects_of(path)) == len(sizes)
+
+
+def test_one_object_has_no_others(tmp_path: Path) -> None:
+    """Nor has it one of a wrong name; what there is, is told."""
+    path = written(tmp_path, ".glb", {"only": trimesh.creation.box()})
+    assert objects_of(path) == []
+    with pytest.raises(AssetError, match=r"level.glb!/it: holds no object 'it' .*it is but one"):
+        load_mesh(tmp_path / "level.glb!" / "it")
+    path = written(tmp_path, ".glb", boxes())
+    with pytest.raises(AssetError, match=r"there are: Chair 2, Chair 10, lamp, poster.png"):
+        load_mesh(tmp_path / "level.glb!" / "it")
+    with pytest.raises(AssetError, match=r"gone.glb!/it: No such file"):
+        load_mesh(tmp_path / "gone.glb!" / "it")
+
+
+def test_every_object_of_a_level_is_replaced(tmp_path: Path) -> None:
+    """In its place: transforms lead into the level."""
+    store, level = tmp_path / "store", trimesh.Scene()
+    store.mkdir()
+    names = ("chair.fbx", "crate.obj")
+    for number, name in enumerate(names):
+        mesh = load_mesh(SAMPLES / "game" / "props" / name)
+        plain = trimesh.Trimesh(mesh.vertices, mesh.faces)
+        plain.export(store / f"{number}.glb")
+        plain.apply_translation((9 * number, 2, 0))
+        level.add_geometry(plain, node_name=name)
+    level.export(tmp_path / "level.glb")
+    assert shapesim("index", store, "--by", "shape", cwd=tmp_path).returncode == 0
+    swap = ("swap", "level.glb", "--by", "shape", "-k", "1", "--json")
+    lines = shapesim(*swap, "--each", cwd=tmp_path).stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [one["query"] for one in found] == [f"level.glb!/{name}" for name in names]
+    for number, (one, name) in enumerate(zip(found, names, strict=True)):
+        (match,) = one["matches"]
+        assert Path(match["path"]).name == f"{number}.glb"
+        assert match["copy"]
+        placed = load_mesh(Path(match["path"])).corners @ np.array(match["transform"])[:3, :3].T
+        placed += np.array(match["transform"])[:3, 3]
+        there = load_mesh(tmp_path / "level.glb!" / name).corners
+        np.testing.assert_allclose(
+            [placed.min(axis=0), placed.max(axis=0)],
+            [there.min(axis=0), there.max(axis=0)],
+            atol=0.02,
+        )
+    single = shapesim("swap", "level.glb!/chair.fbx", *swap[2:], cwd=tmp_path)
+    assert json.loads(single.stdout) == found[0]
