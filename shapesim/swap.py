@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,13 @@ from shapesim.completing import Completer
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.fitting.surfaces import Surface
-from shapesim.fitting.transforms import fit
+from shapesim.fitting.transforms import fit, laid
 from shapesim.gallery import Gallery
-from shapesim.geometry import same_geometry
+from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import located
 from shapesim.traits import compare, traits_of
-from shapesim.types import Asset, Match, Swap, Traits, UpAxis
+from shapesim.types import Asset, Match, Mesh, Swap, Traits, UpAxis
 from shapesim.workers import cores
 
 _OTHERWISE_CUT = 0.01  # of the triangles, by which variants may differ
@@ -251,6 +252,28 @@ def recommend(
         open_queries = [query for query in open_queries if len(results[query]) < k]
         reach *= 4
     return results
+
+
+def queries_of_laid(mesh: Mesh, embedder: Embedder) -> list[Query]:
+    """An asset as it is looked for where assets may lie on their sides, beside as it stands.
+
+    Args:
+        mesh: y up.
+        embedder: that made the vectors of what is searched.
+    """
+    meshes = laid(mesh)
+    vectors = embedder.embed(meshes)
+    return [Query(row, signature(one)) for row, one in zip(vectors, meshes, strict=True)]
+
+
+def best_of(results: Iterable[Sequence[Match]], k: int) -> list[Match]:
+    """The best k of what was found for one asset in several ways, each geometry once."""
+    kept: list[Match] = []
+    for match in sorted(chain.from_iterable(results), key=lambda one: one.score, reverse=True):
+        known = {asset.path for one in kept for asset in (one.asset, *one.variants)}
+        if match.asset.path not in known and len(kept) < k:
+            kept.append(match)
+    return kept
 
 
 def _distinct(assets: Sequence[Asset], k: int) -> list[int]:

@@ -529,3 +529,18 @@ def test_a_simplified_copy_is_told_from_a_like_shape(
         (group,), _ = find_duplicates(gallery, embedder)
     assert group.tier == "remeshed"
     assert [path.name for path in group.paths] == ["cup.glb", "mug.glb"]
+
+
+def test_an_asset_that_lies_on_its_side_is_found(home: Path, tmp_path: Path) -> None:
+    """With --any-up, as one of the six ways in which it may stand; each asset once."""
+    lying = plain(CHAIR)
+    lying.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))
+    lying.export(tmp_path / "lying.obj")
+    command = ("swap", tmp_path / "lying.obj", "--by", "shape", "-k", "4", "--json")
+    usual = json.loads(shapesim(*command, cwd=home).stdout)["matches"]
+    assert not any(one["copy"] for one in usual)
+    found = json.loads(shapesim(*command, "--any-up", cwd=home).stdout)["matches"]
+    assert [one["copy"] for one in found] == [True, True, False, False]
+    assert found[0]["iou"] > 0.9
+    files = [path for one in found for path in (one["path"], *one["variants"])]
+    assert len(files) == len(set(files))

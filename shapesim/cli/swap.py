@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,9 +43,13 @@ from shapesim.cli.results import show
 from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from shapesim.completing import Completer
+    from shapesim.embedders import Embedder
     from shapesim.reading import ReadAsset
-    from shapesim.swap import FitOptions
+    from shapesim.swap import FitOptions, Query
     from shapesim.types import Match, UpAxis
 
 
@@ -74,7 +79,7 @@ def swap(
         bool, typer.Option("--stretch", help="Each axis of a match may be scaled by itself.")
     ] = False,
     any_up: Annotated[
-        bool, typer.Option("--any-up", help="Matches may be laid on any of their sides.")
+        bool, typer.Option("--any-up", help="Matches may lie on any of their sides.")
     ] = False,
     export: Annotated[
         Path | None,
@@ -139,8 +144,7 @@ def swap(
     from shapesim.exporting import check_export
     from shapesim.gallery import Gallery
     from shapesim.pages.reporting import Entry
-    from shapesim.reading import ReadAsset, read_assets
-    from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, recommend
+    from shapesim.swap import PARTIAL_SHORTLIST, FitOptions, Query, best_of, recommend
 
     assets = _meshes(expanded(assets, "meshes"), each)
     if export:
@@ -154,26 +158,18 @@ def swap(
     part_embedder = PartialShapeEmbedder(*by.split(":", 1)[1:]) if partial else None
     embedder = part_embedder or make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
-        read: dict[Path, ReadAsset | AssetError] = {}
-
-        def prepared() -> Iterator[tuple[Path, Any]]:
-            for path, result in read_assets(assets, embedder, up):
-                read[path] = result
-                if isinstance(result, ReadAsset):
-                    read[path] = replace(result, prepared=None)  # it is large
-                    yield path, result.prepared
-
-        vectors = dict(embedder.embed_stream(prepared()))
-        # The order of completion is not the order asked for.
-        read = {path: read[path] for path in assets}
-        good = {path: asset for path, asset in read.items() if isinstance(asset, ReadAsset)}
-        _tell(read)
+        good, vectors = _embedded(assets, embedder, up)
         if not good:
             raise typer.Exit(1)
-        queries = [Query(vectors[path], asset.signature) for path, asset in good.items()]
+        queries = {path: [Query(vectors[path], asset.signature)] for path, asset in good.items()}
+        if any_up:
+            _add_laid(queries, up, embedder)
         reach = max(k, PARTIAL_SHORTLIST) if partial and fit else k
-        results = recommend(opened, embedder, queries, reach, filters)
-        matches: dict[Path, Sequence[Match]] = dict(zip(good, results, strict=True))
+        ways = [query for some in queries.values() for query in some]
+        results = iter(recommend(opened, embedder, ways, reach, filters))
+        matches: dict[Path, Sequence[Match]] = {
+            path: best_of(islice(results, len(some)), reach) for path, some in queries.items()
+        }
         if fit:
             completer = part_embedder.completer if part_embedder else None
             options = FitOptions(mirror, stretch, any_up)
@@ -186,6 +182,28 @@ def swap(
             write_report("Replacements", entries, report, up)
         if export:
             _export(matches, {path: asset.unit for path, asset in good.items()}, export)
+
+
+def _embedded(
+    assets: Sequence[Path], embedder: Embedder, up: UpAxis | None
+) -> tuple[dict[Path, ReadAsset], dict[Path, NDArray[np.float32]]]:
+    """What can be read of the assets, in their order, and (D,) vectors; tells what cannot."""
+    from shapesim.reading import ReadAsset, read_assets
+
+    read: dict[Path, ReadAsset | AssetError] = {}
+
+    def prepared() -> Iterator[tuple[Path, Any]]:
+        for path, result in read_assets(assets, embedder, up):
+            read[path] = result
+            if isinstance(result, ReadAsset):
+                read[path] = replace(result, prepared=None)  # it is large
+                yield path, result.prepared
+
+    vectors = dict(embedder.embed_stream(prepared()))
+    read = {path: read[path] for path in assets}  # the order of completion is another
+    _tell(read)
+    good = {path: asset for path, asset in read.items() if isinstance(asset, ReadAsset)}
+    return good, vectors
 
 
 def _tell(read: Mapping[Path, ReadAsset | AssetError]) -> None:
@@ -218,6 +236,16 @@ def _objects_of(path: Path) -> list[Path]:
         return objects_of(path) or [path]
     except AssetError:
         return [path]
+
+
+def _add_laid(queries: Mapping[Path, list[Query]], up: UpAxis | None, embedder: Embedder) -> None:
+    from shapesim.meshes import load_mesh
+    from shapesim.swap import queries_of_laid
+
+    with progress_bar("turning") as bar:
+        for path in queries:
+            queries[path] += queries_of_laid(load_mesh(path, up), embedder)
+            bar.update(bar.task_ids[0], advance=1, total=len(queries))
 
 
 def _fitted(

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 from shapesim.fitting.surfaces import FAR, POINTS, Surface
 from shapesim.kernels import registration
 from shapesim.kernels.registration import Frame
+from shapesim.meshes import parts
 from shapesim.types import Camera, Fit, Matrix4, Mesh
 from shapesim.voxels import occupancy
 
@@ -61,8 +62,8 @@ def fit(
         query: what is replaced.
         asset: what replaces it.
         mirror: whether a mirror image is allowed.
-        stretch: whether each axis has a scale of its own, so that both fill the same box; not
-            where the query is incomplete.
+        stretch: whether each axis may have a scale of its own, so that both fill the same box,
+            where they overlap more then; not where the query is incomplete.
         any_up: whether the asset may be laid on any of its sides, where it is not known which side
             is up.
         whole: about what an incomplete query was before, where it was (``shapesim.completing``).
@@ -76,13 +77,17 @@ def fit(
     target = whole or query
     # How long a part would be along each axis is but a guess.
     is_stretched = stretch and whole is None
-    transform = (_stretched(target, held, transform) if is_stretched else transform) @ pose
+    ways = [transform @ pose]
+    if is_stretched:
+        ways.append(_stretched(target, held, transform) @ pose)
+    overlaps = [overlap(target.mesh, asset.mesh, way) for way in ways]
+    transform = ways[int(np.argmax(overlaps))]
     low, high = _bounds(asset.mesh.corners @ transform[:3, :3].T + transform[:3, 3])
     least = _FLAT * target.size
     extents = np.maximum(target.high - target.low, least)
     return Fit(
         transform=transform,
-        iou=overlap(target.mesh, asset.mesh, transform),
+        iou=max(overlaps),
         proportions=np.maximum(high - low, least) / extents,
         covered=None if whole is None else 1 - apart,
     )
@@ -163,6 +168,11 @@ def kept_corners(query: Surface, asset: Surface, transform: Matrix4) -> tuple[Ma
     return best, most
 
 
+def laid(mesh: Mesh) -> list[Mesh]:
+    """A mesh on each of its five other sides, its own axes up, down and to each side in turn."""
+    return [_moved(mesh, pose) for pose in _poses(mirror=False, any_up=True)]
+
+
 def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return points.min(axis=-2), points.max(axis=-2)
 
@@ -188,9 +198,9 @@ def _turn(axis: int, angle: float) -> Matrix4:
 
 
 def _moved(mesh: Mesh, transform: Matrix4) -> Mesh:
-    """The bare surface in another place."""
-    vertices = mesh.vertices @ transform[:3, :3].T + transform[:3, 3]
-    return replace(mesh, vertices=vertices, normals=None)
+    """A mesh in another place."""
+    normals = None if mesh.normals is None else parts.place_normals(mesh.normals, transform)
+    return replace(mesh, vertices=parts.place(mesh.vertices, transform), normals=normals)
 
 
 def _fit_upright(query: Surface, asset: Surface, whole: Surface | None) -> tuple[Matrix4, float]:
