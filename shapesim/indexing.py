@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -23,9 +23,9 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.catalogue import Catalogue
 from shapesim.gallery.records import FileRecord, FileState, VectorRecord
 from shapesim.meshes.finding import is_text
-from shapesim.meshes.packs import drop, is_there, pack_of
+from shapesim.meshes.packs import drop, inside, is_there, object_of, pack_of
 from shapesim.reading import ReadAsset, digest_of, read_asset
-from shapesim.surveying import Pending, Store, survey_stores
+from shapesim.surveying import Pending, Store, Survey, survey_stores
 from shapesim.tagging.labelling import tag_as_before
 from shapesim.types import Companions, UpAxis
 from shapesim.workers import map_isolated
@@ -188,32 +188,23 @@ def _update(
     catalogue.set_unreachable(survey.unreachable)
     report = IndexReport(
         unchanged=survey.unchanged,
-        removed=len(survey.removed),
         failures=survey.failures,
         warnings=[*told, *survey.warnings],
         repeats=survey.repeats,
     )
-    # A file that moved arrived when it first came, and keeps its tags.
-    moved = {state.sha256: state for state in survey.removed.values()}
-    tasks = [entry.task(path) for path, entry in survey.pending.items()]
     traced = catalogue.stores_of_meshes("copy")
-    batch: list[tuple[Pending, ReadAsset | AssetError]] = []
-    written = time.monotonic()
+    reading = _Reading(gallery, survey, report, progress)
     try:
-        for count, (task, result) in enumerate(map_isolated(read_asset, tasks, lambda t: t.path)):
-            entry = survey.pending[task.path]
-            batch.append((entry, result))
-            _count(report, entry, result)
-            if isinstance(result, ReadAsset) and _arrives(entry, result, moved):
-                report.arrived.add(task.path)
-            if len(batch) == _BATCH or time.monotonic() > written + _SECONDS:
-                _write(gallery, batch, moved, report)
-                written = time.monotonic()
-            progress(count + 1, len(tasks), len(report.failures))
+        # What a kit that has to be read holds is known only then.
+        kits = {path: object_of(path)[0] for path in survey.pending}
+        held = [path for path, kit in kits.items() if path != kit and kit in kits]
+        reading.read([path for path in kits if path not in set(held)])
+        reading.read(_held_now(reading, held, catalogue.files()))
     finally:  # what was read is kept, also when the user has had enough
-        _write(gallery, batch, moved, report)
+        reading.write()
         for id, listings in survey.listings.items():
             catalogue.set_listings(id, listings)
+    report.removed = len(survey.removed)
     catalogue.remove(state.id for state in survey.removed.values())
     roots = catalogue.stores()
     report.warnings += [
@@ -224,6 +215,102 @@ def _update(
     ]
     report.failures.sort(key=lambda failure: failure.path)
     return report
+
+
+class _Reading:
+    """Reads files, and writes what comes of them batch by batch.
+
+    Args:
+        gallery: to write to.
+        survey: of what is to be read.
+        report: of what was done.
+        progress: as of ``index_stores``.
+
+    Attributes:
+        survey, report: as given.
+        kits: of each file that was read anew, its digest and the names of the objects in it.
+        known: objects of files that were there before, and were not taken apart then.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        survey: Survey,
+        report: IndexReport,
+        progress: Callable[[int, int, int], None],
+    ) -> None:
+        self.survey, self.report = survey, report
+        self.kits: dict[Path, tuple[str, tuple[str, ...]]] = {}
+        self.known: set[Path] = set()
+        self._gallery, self._progress = gallery, progress
+        # A file that moved arrived when it first came, and keeps its tags.
+        self._moved = {state.sha256: state for state in survey.removed.values()}
+        self._batch: list[tuple[Pending, ReadAsset | AssetError]] = []
+        self._done = 0
+
+    def read(self, paths: Sequence[Path]) -> None:
+        """Reads some of what is pending."""
+        tasks = [self.survey.pending[path].task(path) for path in paths]
+        total, written = self._done + len(tasks), time.monotonic()
+        for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
+            entry = self.survey.pending[task.path]
+            self._batch.append((entry, result))
+            _count(self.report, entry, result)
+            if isinstance(result, ReadAsset):
+                if task.path not in self.known and _arrives(entry, result, self._moved):
+                    self.report.arrived.add(task.path)
+                if result.prepared is not None:
+                    self.kits[task.path] = (result.sha256, result.objects)
+            elif not isinstance(result, UnreachableFileError):
+                self.kits[task.path] = ("", ())
+            if len(self._batch) == _BATCH or time.monotonic() > written + _SECONDS:
+                self.write()
+                written = time.monotonic()
+            self._done += 1
+            self._progress(self._done, total, len(self.report.failures))
+
+    def write(self) -> None:
+        """Writes what was read since the last time."""
+        _write(self._gallery, self._batch, self._moved, self.report)
+
+
+def _held_now(
+    reading: _Reading, held: Sequence[Path], known: Mapping[Path, FileState]
+) -> list[Path]:
+    """Objects of the kits that were read, to be read as well; those that are gone are removed.
+
+    Args:
+        reading: that read the kits.
+        held: pending objects, that some kits held before.
+        known: all that the gallery knew.
+    """
+    survey, now = reading.survey, datetime.now(UTC).isoformat(timespec="seconds")
+    paths = []
+    for path in held:
+        kit, name = object_of(path)
+        _, names = reading.kits.get(kit, ("", (name,)))
+        if name in names:
+            paths.append(path)
+        elif before := survey.pending.pop(path).before:
+            survey.removed[path] = before
+    for kit, (digest, names) in reading.kits.items():
+        entry = survey.pending[kit]
+        is_as_before = entry.before is not None and entry.before.sha256 == digest
+        listings = survey.listings.get(entry.store.id, {})
+        new = [path for name in names if (path := inside(kit, name)) not in known]
+        for path in new:
+            name = f"{entry.name}!/{path.name}"
+            first_seen = now if entry.before and not is_as_before else entry.first_seen
+            survey.pending[path] = replace(entry, name=name, before=None, first_seen=first_seen)
+            if entry.name in listings:
+                listings[name] = replace(listings[entry.name], name=None)
+        reading.known |= set(new) if is_as_before else set()
+        if new:
+            reading.report.warnings.append(
+                f"{entry.name}: holds {len(names)} objects side by side; each is an asset, too"
+            )
+        paths += new
+    return paths
 
 
 def _follow_moves(catalogue: Catalogue, roots: Sequence[Path]) -> list[str]:

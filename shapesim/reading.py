@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ LARGEST_PICTURE = 512
 class ReadAsset:
     """What a worker found out about one file; ``prepared`` is None where nothing changed.
 
-    A picture has neither triangles nor extents. ``stamp`` is as ``stamp`` gives it.
+    A picture has neither triangles nor extents. ``stamp`` is as ``stamp`` gives it, ``objects`` as
+    of ``Mesh``.
     """
 
     sha256: str
@@ -56,6 +58,7 @@ class ReadAsset:
     pictures: tuple[Kept, ...] = ()
     traits: Traits | None = None
     warnings: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     seconds: tuple[float, float] = (0.0, 0.0)
 
 
@@ -119,6 +122,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
         pictures=_kept(task.embedder, mesh, prepared),
         traits=traits_of(mesh, located(task.path)),
         warnings=(*mesh.warnings, *lost_textures(mesh), *_doubts(view)),
+        objects=mesh.objects,
         seconds=(loaded - began, time.perf_counter() - loaded),
     )
 
@@ -177,13 +181,24 @@ def _size_and_time(file: Path) -> tuple[int, int]:
 
 
 def digest_of(path: Path, companions: Companions = NO_COMPANIONS) -> str:
-    """SHA-256 of those of a file and of the others that it needs."""
-    file = located(path)
+    """SHA-256 of those of a file and of the others that it needs, and of an object's name."""
+    file, name = located(path), object_of(path)[1]
     digest = hashlib.sha256()
     for part in (file, *companion_files(file, companions)):
-        with part.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
+        # The objects of one file are asked for one after another.
+        digest.update(_kept_digest(part, *_size_and_time(part)) if name else _digest(part))
+    digest.update(name.encode())
     return digest.hexdigest()
+
+
+def _digest(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
+
+
+@lru_cache(64)
+def _kept_digest(file: Path, _size: int, _time: int) -> bytes:
+    return _digest(file)
 
 
 def read_assets(

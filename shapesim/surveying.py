@@ -16,8 +16,8 @@ from shapesim.gallery.records import FileState
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures
+from shapesim.meshes.packs import KITS, is_there, object_of
 from shapesim.meshes.packs import SUFFIXES as PACKS
-from shapesim.meshes.packs import is_there
 from shapesim.reading import READER, ReadTask, is_picture, stamp
 from shapesim.types import NO_COMPANIONS, Companions, UpAxis
 
@@ -155,6 +155,7 @@ class _Surveyor:
         held = [path for path, state in self._known.items() if state.store == store.id]
         had_meshes = any(not is_picture(path) for path in held)
         found = self._find(root, bool(held) and not had_meshes)
+        found.files += self._objects_in(found.files)
         if not held and found.files and not is_picture(found.files[0]):
             self._note_pictures(root, len(found.files))
         survey.repeats += len(found.repeats)
@@ -195,6 +196,11 @@ class _Surveyor:
         survey.removed.update(self._gone(store, found))
         self._note_unreachable(set(held).difference(found.files, survey.removed))
         return listings if is_readable else None
+
+    def _objects_in(self, files: Sequence[Path]) -> list[Path]:
+        """Those that files are known to hold; whether they still do is seen when one is read."""
+        kits = set(files)
+        return [path for path in self._known if (kit := object_of(path)[0]) != path and kit in kits]
 
     def _note_pictures(self, root: Path, meshes: int) -> None:
         """Of a folder of pictures, into which some mesh has got, it is told what is made of it."""
@@ -297,7 +303,7 @@ def _spelling(name: str) -> str:
 
 
 def _folders(name: str) -> list[str]:
-    """The folders and packs that a file is in, the innermost first, by their paths in the store."""
+    """The folders, packs and kits that an asset is in, the innermost first, by their paths."""
     return [_as_found(str(part)) for part in PurePosixPath(name).parents][:-1]
 
 
@@ -305,7 +311,7 @@ def _as_found(path: str) -> str:
     """A path as files are found: a pack has a ``!`` where something in it is named, only there."""
     *outer, last = path.split("/")
     plain = last.removesuffix("!")
-    is_pack = plain.lower().endswith(PACKS)
+    is_pack = plain.lower().endswith((*PACKS, *KITS))
     inside = [f"{part}!" if part.lower().endswith(PACKS) else part for part in outer]
     return "/".join([*inside, plain if is_pack else last])
 

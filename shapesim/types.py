@@ -86,7 +86,8 @@ class Mesh:
         animations: their names.
         companions: other files that it was read from, or that it lacks.
         notes: what else of its file could not be read, a line each.
-        objects: of a kit or a level, the names of what stands in it side by side.
+        objects: of a kit or a level, the names of what stands in it side by side, each once that
+            has another geometry or other materials.
     """
 
     vertices: NDArray[np.float64]
@@ -107,18 +108,13 @@ class Mesh:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What could not be read, or what the file names but does not have, a line each."""
-        kit = (
-            f"holds {len(self.objects)} objects side by side, and counts as one; 'shapesim swap"
-            f" --each' replaces each, and FILE!/{name} is one of them"
-            for name in self.objects[:1]
-        )
         missing = (
             f"material file {name} is missing"
             if name.lower().endswith(".mtl")
             else f"texture {name} is not in the asset's pack"
             for name in self.companions.missing
         )
-        return (*self.notes, *kit, *missing)
+        return (*self.notes, *missing)
 
     @property
     def triangles(self) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import numpy as np
 import pytest
 import trimesh
 
+from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
+from shapesim.gallery import Gallery
 from shapesim.meshes import load_mesh, objects_of
 from shapesim.meshes.kits import Titles
 from shapesim.reading import is_picture
+from shapesim.types import Asset
 from tests.commands import shapesim
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, yawed
 from tests.fbx_files import as_text, document, geometry, model
+from tests.stores import run
 from tests.test_naming import write_dae
 
 # How large each is; they stand in a row, on a floor.
@@ -81,8 +86,6 @@ def test_each_object_of_a_file_can_be_named(suffix: str, tmp_path: Path) -> None
     whole = load_mesh(path)
     assert len(whole.faces) == 12 * len(level)
     assert whole.objects == tuple(one.name for one in objects)
-    assert "holds 5 objects side by side" in whole.warnings[0]
-    assert "FILE!/Chair 2 " in whole.warnings[0]
 
 
 def test_models_of_fbx_are_told_apart_by_numbers(tmp_path: Path) -> None:
@@ -145,8 +148,19 @@ def test_what_is_one_thing_is_not_called_a_kit(
 ) -> None:
     """Though it can be taken apart."""
     path = written(tmp_path, ".glb", boxes(sizes))
-    assert load_mesh(path).warnings == ()
+    assert load_mesh(path).objects == ()
     assert len(objects_of(path)) == len(sizes)
+
+
+def test_equal_objects_of_a_kit_count_once(tmp_path: Path) -> None:
+    """Wherever they stand and however they are turned; each can be named all the same."""
+    level = boxes()
+    for number in range(3):
+        level[f"more {number}"] = level["lamp"].copy()
+        level[f"more {number}"].apply_transform(yawed(number)).apply_translation((0, 0, 9))
+    path = written(tmp_path, ".glb", level)
+    assert load_mesh(path).objects == ("Chair 2", "Chair 10", "lamp", "poster.png")
+    assert len(objects_of(path)) == 7
 
 
 def test_one_object_has_no_others(tmp_path: Path) -> None:
@@ -193,3 +207,75 @@ def test_every_object_of_a_level_is_replaced(tmp_path: Path) -> None:
         )
     single = shapesim("swap", "level.glb!/chair.fbx", *swap[2:], cwd=tmp_path)
     assert json.loads(single.stdout) == found[0]
+
+
+def states(gallery: Path) -> dict[str, Asset]:
+    """What a gallery knows, by id."""
+    with Gallery(gallery) as opened:
+        return {asset.id: asset for asset in opened.assets.values()}
+
+
+def test_what_a_kit_in_a_store_holds_are_assets(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """They come and go with it, and with what it holds; catalogues tell of the kit."""
+    store, level = tmp_path / "store", boxes()
+    store.mkdir()
+    path = written(store, ".glb", level)
+    (store / "catalog.csv").write_text("path,licence,arrived_at\nlevel.glb,MIT,2026-01-02\n")
+    report = run(store, embedder, tmp_path / "gallery")
+    assert (report.added, len(report.arrived), report.failures) == (5, 5, [])
+    assert report.warnings == ["level.glb: holds 4 objects side by side; each is an asset, too"]
+    first = states(tmp_path / "gallery")
+    inside = {f"level.glb!/{name}" for name in level}
+    assert first.keys() == {"level.glb", *inside}
+    assert {asset.listing.licence for asset in first.values()} == {"MIT"}
+    assert {asset.arrived_at[:10] for asset in first.values()} == {"2026-01-02"}
+    for name, box in level.items():
+        np.testing.assert_allclose(first[f"level.glb!/{name}"].extents, box.extents, rtol=1e-5)
+
+    report = run(store, embedder, tmp_path / "gallery")
+    assert (report.unchanged, report.added, report.warnings) == (5, 0, [])
+
+    del level["lamp"]
+    level["Chair 2"].apply_scale(2)
+    level["new"] = trimesh.creation.box((1, 1, 9)).apply_translation((0, 0, 20))
+    written(store, ".glb", level)
+    report = run(store, embedder, tmp_path / "gallery")
+    assert (report.added, report.updated, report.removed, report.failures) == (1, 4, 1, [])
+    assert {one.name for one in report.arrived} >= {"new"}
+    now = states(tmp_path / "gallery")
+    assert now.keys() == first.keys() - {"level.glb!/lamp"} | {"level.glb!/new"}
+    np.testing.assert_allclose(now["level.glb!/Chair 2"].extents, (2, 2, 2), rtol=1e-5)
+
+    path.rename(store / "moved.glb")
+    report = run(store, embedder, tmp_path / "gallery")
+    assert (len(report.arrived), report.failures) == (0, [])
+    moved = states(tmp_path / "gallery")
+    assert {id.replace("moved", "level") for id in moved} == now.keys()
+
+    (store / "moved.glb").write_bytes(b"glTF")
+    report = run(store, embedder, tmp_path / "gallery")
+    assert [failure.path.name for failure in report.failures] == ["moved.glb"]
+    assert report.removed == 4
+    assert states(tmp_path / "gallery") == {}
+
+
+def test_kits_in_packs_are_taken_apart(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """And are found by what they hold, which goes where the pack goes."""
+    store = tmp_path / "store"
+    store.mkdir()
+    written(tmp_path, ".glb", boxes())
+    with zipfile.ZipFile(store / "pack.zip", "w") as pack:
+        pack.write(tmp_path / "level.glb", "props/level.glb")
+    run(store, embedder, tmp_path / "gallery")
+    assert "pack.zip!/props/level.glb!/lamp" in states(tmp_path / "gallery")
+    found = shapesim(
+        "swap", tmp_path / "level.glb!" / "lamp", "--by", "shape", "--json",
+        "--store", store / "pack.zip", "--gallery", tmp_path / "gallery",
+    )  # fmt: skip
+    best = json.loads(found.stdout)["matches"][0]
+    assert best["id"] == "pack.zip!/props/level.glb!/lamp"
+    assert best["copy"]
+    (store / "pack.zip").unlink()
+    trimesh.creation.box().export(store / "other.glb")
+    run(store, embedder, tmp_path / "gallery")
+    assert states(tmp_path / "gallery").keys() == {"other.glb"}

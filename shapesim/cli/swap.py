@@ -215,6 +215,12 @@ def _tell(read: Mapping[Path, ReadAsset | AssetError]) -> None:
         if not isinstance(result, AssetError)
         for warning in result.warnings
     ]
+    doubts += [
+        f"{path}: holds {len(result.objects)} things side by side, and is taken for one; --each"
+        f" replaces each of them, and '{path}!/{result.objects[0]}' is one"
+        for path, result in read.items()
+        if not isinstance(result, AssetError) and result.objects
+    ]
     report_lines(doubts, "yellow", "warning")
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from shapesim.meshes.parts import Part
 
-_SEPARATORS = re.compile(r"[\\/]+")
+_SEPARATORS = re.compile(r"[\\/:]+")  # of paths and, on Windows, of drives
 _KINDS = 3  # of things in a kit, at least
+_MOST = 1000  # objects: of more, hardly any is a thing of its own
 _DIGITS = 3
 _GAP = 0.01  # of the whole's size: what is nearer may belong together
 _GROUND, _FLAT = 0.5, 0.05  # of the whole: what covers more and is flat is what others stand on
@@ -56,6 +57,8 @@ def objects_in(parts: Sequence[Part]) -> list[str]:
 def is_kit(parts: Sequence[Part]) -> bool:
     """Whether a file holds things of several kinds with room about each, and no single thing."""
     groups = [parts_of(parts, name) for name in objects_in(parts)]
+    if not _KINDS <= len(groups) <= _MOST:
+        return False
     bounds = [_bounds(group) for group in groups]
     # The bars of a fence stand apart as well, and are all alike.
     kinds = {

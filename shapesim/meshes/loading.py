@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,19 +19,20 @@ from shapesim.errors import (
     UnsupportedFormatError,
     is_passing,
 )
+from shapesim.geometry import first_of_geometry, signature
 from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
 from shapesim.meshes.kits import is_kit, objects_in, parts_of
 from shapesim.meshes.obj import load_obj
 from shapesim.meshes.off import load_off
-from shapesim.meshes.packs import located, object_of
+from shapesim.meshes.packs import inside, located, object_of
 from shapesim.meshes.parts import Loaded, assemble
 from shapesim.meshes.ply import load_ply
 from shapesim.meshes.stl import load_stl
 from shapesim.meshes.threemf import load_3mf
 from shapesim.pictures.images import SUFFIXES as PICTURES
-from shapesim.types import Mesh, UpAxis
+from shapesim.types import Matrix4, Mesh, UpAxis
 
 _LOADERS: dict[str, Callable[[Path], Loaded]] = {
     ".fbx": load_fbx,
@@ -110,7 +111,7 @@ def objects_of(path: Path | str) -> list[Path]:
         parts = _loaded(located(path)).parts
     except AssetError as error:
         raise type(error)(path, error.reason, error.missing) from error
-    return [path.with_name(f"{path.name}!") / name for name in objects_in(parts)]
+    return [inside(path, name) for name in objects_in(parts)]
 
 
 def _mesh(path: Path, name: str, up: UpAxis | None) -> Mesh:
@@ -131,7 +132,22 @@ def _mesh(path: Path, name: str, up: UpAxis | None) -> Mesh:
         _check_surface(path, mesh)
     if name or not is_kit(loaded.parts):
         return mesh
-    return replace(mesh, objects=tuple(objects_in(loaded.parts)))
+    return replace(mesh, objects=_different(path, loaded, _TO_Y[axis]))
+
+
+def _different(path: Path, kit: Loaded, upright: Matrix4) -> tuple[str, ...]:
+    """Names of the objects of a kit, of equal ones the first."""
+    found: dict[str, Mesh] = {}
+    for name in objects_in(kit.parts):
+        mesh = assemble(path, replace(kit, parts=parts_of(kit.parts, name)), upright)
+        with suppress(AssetError):  # none of the objects that are no surface
+            _check_surface(path, mesh)
+            found[name] = mesh
+    first = first_of_geometry(np.stack([signature(mesh) for mesh in found.values()]))
+    names: dict[object, str] = {}
+    for row, (name, mesh) in zip(first.tolist(), found.items(), strict=True):
+        names.setdefault((row, *(material.name for material in mesh.materials)), name)
+    return tuple(names.values())
 
 
 @lru_cache(1)

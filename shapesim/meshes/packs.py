@@ -27,7 +27,8 @@ from platformdirs import user_cache_path
 from shapesim.errors import AssetError, UnreachableFileError, is_passing
 
 SUFFIXES = (".zip", ".unitypackage")
-_KITS = (".fbx", ".glb", ".gltf", ".obj", ".dae", ".3mf")  # may hold several objects
+KITS = (".fbx", ".glb", ".gltf", ".obj", ".dae", ".3mf")
+"""Suffixes of meshes that may hold several objects."""
 _WANTED = frozenset(
     (
         ".fbx", ".glb", ".gltf", ".obj", ".dae", ".stl", ".ply", ".off", ".3mf", ".mtl", ".bin",
@@ -93,15 +94,20 @@ def object_of(path: Path) -> tuple[Path, str]:
     Of one that leads into none, the path itself and no name.
     """
     name = path.parent.name
-    if name.endswith("!") and Path(name[:-1]).suffix.lower() in _KITS:
+    if name.endswith("!") and Path(name[:-1]).suffix.lower() in KITS:
         return path.parent.with_name(name[:-1]), path.name
     return path, ""
 
 
+def inside(kit: Path, name: str) -> Path:
+    """How an object of a mesh file is called."""
+    return kit.with_name(f"{kit.name}!") / name
+
+
 def is_there(path: Path) -> bool:
-    """Whether a file, or the pack in which it is, is still there, or may be."""
+    """Whether a file, or the pack or kit in which it is, is still there, or may be."""
     try:
-        return (pack_of(path) or path).exists()
+        return (pack_of(path) or object_of(path)[0]).exists()
     except OSError:  # such as a share that does not answer
         return True
 
