@@ -16,9 +16,9 @@ from shapesim.gallery.records import FileState
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures
-from shapesim.meshes.packs import KITS, is_there, object_of
+from shapesim.meshes.packs import KITS, inside, is_there, object_of
 from shapesim.meshes.packs import SUFFIXES as PACKS
-from shapesim.reading import READER, ReadTask, is_picture, stamp
+from shapesim.reading import READER, ReadTask, digest_of, is_picture, stamp
 from shapesim.types import NO_COMPANIONS, Companions, UpAxis
 
 _PER_MESH = 10  # pictures, from which they are hardly the textures of meshes
@@ -124,6 +124,7 @@ def survey_stores(
     order = [store for store in _deepest_first(stores) if store.root in set(chosen)]
     surveyor = _Surveyor(stores, known, embedder)
     listed = {store: surveyor.look(store) for store in order}
+    surveyor.follow_moves()
     survey = surveyor.survey
     survey.listings = _by_owner(listed)
     return survey
@@ -201,6 +202,40 @@ class _Surveyor:
         """Those that files are known to hold; whether they still do is seen when one is read."""
         kits = set(files)
         return [path for path in self._known if (kit := object_of(path)[0]) != path and kit in kits]
+
+    def follow_moves(self) -> None:
+        """Hands what is known of files that are gone to their like that are new, elsewhere."""
+        survey = self.survey
+        gone: dict[str, list[Path]] = {}
+        for path in survey.removed:
+            gone.setdefault(path.name, []).append(path)
+        for path, entry in list(survey.pending.items()):
+            others = [] if entry.before else gone.get(path.name, [])
+            source = next((other for other in others if self._is_moved(other, path, entry)), None)
+            if source is None:
+                continue
+            others.remove(source)
+            held = [one for one in survey.removed if object_of(one)[0] == source]
+            for old in (source, *(one for one in held if one != source)):
+                name = (
+                    entry.name if old == source else inside(Path(entry.name), old.name).as_posix()
+                )
+                state = survey.removed.pop(old)
+                survey.reassigned.append((state.id, entry.store.id, name))
+                survey.unchanged += 1
+            del survey.pending[path]
+
+    def _is_moved(self, gone: Path, path: Path, entry: Pending) -> bool:
+        """Whether a new file is one that is gone, of which all is known that could be learnt."""
+        state = self.survey.removed[gone]
+        try:
+            size, mtime = stamp(path, state.companions)
+            found = replace(entry, size=size, mtime=mtime)
+            same = replace(state, mtime=mtime)  # copies may be dated otherwise
+            is_known = state.reason is None and _is_current(same, found)
+            return is_known and digest_of(path, state.companions) == state.sha256
+        except (OSError, AssetError):  # is read, and told then
+            return False
 
     def _note_pictures(self, root: Path, meshes: int) -> None:
         """Of a folder of pictures, into which some mesh has got, it is told what is made of it."""

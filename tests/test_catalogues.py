@@ -13,6 +13,7 @@ from unicodedata import normalize
 
 import numpy as np
 import trimesh
+from PIL import Image
 
 from shapesim.embedders import BothEmbedder, ShapeEmbedder
 from shapesim.gallery import Gallery
@@ -65,6 +66,43 @@ def test_a_file_that_moved_keeps_what_is_known_of_it(
     assert tagged[0] in ("copy.glb", "renamed.glb")
     assert len(known) == 3
     assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
+
+
+def test_a_folder_that_moved_within_its_store_is_not_read_again(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """What is known of its assets goes along; textures, dates and what they hold, too."""
+    pack = store / "schöner pack"
+    Image.new("RGB", (4, 4), "red").save(pack / "red.png")
+    (pack / "look.mtl").write_text("newmtl red\nmap_Kd red.png\n")
+    shape = trimesh.creation.box((1, 2, 5)).export(file_type="obj", header="")
+    (pack / "d.obj").write_text("mtllib look.mtl\nusemtl red\n" + shape)
+    kit = trimesh.Scene()
+    for number in range(3):
+        box = trimesh.creation.box((1, 1 + number, 1)).apply_translation((4 * number, 0, 0))
+        kit.add_geometry(box, node_name=f"part {number}")
+    kit.export(pack / "kit.glb")
+    (store / "catalog.csv").write_text("path,arrived_at\nschöner pack/c.stl,2020-01-02\n", "utf-8")
+    run(store, embedder, gallery)
+
+    def known() -> dict[str, tuple[int, str]]:
+        with Gallery(gallery) as opened:
+            return {one.id: (id, one.arrived_at[:10]) for id, one in opened.assets.items()}
+
+    before = known()
+    assert before["schöner pack/c.stl"][1] == "2020-01-02"
+    (store / "deep").mkdir()
+    pack.rename(store / "deep" / "new")
+    report = run(store, embedder, gallery)
+    assert counts(report) == (0, 0, len(before), 0, 1)  # the store has a broken file
+    assert not report.arrived
+    after = known()
+    assert after == {id.replace("schöner pack", "deep/new"): one for id, one in before.items()}
+    assert {"deep/new/d.obj", "deep/new/kit.glb!/part 2"} <= after.keys()
+    # What is otherwise than it was is read.
+    (store / "deep").rename(store / "other")
+    (store / "other" / "new" / "look.mtl").write_text("newmtl red\n")
+    assert counts(run(store, embedder, gallery)) == (1, 0, len(before) - 1, 1, 1)
 
 
 def test_a_catalogue_dates_its_files(store: Path, gallery: Path, embedder: ShapeEmbedder) -> None:

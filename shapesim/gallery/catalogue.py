@@ -282,9 +282,16 @@ class Catalogue:
             db.executemany("UPDATE files SET listing = ? WHERE store = ? AND path = ?", rows)
 
     def reassign(self, files: Iterable[tuple[int, int, str]]) -> None:
-        """Hands files, by id, to another store, by its id, where each has another path."""
+        """Hands files, by id, to another store, by its id, where each has another path.
+
+        They arrived when they did, though that store may not list them.
+        """
         with self._transaction() as db:
-            db.executemany("UPDATE files SET store = ?2, path = ?3 WHERE id = ?1", list(files))
+            db.executemany(
+                "UPDATE files SET store = ?2, path = ?3, first_seen ="
+                " coalesce(json_extract(listing, '$.arrived_at'), first_seen) WHERE id = ?1",
+                list(files),
+            )
 
     def remove(self, ids: Iterable[int]) -> None:
         """Forgets files and their vectors."""
