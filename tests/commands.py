@@ -22,7 +22,7 @@ def in_own_process(*words: str | Path, cwd: Path | None = None) -> subprocess.Co
         capture_output=True,
         text=True,
         cwd=cwd,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

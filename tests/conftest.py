@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from shapesim.embedders import ShapeEmbedder
 from shapesim.types import Material, Mesh
+from tests.commands import in_own_process
 
 pytest_plugins = ["tests.browsers", "tests.stores"]
 
@@ -50,6 +55,27 @@ def yawed(angle: float) -> NDArray[np.float64]:
 def embedder() -> ShapeEmbedder:
     """The embedder that ships."""
     return ShapeEmbedder()
+
+
+@pytest.fixture(scope="session")
+def samples_report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What 'shapesim index --json' says of the sample store, for a gallery to be copied.
+
+    It takes most of a minute, and is made by the first of the processes that need it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    said = folder / "samples.json"
+    with FileLock(folder / "samples.lock"):
+        if not said.is_file():
+            result = in_own_process(
+                "index", SAMPLES / "store", "--json", "--gallery", folder / "samples"
+            )
+            assert result.returncode == 0, result.stderr
+            said.write_text(result.stdout, encoding="utf-8")
+    report: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,14 +25,12 @@ GAME = SAMPLES / "game"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, samples_report: dict[str, Any]) -> Path:
     """A folder with a gallery of the sample store in it."""
     folder = tmp_path_factory.mktemp("work")
-    result = in_own_process("index", SAMPLES / "store", "--json", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    report = json.loads(result.stdout)
-    assert report["assets"] == report["added"] == 69
-    assert report["failed"] == report["warnings"] == []
+    shutil.copytree(samples_report["gallery"], folder / ".shapesim")
+    assert samples_report["assets"] == samples_report["added"] == 69
+    assert samples_report["failed"] == samples_report["warnings"] == []
     return folder
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,12 +75,13 @@ def scene() -> Composed:
 
 
 @pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory, scene: Composed) -> Path:
+def indexed(
+    tmp_path_factory: pytest.TempPathFactory, scene: Composed, samples_report: dict[str, Any]
+) -> Path:
     """A folder with the scene as a picture, and the sample store's gallery."""
     folder = tmp_path_factory.mktemp("indexed")
     Image.fromarray(scene.picture).save(folder / "scene.png")
-    result = shapesim("index", SAMPLES / "store", "--by", "look", cwd=folder)
-    assert result.returncode == 0, result.stderr
+    shutil.copytree(samples_report["gallery"], folder / ".shapesim")
     return folder
 
 

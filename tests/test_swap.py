@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +26,13 @@ from tests.conftest import SAMPLES
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+def gallery(
+    tmp_path_factory: pytest.TempPathFactory, samples_report: dict[str, Any]
+) -> Iterator[Gallery]:
     """The sample store, indexed."""
-    with Gallery(tmp_path_factory.mktemp("samples") / "gallery", create=True) as opened:
-        report = index_stores(opened, [SAMPLES / "store"], ShapeEmbedder())
-        assert report.failures == []
-        assert report.warnings == []
+    folder = tmp_path_factory.mktemp("samples") / "gallery"
+    shutil.copytree(samples_report["gallery"], folder)
+    with Gallery(folder) as opened:
         yield opened
 
 
