@@ -23,6 +23,7 @@ from shapesim.gallery import Gallery
 from shapesim.gallery.records import FileState
 from shapesim.geometry import moments
 from shapesim.meshes import load_mesh
+from shapesim.meshes.packs import format_of
 from shapesim.reading import stamp
 from shapesim.types import Asset, Material, Mesh
 from shapesim.workers import map_isolated
@@ -282,7 +283,7 @@ def _tier(a: int, b: int, places: _Places, one: _Described, other: _Described) -
     size = float(np.ptp(first, axis=0).max())
     if np.abs(first - second).max() > _CLOSE * size or places.turned(a, b):
         return "transformed"
-    if asset.path.suffix.lower() != another.path.suffix.lower():
+    if format_of(asset.path) != format_of(another.path):
         return "remeshed"
     return "variants" if _recoloured(one, other) else "exact"
 

@@ -3,6 +3,7 @@
     ShapesimError                   everything this package raises on purpose
     ├── AssetError                  one file cannot be used: ``path`` and ``reason``
     │   ├── UnsupportedFormatError  no loader for its suffix
+    │   ├── NoSuchObjectError       the file is there, and holds no such object
     │   └── UnreachableFileError    the system does not hand it out just now
     ├── GalleryError                the gallery on disk cannot be used
     │   ├── GalleryNotFoundError    there is none here
@@ -51,6 +52,10 @@ class AssetError(ShapesimError):
 
 class UnsupportedFormatError(AssetError):
     """No loader is known for the file's suffix."""
+
+
+class NoSuchObjectError(AssetError):
+    """The file holds no object of that name."""
 
 
 class UnreachableFileError(AssetError):

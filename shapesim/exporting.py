@@ -14,6 +14,7 @@ import numpy as np
 from shapesim.errors import AssetError, ShapesimError
 from shapesim.meshes import load_mesh
 from shapesim.meshes.finding import stems
+from shapesim.meshes.packs import title_of
 from shapesim.meshes.parts import place, place_normals
 from shapesim.meshes.saving import save_mesh
 from shapesim.types import Match, Matrix4, Mesh
@@ -79,7 +80,7 @@ def export(
                 continue
             fitted = moved(mesh, np.diag([unit or 1.0] * 3 + [1.0]) @ match.swap.fit.transform)
             room = max(0, _LONGEST - len(names[query].encode()))
-            of = path.stem.encode()[:room].decode(errors="ignore")
+            of = title_of(path).encode()[:room].decode(errors="ignore")
             name = f"{names[query]}-{rank:02d}-{of}.glb"
             try:
                 save_mesh(fitted, folder / name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from shapesim.embedders import Embedder
 from shapesim.errors import (
     AssetError,
     EmbedderMismatchError,
+    NoSuchObjectError,
     ShapesimError,
     UnreachableFileError,
 )
@@ -34,6 +35,7 @@ _BATCH = 64
 _MOST = 0.9  # share of a store's files, from which a new folder is that store, moved
 _COMPARED = 20  # of them, whose content is compared
 _ARRIVING = timedelta(minutes=10)  # for which a file that changes has not arrived yet
+_NOT_YET = "is not read yet"
 _SECONDS = 10.0  # after which what was read is written, if there is no batch yet
 
 
@@ -183,7 +185,8 @@ def _update(
     axes = catalogue.up_axes()
     known = [Store(root, id, axes[id]) for id, root in catalogue.stores().items()]
     chosen = [catalogue.root_of(root) for root in stores]
-    survey = survey_stores(chosen, known, catalogue.files(), embedder)
+    files = catalogue.files()
+    survey = survey_stores(chosen, known, files, embedder)
     catalogue.reassign(survey.reassigned)
     catalogue.set_unreachable(survey.unreachable)
     report = IndexReport(
@@ -193,13 +196,13 @@ def _update(
         repeats=survey.repeats,
     )
     traced = catalogue.stores_of_meshes("copy")
-    reading = _Reading(gallery, survey, report, progress)
+    reading = _Reading(gallery, survey, report, files, progress)
     try:
-        # What a kit that has to be read holds is known only then.
+        # What a file holds that has to be read is known only then.
         kits = {path: object_of(path)[0] for path in survey.pending}
-        held = [path for path, kit in kits.items() if path != kit and kit in kits]
-        reading.read([path for path in kits if path not in set(held)])
-        reading.read(_held_now(reading, held, catalogue.files()))
+        held = {path for path, kit in kits.items() if path != kit and kit in kits}
+        reading.read([path for path in kits if path not in held])
+        reading.read([*reading.still_held(held), *reading.new_objects()])
     finally:  # what was read is kept, also when the user has had enough
         reading.write()
         for id, listings in survey.listings.items():
@@ -224,12 +227,8 @@ class _Reading:
         gallery: to write to.
         survey: of what is to be read.
         report: of what was done.
+        files: all that the gallery knows, by where it is.
         progress: as of ``index_stores``.
-
-    Attributes:
-        survey, report: as given.
-        kits: of each file that was read anew, its digest and the names of the objects in it.
-        known: objects of files that were there before, and were not taken apart then.
     """
 
     def __init__(
@@ -237,80 +236,93 @@ class _Reading:
         gallery: Gallery,
         survey: Survey,
         report: IndexReport,
+        files: Mapping[Path, FileState],
         progress: Callable[[int, int, int], None],
     ) -> None:
-        self.survey, self.report = survey, report
-        self.kits: dict[Path, tuple[str, tuple[str, ...]]] = {}
-        self.known: set[Path] = set()
-        self._gallery, self._progress = gallery, progress
+        self._gallery, self._survey, self._report = gallery, survey, report
+        self._files, self._progress = files, progress
         # A file that moved arrived when it first came, and keeps its tags.
         self._moved = {state.sha256: state for state in survey.removed.values()}
         self._batch: list[tuple[Pending, ReadAsset | AssetError]] = []
         self._done = 0
+        self._broken: set[Path] = set()
+        self._new: dict[Path, Pending] = {}  # objects, with the files that hold them
+        self._known: set[Path] = set()  # those of files that are as they were
 
     def read(self, paths: Sequence[Path]) -> None:
         """Reads some of what is pending."""
-        tasks = [self.survey.pending[path].task(path) for path in paths]
+        tasks = [self._survey.pending[path].task(path) for path in paths]
         total, written = self._done + len(tasks), time.monotonic()
         for task, result in map_isolated(read_asset, tasks, lambda task: task.path):
-            entry = self.survey.pending[task.path]
-            self._batch.append((entry, result))
-            _count(self.report, entry, result)
-            if isinstance(result, ReadAsset):
-                if task.path not in self.known and _arrives(entry, result, self._moved):
-                    self.report.arrived.add(task.path)
-                if result.prepared is not None:
-                    self.kits[task.path] = (result.sha256, result.objects)
-            elif not isinstance(result, UnreachableFileError):
-                self.kits[task.path] = ("", ())
-            if len(self._batch) == _BATCH or time.monotonic() > written + _SECONDS:
+            entry = self._survey.pending[task.path]
+            if isinstance(result, NoSuchObjectError) and entry.before:
+                self._survey.removed[task.path] = entry.before
+            else:
+                self._note(task.path, entry, result)
+            if len(self._batch) >= _BATCH or time.monotonic() > written + _SECONDS:
                 self.write()
                 written = time.monotonic()
             self._done += 1
-            self._progress(self._done, total, len(self.report.failures))
+            self._progress(self._done, total, len(self._report.failures))
+
+    def _note(self, path: Path, entry: Pending, result: ReadAsset | AssetError) -> None:
+        self._batch.append((entry, result))
+        _count(self._report, entry, result)
+        if isinstance(result, ReadAsset):
+            if path not in self._known and _arrives(entry, result, self._moved):
+                self._report.arrived.add(path)
+            self._note_objects(path, entry, result)
+        elif not isinstance(result, UnreachableFileError):
+            self._broken.add(path)
+
+    def _note_objects(self, path: Path, entry: Pending, kit: ReadAsset) -> None:
+        """Has the objects of a file written down with it, so that they are read even if not now."""
+        before = entry.before
+        is_as_before = before is not None and before.sha256 == kit.sha256
+        first_seen = entry.first_seen
+        if before and not is_as_before:
+            first_seen = datetime.now(UTC).isoformat(timespec="seconds")
+        new = [one for name in kit.objects if (one := inside(path, name)) not in self._files]
+        for one in new:
+            held = replace(
+                entry,
+                name=f"{entry.name}!/{one.name}",
+                size=kit.stamp[0],
+                mtime=kit.stamp[1],
+                first_seen=first_seen,
+                before=None,
+            )
+            self._new[one] = held
+            self._batch.append((held, AssetError(one, _NOT_YET)))
+            self._survey.list_object(held.store, held.name)
+        if is_as_before:
+            self._known.update(new)
+        if new:
+            self._report.warnings.append(
+                f"{entry.name}: holds {len(kit.objects)} things side by side; each is an asset, too"
+            )
+
+    def still_held(self, held: Collection[Path]) -> list[Path]:
+        """Of known objects of files that were read, those to be read; with the others, removed."""
+        broken = [path for path in held if object_of(path)[0] in self._broken]
+        for path in broken:
+            if before := self._survey.pending.pop(path).before:
+                self._survey.removed[path] = before
+        return [path for path in self._survey.pending if path in held]
+
+    def new_objects(self) -> list[Path]:
+        """Objects of files that were read, which are pending from now on."""
+        if not self._new:
+            return []
+        self.write()
+        written = self._gallery.catalogue.files()
+        for path, entry in self._new.items():
+            self._survey.pending[path] = replace(entry, before=written.get(path))
+        return list(self._new)
 
     def write(self) -> None:
         """Writes what was read since the last time."""
-        _write(self._gallery, self._batch, self._moved, self.report)
-
-
-def _held_now(
-    reading: _Reading, held: Sequence[Path], known: Mapping[Path, FileState]
-) -> list[Path]:
-    """Objects of the kits that were read, to be read as well; those that are gone are removed.
-
-    Args:
-        reading: that read the kits.
-        held: pending objects, that some kits held before.
-        known: all that the gallery knew.
-    """
-    survey, now = reading.survey, datetime.now(UTC).isoformat(timespec="seconds")
-    paths = []
-    for path in held:
-        kit, name = object_of(path)
-        _, names = reading.kits.get(kit, ("", (name,)))
-        if name in names:
-            paths.append(path)
-        elif before := survey.pending.pop(path).before:
-            survey.removed[path] = before
-    for kit, (digest, names) in reading.kits.items():
-        entry = survey.pending[kit]
-        is_as_before = entry.before is not None and entry.before.sha256 == digest
-        listings = survey.listings.get(entry.store.id, {})
-        new = [path for name in names if (path := inside(kit, name)) not in known]
-        for path in new:
-            name = f"{entry.name}!/{path.name}"
-            first_seen = now if entry.before and not is_as_before else entry.first_seen
-            survey.pending[path] = replace(entry, name=name, before=None, first_seen=first_seen)
-            if entry.name in listings:
-                listings[name] = replace(listings[entry.name], name=None)
-        reading.known |= set(new) if is_as_before else set()
-        if new:
-            reading.report.warnings.append(
-                f"{entry.name}: holds {len(names)} objects side by side; each is an asset, too"
-            )
-        paths += new
-    return paths
+        _write(self._gallery, self._batch, self._moved, self._report)
 
 
 def _follow_moves(catalogue: Catalogue, roots: Sequence[Path]) -> list[str]:
@@ -415,7 +427,10 @@ def _write(
             unreachable += [entry.before.id] if entry.before else []
             continue
         if isinstance(result, AssetError):
-            records.append((_record(entry, error=result), []))
+            record = _record(entry, error=result)
+            # By no reader: what is still to be read is so, whenever the next run comes.
+            is_read = result.reason != _NOT_YET
+            records.append((record if is_read else replace(record, reader=""), []))
         elif id(result) in vectors:
             records.append((_record(entry, result, moved), vectors[id(result)]))
             report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
@@ -467,7 +482,8 @@ def _record(
     before, known = entry.before, entry.companions
     if error:  # also what it was found to lack
         known = Companions(known.files, tuple(sorted({*known.missing, *error.missing})))
-    source = (moved or {}).get(asset.sha256) if asset and not before else None
+    is_new = before is None or before.reason == _NOT_YET
+    source = (moved or {}).get(asset.sha256) if asset and is_new else None
     # Of copies of what is gone, the first takes over what was recorded of it.
     replaced = before or source
     return FileRecord(

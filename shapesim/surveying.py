@@ -89,6 +89,7 @@ class Survey:
         removed: files that are gone.
         reassigned: ids of files, the store whose they are now, and their path in it.
         listings: what stores say of their assets, by the id of the store and the path in it.
+        said: the same as it is written, also of what may be found only when a file is read.
         unreachable: ids of files that lack vectors, and can neither be read now nor called gone.
         failures: files that cannot be used, as far as that is known.
         warnings: what is odd.
@@ -104,6 +105,15 @@ class Survey:
     failures: list[AssetError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     repeats: int = 0
+    said: dict[int, dict[str, Listing]] = field(default_factory=dict)
+
+    def list_object(self, store: Store, name: str) -> None:
+        """Has what a store says of an object, or of the file that holds it, count for it."""
+        own = _listing_of(name, self.said.get(store.id, {}))
+        kit = self.listings.get(store.id, {}).get(_folders(name)[0])
+        listing = own or (replace(kit, name=None) if kit else None)
+        if listing and store.id in self.listings:
+            self.listings[store.id][name] = listing
 
 
 def survey_stores(
@@ -176,8 +186,9 @@ class _Surveyor:
             f"{root}: its catalogue lists {path}, which is"
             + (" no asset" if os.access(root / path, os.F_OK) else " not there")
             for path in listings
-            if path not in names and path not in above
+            if path not in names | above and object_of(Path(path))[0].as_posix() not in names
         ]
+        survey.said[store.id] = listings
         listings = {
             name: listing for name in names if (listing := _listing_of(name, listings)) is not None
         }

@@ -23,7 +23,7 @@ from shapesim.fitting.transforms import fit, laid
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import load_mesh
-from shapesim.meshes.packs import located
+from shapesim.meshes.packs import format_of, located
 from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Mesh, Swap, Traits, UpAxis
 from shapesim.workers import cores
@@ -109,7 +109,7 @@ class Filters:
             )
             and _folded(self.tags) <= _folded(asset.tags)
             and (self.max_triangles is None or asset.triangles <= self.max_triangles)
-            and (not self.formats or _plain(asset.path.suffix) in map(_plain, self.formats))
+            and (not self.formats or format_of(asset.path) in map(_plain, self.formats))
             and (
                 self.licence is None
                 or (
@@ -141,7 +141,7 @@ class Filters:
         return "no asset is like all that is asked for at once" if len(alone) > 1 else ""
 
     def _none_of(self, name: str, assets: Collection[Asset]) -> str:
-        formats = sorted({asset.path.suffix[1:].lower() for asset in assets})
+        formats = sorted({format_of(asset.path) for asset in assets})
         licences = sorted({asset.listing.licence for asset in assets if asset.listing.licence})
         prices = [asset.listing.price for asset in assets if asset.listing.price is not None]
         cheapest = f"the lowest price is {min(prices):g}" if prices else "no catalogue names prices"

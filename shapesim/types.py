@@ -188,7 +188,7 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One mesh file of a store, as the gallery knows it.
+    """One mesh file of a store, or an object in one, as the gallery knows it.
 
     Attributes:
         path: where the file is.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
 
+from shapesim import indexing, workers
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
@@ -83,7 +85,7 @@ def test_each_object_of_a_file_can_be_named(suffix: str, tmp_path: Path) -> None
             [mesh.corners.min(axis=0), mesh.corners.max(axis=0)], level[one.name].bounds, atol=1e-6
         )
         assert len(mesh.faces) == 12
-    whole = load_mesh(path)
+    whole = load_mesh(path, "y")
     assert len(whole.faces) == 12 * len(level)
     assert whole.objects == tuple(one.name for one in objects)
 
@@ -108,10 +110,11 @@ def test_models_of_fbx_are_told_apart_by_numbers(tmp_path: Path) -> None:
 def test_names_are_given_once() -> None:
     """However they are written, and whatever they hold that a path cannot."""
     titles = Titles()
-    given = ["a", "A", "a 2", "a", "x/y\\z", "", "..", "a"]
+    given = ["a", "A", "a 2", "a", "x/y\\z", "", "..", "a", "C:b\n", ". .", " c. "]
     assert [titles.new(name) for name in given] == [
-        "a", "A 2", "a 2 2", "a 3", "x_y_z", "object", "object 2", "a 4"
+        "a", "A 2", "a 2 2", "a 3", "x_y_z", "object", "object 2", "a 4", "C_b_", "object 3", "c"
     ]  # fmt: skip
+    assert len(titles.new("x" * 300)) <= 100
 
 
 def test_a_group_is_its_members_and_a_thing_of_parts_is_one(tmp_path: Path) -> None:
@@ -141,6 +144,7 @@ def test_a_group_is_its_members_and_a_thing_of_parts_is_one(tmp_path: Path) -> N
         {"body": (12, 2, 2), "one": (1, 1, 1), "two": (2, 1, 1), "three": (3, 1, 1)},  # in it
         {f"bar {at}": (0.2, 2, 0.2) for at in range(8)},  # a fence
         {"one": (1, 1, 1), "two": (2, 1, 1)},
+        {"one": (1, 1, 1), "two": (2, 2, 2), "three": (3, 3, 3)},  # of one shape
     ],
 )
 def test_what_is_one_thing_is_not_called_a_kit(
@@ -150,6 +154,92 @@ def test_what_is_one_thing_is_not_called_a_kit(
     path = written(tmp_path, ".glb", boxes(sizes))
     assert load_mesh(path).objects == ()
     assert len(objects_of(path)) == len(sizes)
+
+
+def test_what_stands_in_a_row_is_a_kit(tmp_path: Path) -> None:
+    """As characters do, also in a group, on tiles, and with something far away."""
+    row = {f"hero {at}": (0.8, 1.6 + at / 10, 0.4) for at in range(6)}
+    assert len(load_mesh(written(tmp_path, ".glb", boxes(row))).objects) == 6
+    level = boxes(row)
+    for at in range(6):
+        tile = trimesh.creation.box((5, 0.2, 5)).apply_translation((5 * at, -0.05, 0))
+        level[f"tile {at}"] = tile
+    level["far"] = trimesh.creation.box((3, 1, 1)).apply_translation((900, 0.5, 0))
+    assert {*row, "far"} <= set(load_mesh(written(tmp_path, ".glb", level)).objects)
+
+
+def test_what_is_shared_makes_one_thing_of_groups(tmp_path: Path) -> None:
+    """Of an OBJ, whose parts have vertices in common, nothing is asked for or told twice."""
+    vertices = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+    lines = ["v {} {} {}".format(*vertex) for vertex in vertices]
+    faces = [(1, 3, 4), (1, 4, 2), (5, 6, 8), (5, 8, 7), (1, 2, 6), (1, 6, 5)]
+    for at, face in enumerate(faces):
+        lines += [f"g side {at}", "usemtl plain", "f {} {} {}".format(*face)]
+    path = tmp_path / "a.obj"
+    path.write_text("\n".join(lines))
+    mesh = load_mesh(path)
+    assert (len(mesh.vertices), len(mesh.materials)) == (8, 1)
+    assert objects_of(path) == []
+
+
+def test_deep_and_many_nodes_are_no_objects(tmp_path: Path) -> None:
+    """Nor do they take long."""
+    scene, above = trimesh.Scene(), "world"
+    for at in range(1100):
+        scene.graph.update(f"node {at}", above)
+        box = trimesh.creation.box().apply_translation((3 * at, 0, 0))
+        scene.add_geometry(box, node_name=f"box {at}", parent_node_name=f"node {at}")
+        above = f"node {at}"
+    path = tmp_path / "deep.glb"
+    scene.export(path)
+    assert load_mesh(path).objects == ()
+    assert len(objects_of(path)) > 1
+
+
+def test_skinned_meshes_belong_to_what_they_hang_on(tmp_path: Path) -> None:
+    """Though their joints place them."""
+    scene = trimesh.Scene()
+    for at, name in enumerate(("Hero", "Orc", "Elf")):
+        scene.graph.update(name, "world")
+        for part in ("body", "head"):
+            box = trimesh.creation.box((1, 1 + at, 1)).apply_translation(
+                (9 * at, part == "head", 0)
+            )
+            scene.add_geometry(box, node_name=f"{name} {part}", parent_node_name=name)
+    path = tmp_path / "crowd.gltf"
+    path.write_bytes(b"")
+    files = trimesh.exchange.gltf.export_gltf(scene)
+    tree = json.loads(files.pop("model.gltf"))
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    tree["skins"] = [{"joints": [len(tree["nodes"])]}]
+    tree["nodes"].append({"name": "bone"})
+    tree["scenes"][0]["nodes"].append(len(tree["nodes"]) - 1)
+    for node in tree["nodes"]:
+        if "mesh" in node:
+            node["skin"] = 0
+    path.write_text(json.dumps(tree))
+    assert [one.name for one in objects_of(path)] == ["Elf", "Hero", "Orc"]
+    assert len(load_mesh(tmp_path / "crowd.gltf!" / "Orc").faces) == 24
+
+
+def test_an_object_is_read_anew_when_what_its_file_needs_has_changed(tmp_path: Path) -> None:
+    """Also where the same process has read it before."""
+    lines = []
+    for at, name in enumerate("abc"):
+        lines += [
+            f"o {name}",
+            "usemtl red",
+            *(f"v {3 * at + x} {y} 0" for x, y in ((0, 0), (1, 0), (0, 1))),
+        ]
+        lines.append("f -3 -2 -1")
+    (tmp_path / "kit.obj").write_text("\n".join(["mtllib kit.mtl", *lines]))
+    colours = []
+    for red in ("1 0 0", "0.5 0 0"):
+        (tmp_path / "kit.mtl").write_text(f"newmtl red\nKd {red}\n")
+        colours.append(load_mesh(tmp_path / "kit.obj!" / "b").materials[0].colour[0])
+    assert colours[0] == 1
+    assert colours[1] < 0.5
 
 
 def test_equal_objects_of_a_kit_count_once(tmp_path: Path) -> None:
@@ -223,7 +313,7 @@ def test_what_a_kit_in_a_store_holds_are_assets(tmp_path: Path, embedder: ShapeE
     (store / "catalog.csv").write_text("path,licence,arrived_at\nlevel.glb,MIT,2026-01-02\n")
     report = run(store, embedder, tmp_path / "gallery")
     assert (report.added, len(report.arrived), report.failures) == (5, 5, [])
-    assert report.warnings == ["level.glb: holds 4 objects side by side; each is an asset, too"]
+    assert report.warnings == ["level.glb: holds 4 things side by side; each is an asset, too"]
     first = states(tmp_path / "gallery")
     inside = {f"level.glb!/{name}" for name in level}
     assert first.keys() == {"level.glb", *inside}
@@ -279,3 +369,56 @@ def test_kits_in_packs_are_taken_apart(tmp_path: Path, embedder: ShapeEmbedder) 
     trimesh.creation.box().export(store / "other.glb")
     run(store, embedder, tmp_path / "gallery")
     assert states(tmp_path / "gallery").keys() == {"other.glb"}
+
+
+def test_an_interrupted_run_leaves_no_object_behind(
+    tmp_path: Path, embedder: ShapeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one reads what the file was seen to hold."""
+    store = tmp_path / "store"
+    store.mkdir()
+    written(store, ".glb", boxes())
+    (store / "catalog.csv").write_text(
+        "path,licence\nlevel.glb,MIT\nlevel.glb!/lamp,CC0-1.0\n", "utf-8"
+    )
+    read = workers.map_isolated
+
+    def interrupted(*given: Any) -> Iterator[Any]:
+        if any(task.path.name == "lamp" for task in given[1]):
+            raise KeyboardInterrupt
+        return read(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(indexing, "map_isolated", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(store, embedder, tmp_path / "gallery")
+    assert states(tmp_path / "gallery").keys() == {"level.glb"}
+    report = run(store, embedder, tmp_path / "gallery")
+    assert (report.added, len(report.arrived), report.failures) == (4, 4, [])
+    assert not any("catalogue" in warning for warning in report.warnings)
+    found = states(tmp_path / "gallery")
+    licences = {id: asset.listing.licence for id, asset in found.items()}
+    assert licences.pop("level.glb!/lamp") == "CC0-1.0"
+    assert set(licences.values()) == {"MIT"}
+    assert run(store, embedder, tmp_path / "gallery").unchanged == 5
+
+
+def test_objects_are_filtered_by_the_format_of_their_file(
+    tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """Whatever dots their names have; as files they are called by these."""
+    store = tmp_path / "store"
+    store.mkdir()
+    sizes = {"Cube.001": (1, 1, 1), "Cube.002": (1, 2, 1), "a.zip": (1, 1, 3)}
+    path = written(store, ".glb", boxes(sizes))
+    run(store, embedder, tmp_path / "gallery")
+    query = path.with_name("level.glb!") / "a.zip"
+    found = shapesim(
+        "swap", query, "--by", "shape", "--format", "glb", "--json",
+        "--gallery", tmp_path / "gallery", "--export", tmp_path / "out",
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert len(json.loads(found.stdout)["matches"]) == 4
+    names = {one.name for one in (tmp_path / "out").glob("*.glb")}
+    assert "a.zip-01-a.zip.glb" in names
+    assert any(name.endswith("-Cube.002.glb") for name in names)

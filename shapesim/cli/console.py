@@ -249,13 +249,15 @@ def expanded(
     """
     from shapesim.meshes import find_assets, find_originals
     from shapesim.meshes.finding import find_pictures, is_pack
+    from shapesim.meshes.packs import object_of
 
     find = {
         "meshes": find_assets, "pictures": find_pictures, "meshes or pictures": find_originals
     }[kind]  # fmt: skip
     found: list[Path] = []
     for file in files:
-        if not file.is_dir() and (kind == "pictures" or not is_pack(file)):
+        is_whole = object_of(file)[0] == file
+        if not file.is_dir() and (kind == "pictures" or not (is_pack(file) and is_whole)):
             found.append(file)
             continue
         inside = find(file)

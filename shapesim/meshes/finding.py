@@ -10,7 +10,7 @@ from pathlib import Path
 from shapesim.errors import AssetError, UnreachableFileError
 from shapesim.meshes.loading import SUFFIXES
 from shapesim.meshes.packs import SUFFIXES as PACKS
-from shapesim.meshes.packs import unpacked
+from shapesim.meshes.packs import title_of, unpacked
 from shapesim.pictures.images import SUFFIXES as PICTURES
 
 
@@ -141,11 +141,12 @@ def stems(paths: Iterable[Path], others: Iterable[str] = ()) -> dict[Path, str]:
     taken = {name.casefold() for name in others}
     last: dict[str, int] = {}
     for path in dict.fromkeys(paths):
-        name, number = path.stem, last.get(path.stem.casefold(), 1)
+        name = own = title_of(path)
+        number = last.get(own.casefold(), 1)
         while name.casefold() in taken:
             number += 1
-            name = f"{path.stem}~{number}"
-        last[path.stem.casefold()] = number
+            name = f"{own}~{number}"
+        last[own.casefold()] = number
         taken.add(name.casefold())
         names[path] = name
     return names

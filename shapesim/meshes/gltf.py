@@ -13,7 +13,7 @@ import io
 import json
 import struct
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ _HARMLESS = (
     "MSFT_texture_dds", "KHR_materials_", "KHR_lights_", "EXT_lights_", "KHR_xmp", "KHR_animation_",
     "KHR_node_visibility", "MSFT_lod",
 )  # fmt: skip
+_WORLD = "world"  # trimesh's own node, of which a file may have none
 _DDS = "MSFT_texture_dds"
 _SHINY = "KHR_materials_pbrSpecularGlossiness"
 _OF_SHINY = {"baseColorFactor": "diffuseFactor", "baseColorTexture": "diffuseTexture"}
@@ -72,13 +73,14 @@ def load_gltf(path: Path) -> Loaded:
     plain = is_plain(tree)
     if not plain:
         rest, kind = spelled_out(path, tree, content), "glb"
-    if tree.get("skins"):
-        _place_skins(tree, content)
+    hung = _place_skins(tree, content) if tree.get("skins") else {}
     if tree.get("skins") or is_changed or is_hiding or not plain:
         text = json.dumps(tree).encode()
         data = _join_glb(text, rest) if kind == "glb" else text
     scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
-    loaded = from_trimesh(scene, _titled(tree))
+    names = _frames(tree)
+    above = {names[at]: [names[one] for one in line] for at, line in hung.items()}
+    loaded = from_trimesh(scene, names, above)
     loaded.up, loaded.unit = "y", 1.0
     loaded.files, loaded.missing, loaded.notes = resolver.files, resolver.missing, notes
     loaded.joints = len({joint for skin in tree.get("skins", []) for joint in skin["joints"]})
@@ -93,13 +95,13 @@ def load_gltf(path: Path) -> Loaded:
     return loaded
 
 
-def _titled(tree: dict[str, Any]) -> set[str]:
+def _frames(tree: dict[str, Any]) -> list[str]:
     """What trimesh calls the nodes of a file; it adds some for the primitives of a mesh."""
-    names: set[str] = set()
+    names: dict[str, None] = {}
     counts: dict[str | None, int] = {}
     for index, node in enumerate(tree.get("nodes", [])):
-        names.add(unique_name(node.get("name", str(index)), names, counts=counts))
-    return names
+        names[unique_name(node.get("name", str(index)), names, counts=counts)] = None
+    return [unique_name(one, names) if one == _WORLD else one for one in names]
 
 
 def _check_features(path: Path, tree: dict[str, Any]) -> None:
@@ -175,12 +177,7 @@ def _without_unseen(tree: dict[str, Any]) -> tuple[bool, list[str]]:
     nodes, meshes = tree.get("nodes", []), tree.get("meshes", [])
     parents = {child: at for at, node in enumerate(nodes) for child in node.get("children", [])}
     objects = [at for at, node in enumerate(nodes) if "mesh" in node]
-    lines = []
-    for at in objects:
-        line = [at]
-        while (parent := parents.get(line[-1])) is not None and parent not in line:
-            line.append(parent)
-        lines.append(line)
+    lines = [_line(at, parents) for at in objects]
     notes = []
     hidden = {at for at, node in enumerate(nodes) if not _is_visible(node)}
     shown = [line for line in lines if hidden.isdisjoint(line)] or lines
@@ -202,6 +199,14 @@ def _without_unseen(tree: dict[str, Any]) -> tuple[bool, list[str]]:
         nodes[at].pop("mesh")
         nodes[at].pop("skin", None)
     return bool(unseen), notes + told
+
+
+def _line(at: int, parents: Mapping[int, int]) -> list[int]:
+    """A node and all that it hangs on; a damaged file may go round in circles."""
+    line = [at]
+    while (parent := parents.get(line[-1])) is not None and parent not in line:
+        line.append(parent)
+    return line
 
 
 def _is_visible(node: dict[str, Any]) -> bool:
@@ -246,9 +251,17 @@ def _check_files(path: Path, tree: dict[str, Any]) -> None:
         raise AssetError(path, reason, missing=(uri,))
 
 
-def _place_skins(tree: dict[str, Any], content: Callable[[dict[str, Any]], bytes]) -> None:
-    """Moves every skinned mesh to a node of its own that has its rest transform."""
+def _place_skins(
+    tree: dict[str, Any], content: Callable[[dict[str, Any]], bytes]
+) -> dict[int, list[int]]:
+    """Moves every skinned mesh to a node of its own that has its rest transform.
+
+    Returns:
+        Of each such node, what it is part of all the same, the innermost first.
+    """
     nodes = tree["nodes"]
+    parents = {child: at for at, node in enumerate(nodes) for child in node.get("children", [])}
+    hung: dict[int, list[int]] = {}
     world = _world_transforms(nodes)
     shown = [_nodes_of(nodes, scene) for scene in tree.get("scenes", [])]
     for index, node in enumerate(list(nodes)):
@@ -260,9 +273,11 @@ def _place_skins(tree: dict[str, Any], content: Callable[[dict[str, Any]], bytes
         nodes.append({"mesh": node.pop("mesh"), "matrix": transform.T.ravel().tolist()})
         if "name" in node:
             nodes[-1]["name"] = node.pop("name")
+        hung[len(nodes) - 1] = _line(index, parents)[1:]
         for scene, within in zip(tree.get("scenes", []), shown, strict=True):
             if index in within:
                 scene["nodes"].append(len(nodes) - 1)
+    return hung
 
 
 def _nodes_of(nodes: list[dict[str, Any]], scene: dict[str, Any]) -> set[int]:

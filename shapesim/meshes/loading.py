@@ -5,15 +5,16 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from threading import Lock
+from typing import Literal, get_args
 
 import numpy as np
 
 from shapesim.errors import (
     AssetError,
+    NoSuchObjectError,
     ShapesimError,
     UnreachableFileError,
     UnsupportedFormatError,
@@ -23,7 +24,7 @@ from shapesim.geometry import first_of_geometry, signature
 from shapesim.meshes.dae import load_dae
 from shapesim.meshes.fbx import load_fbx
 from shapesim.meshes.gltf import load_gltf
-from shapesim.meshes.kits import is_kit, objects_in, parts_of
+from shapesim.meshes.kits import objects_in, parts_of, standing_apart
 from shapesim.meshes.obj import load_obj
 from shapesim.meshes.off import load_off
 from shapesim.meshes.packs import inside, located, object_of
@@ -50,7 +51,8 @@ SUFFIXES = frozenset(_LOADERS)
 
 # By convention, for files that do not say: animation formats stand on y, fabrication formats on z.
 _Z_UP = frozenset({".stl", ".ply", ".3mf"})
-_TO_Y = {
+_Axis = Literal["x", "y", "z"]
+_TO_Y: dict[_Axis, Matrix4] = {
     "x": np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64),
     "y": np.eye(4),
     "z": np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
@@ -72,6 +74,8 @@ _KINDS = {
 }
 _STUMBLES = (AttributeError, IndexError, KeyError, TypeError, ZeroDivisionError)
 _TOLD = 10  # names
+_OF_A_KIT = 3  # kinds of things, at least
+_MOST_KITS = 2
 _MAX_BYTES = 1 << 30
 _MAX_EXTENT = 1e9
 
@@ -107,53 +111,108 @@ def objects_of(path: Path | str) -> list[Path]:
         UnsupportedFormatError, AssetError: as ``load_mesh``.
     """
     path = Path(path)
+    file = located(path)
     try:
-        parts = _loaded(located(path)).parts
+        loaded = _kept(file)
+        with _explained(file):
+            names = objects_in(loaded.parts, _row(_axis(file, loaded)))
+            return [inside(path, name) for name in names]
     except AssetError as error:
         raise type(error)(path, error.reason, error.missing) from error
-    return [inside(path, name) for name in objects_in(parts)]
 
 
 def _mesh(path: Path, name: str, up: UpAxis | None) -> Mesh:
     """A file, or an object of it by its name."""
-    if not name:
-        loaded = _loaded(path)
-    else:
-        _check_file(path)
-        loaded = _kept(path, path.stat().st_mtime_ns)
-        parts = parts_of(loaded.parts, name)
-        if not parts:
-            known = ", ".join(objects_in(loaded.parts)[:_TOLD]) or "it is but one"
-            raise AssetError(path, f"holds no object '{name}' (there are: {known})")
-        loaded = replace(loaded, parts=parts)
-    axis = up or loaded.up or ("z" if path.suffix.lower() in _Z_UP else "y")
+    loaded = _kept(path) if name else _loaded(path)
+    axis = up or _axis(path, loaded)
     with _explained(path):
+        if name:
+            parts = parts_of(loaded.parts, name)
+            if not parts:
+                names = list(objects_in(loaded.parts, _row(axis)))
+                known = f"there are: {', '.join(names[:_TOLD])}" if names else "it is but one"
+                raise NoSuchObjectError(path, f"holds no object '{name}' ({known})")
+            loaded = replace(loaded, parts=parts)
         mesh = assemble(path, loaded, _TO_Y[axis])
         _check_surface(path, mesh)
-    if name or not is_kit(loaded.parts):
-        return mesh
-    return replace(mesh, objects=_different(path, loaded, _TO_Y[axis]))
+        return mesh if name else replace(mesh, objects=_kit(path, loaded, axis))
 
 
-def _different(path: Path, kit: Loaded, upright: Matrix4) -> tuple[str, ...]:
-    """Names of the objects of a kit, of equal ones the first."""
-    found: dict[str, Mesh] = {}
-    for name in objects_in(kit.parts):
-        mesh = assemble(path, replace(kit, parts=parts_of(kit.parts, name)), upright)
-        with suppress(AssetError):  # none of the objects that are no surface
+def _kit(path: Path, loaded: Loaded, axis: _Axis) -> tuple[str, ...]:
+    """Names of the objects of a kit, of equal ones the first; none of what is a single thing.
+
+    A kit holds things of several kinds with room about them. The bars of a fence are of one.
+    """
+    objects = objects_in(loaded.parts, _row(axis))
+    apart = set(standing_apart(objects, _row(axis)))
+    if len(apart) < _OF_A_KIT:
+        return ()
+    meshes: dict[str, Mesh] = {}
+    for name, parts in objects.items():
+        mesh = assemble(path, replace(loaded, parts=parts), _TO_Y[axis])
+        with suppress(AssetError):  # an object without a surface is none
             _check_surface(path, mesh)
-            found[name] = mesh
-    first = first_of_geometry(np.stack([signature(mesh) for mesh in found.values()]))
+            meshes[name] = mesh
+    shapes = first_of_geometry(np.stack([signature(mesh) for mesh in meshes.values()])).tolist()
+    if (
+        len({shape for shape, name in zip(shapes, meshes, strict=True) if name in apart})
+        < _OF_A_KIT
+    ):
+        return ()
     names: dict[object, str] = {}
-    for row, (name, mesh) in zip(first.tolist(), found.items(), strict=True):
-        names.setdefault((row, *(material.name for material in mesh.materials)), name)
+    for shape, (name, mesh) in zip(shapes, meshes.items(), strict=True):
+        names.setdefault((shape, *(material.name for material in mesh.materials)), name)
     return tuple(names.values())
 
 
-@lru_cache(1)
-def _kept(path: Path, _changed: int) -> Loaded:
-    """The last one stays at hand, since its objects are asked for one after another."""
-    return _loaded(path)
+def _axis(path: Path, loaded: Loaded) -> _Axis:
+    """That is up, by the file or by its format's convention."""
+    return loaded.up or ("z" if path.suffix.lower() in _Z_UP else "y")
+
+
+def _row(axis: _Axis) -> int:
+    """Of coordinates."""
+    return "xyz".index(axis)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A file that was read, and the sizes and times of all that it was read from."""
+
+    loaded: Loaded
+    stamps: tuple[tuple[int, int], ...]
+
+
+_kits: dict[Path, _Kept] = {}
+_lock = Lock()
+
+
+def _kept(path: Path) -> Loaded:
+    """A file whose objects are asked for one after another; two stay at hand.
+
+    The other is that of the store, whose objects are compared with those of the query.
+    """
+    key = path.resolve()
+    with _lock:
+        one = _kits.pop(key, None)
+        if one is None or one.stamps != _stamps(path, one.loaded):
+            loaded = _loaded(path)
+            one = _Kept(loaded, _stamps(path, loaded))
+        if not one.loaded.missing:  # which may come
+            _kits[key] = one
+            while len(_kits) > _MOST_KITS:
+                del _kits[next(iter(_kits))]
+    return one.loaded
+
+
+def _stamps(path: Path, loaded: Loaded) -> tuple[tuple[int, int], ...]:
+    """Sizes and times of a file and of those that it was read from; none of one that is gone."""
+    found = []
+    for file in (path, *loaded.files):
+        with suppress(OSError):
+            state = file.stat()
+            found.append((state.st_size, state.st_mtime_ns))
+    return tuple(found)
 
 
 def _loaded(path: Path) -> Loaded:

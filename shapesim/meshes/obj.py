@@ -36,6 +36,7 @@ _OPTIONS |= {"-mm": 2, "-o": 3, "-s": 3, "-t": 3}
 
 _Indices = NDArray[np.int64]
 _Names = tuple[str, ...]  # of a group, and of the object that it is part of
+_Key = tuple[str, _Names, str]  # the object, the names that mean something, and the material
 _MOST_OBJECTS = 1000  # of more, they are no objects, but what a program happens to group
 
 
@@ -105,8 +106,7 @@ def load_obj(path: Path) -> Loaded:
     """
     text = as_utf8(path.read_bytes())
     numbers: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"vn": []}
-    # By the object, the names of what they belong to, where those mean something, and material.
-    faces: dict[tuple[str, _Names, str], _Faces] = {}
+    faces: dict[_Key, _Faces] = {}
     libraries: list[str] = []
     plain: set[_Names] = set()
     groups, current = _Groups(), ""
@@ -136,11 +136,11 @@ def load_obj(path: Path) -> Loaded:
     kept, notes = drawn(objects)
     shown = {objects[at] for at in kept} | {()}
     parts = []
-    for (title, names, name), some in faces.items():
-        if names not in shown:
-            continue
-        look = looks.get(name) or _Look(Material(name), np.ones(2), np.zeros(2))
-        corners = _triangles(path, some, points)
+    grouped = {
+        key: _triangles(path, some, points) for key, some in faces.items() if key[1] in shown
+    }
+    for (title, _, name), corners in _objects(grouped, len(points)).items():
+        look = looks.setdefault(name, _Look(Material(name), np.ones(2), np.zeros(2)))
         if not len(corners):
             continue
         limits = (len(points), len(places), len(directions))
@@ -170,6 +170,23 @@ def load_obj(path: Path) -> Loaded:
         missing=resolver.missing,
         notes=notes,
     )
+
+
+def _objects(grouped: dict[_Key, _Indices], vertices: int) -> dict[_Key, _Indices]:
+    """Corners by object; what has vertices in common with others is no object of its own."""
+    owners = np.full(vertices + 1, -1)
+    titles = {title: at for at, title in enumerate(dict.fromkeys(title for title, *_ in grouped))}
+    for (title, *_), corners in grouped.items():
+        used = np.unique(corners[..., 0].clip(0, vertices))
+        if not np.isin(owners[used], (-1, titles[title])).all():
+            break
+        owners[used] = titles[title]
+    else:
+        return grouped
+    joined: dict[_Key, list[_Indices]] = {}
+    for (_, names, name), corners in grouped.items():
+        joined.setdefault(("", names, name), []).append(corners)
+    return {key: np.concatenate(some) for key, some in joined.items()}
 
 
 def _lines(text: bytes) -> Iterator[bytes]:

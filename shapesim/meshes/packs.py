@@ -99,6 +99,16 @@ def object_of(path: Path) -> tuple[Path, str]:
     return path, ""
 
 
+def format_of(path: Path) -> str:
+    """The suffix, in lower case and without its dot, of an asset's file, or of the one it is in."""
+    return object_of(path)[0].suffix[1:].lower()
+
+
+def title_of(path: Path) -> str:
+    """An asset's name: its file's without the suffix, or an object's, which may hold any dots."""
+    return object_of(path)[1] or path.stem
+
+
 def inside(kit: Path, name: str) -> Path:
     """How an object of a mesh file is called."""
     return kit.with_name(f"{kit.name}!") / name

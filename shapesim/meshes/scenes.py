@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +18,23 @@ from shapesim.types import Material
 
 _METRES = {"millimeter": 1e-3, "micron": 1e-6, "centimeter": 1e-2, "meter": 1.0}
 _METRES |= {"inch": 0.0254, "foot": 0.3048}
+_NONE: Mapping[str, Sequence[str]] = {}
 
 
-def from_trimesh(scene: trimesh.Scene, names: Collection[str] = ()) -> Loaded:
+def from_trimesh(
+    scene: trimesh.Scene, names: Sequence[str] = (), above: Mapping[str, Sequence[str]] = _NONE
+) -> Loaded:
     """Every mesh of a scene, its node's transform applied.
 
     Args:
         scene: to take them from.
         names: of the nodes that are objects; others are parts of them.
+        above: what some nodes are part of, the innermost first, where they do not hang on it.
     """
     parts: list[Part] = []
     parents = scene.graph.transforms.parents
     titles = Titles()
-    title_of = {name: titles.new(name) for name in sorted(names)}
+    title_of = {name: titles.new(name) for name in names}
     materials: dict[int, Material] = {}
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
@@ -43,6 +47,8 @@ def from_trimesh(scene: trimesh.Scene, names: Collection[str] = ()) -> Loaded:
         line = [node]
         while (parent := parents.get(line[-1])) is not None:
             line.append(parent)
+        moved = next((at for at, one in enumerate(line) if one in above), len(line))
+        line[moved + 1 :] = above[line[moved]] if moved < len(line) else []
         part.within = tuple(title_of[one] for one in reversed(line) if one in title_of)
         if "vertex_normals" in mesh._cache:  # the file's own; trimesh would make up others
             part.normals = place_normals(mesh.vertex_normals, np.asarray(transform))

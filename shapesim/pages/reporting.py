@@ -13,7 +13,7 @@ import numpy as np
 
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
-from shapesim.meshes.packs import located
+from shapesim.meshes.packs import format_of, located
 from shapesim.meshes.saving import save_mesh
 from shapesim.meshes.simplifying import simplified
 from shapesim.pages import page, write_page
@@ -191,7 +191,7 @@ def _facts(path: Path, shown: Mapping[Path, _Shown], numbers: Mapping[Path, int]
         "model": None if one.model is None else 2 * numbers[path] + 1,
         "triangles": one.triangles,
         "size": " × ".join(f"{extent * scale:.3g}" for extent in one.extents) + f" {unit}".rstrip(),
-        "format": path.suffix[1:].lower(),
+        "format": format_of(path),
         "bytes": one.bytes,
     }
 
