@@ -246,7 +246,7 @@ class _Reading:
         self._batch: list[tuple[Pending, ReadAsset | AssetError]] = []
         self._done = 0
         self._broken: set[Path] = set()
-        self._new: dict[Path, Pending] = {}  # objects, with the files that hold them
+        self._new: dict[Path, Pending] = {}  # objects that no run has read
         self._known: set[Path] = set()  # those of files that are as they were
 
     def read(self, paths: Sequence[Path]) -> None:

@@ -209,9 +209,10 @@ class _Scene:
         kinds = [_kind(one) for one, _ in self.hanging(node, "NodeAttribute")]
         if "LodGroup" in (_kind(node), *kinds):
             below = [one for one in below if any(each.is_shown for each in one)][:1] or below
-        own = [_Placed(node, transform, is_shown, names, within)]
-        has_faces = any(self.geometries(node))
-        return own * has_faces + [one for found in below for one in found]
+        placed = [one for found in below for one in found]
+        if any(self.geometries(node)):
+            placed.insert(0, _Placed(node, transform, is_shown, names, within))
+        return placed
 
     def _models_below(self, node: Node) -> list[Node]:
         """Those that hang on a model, and not on a property of it, such as what it looks at."""
