@@ -17,9 +17,10 @@ from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
 from shapesim.meshes import load_mesh, objects_of
-from shapesim.meshes.kits import Titles
+from shapesim.meshes.kits import Titles, objects_in, standing_apart
+from shapesim.meshes.parts import Part
 from shapesim.reading import is_picture
-from shapesim.types import Asset
+from shapesim.types import Asset, Material
 from tests.commands import shapesim
 from tests.conftest import SAMPLES, yawed
 from tests.fbx_files import as_text, document, geometry, model
@@ -182,18 +183,21 @@ def test_what_is_shared_makes_one_thing_of_groups(tmp_path: Path) -> None:
     assert objects_of(path) == []
 
 
-def test_deep_and_many_nodes_are_no_objects(tmp_path: Path) -> None:
-    """Nor do they take long."""
-    scene, above = trimesh.Scene(), "world"
-    for at in range(1100):
-        scene.graph.update(f"node {at}", above)
-        box = trimesh.creation.box().apply_translation((3 * at, 0, 0))
-        scene.add_geometry(box, node_name=f"box {at}", parent_node_name=f"node {at}")
-        above = f"node {at}"
-    path = tmp_path / "deep.glb"
-    scene.export(path)
-    assert load_mesh(path).objects == ()
-    assert len(objects_of(path)) > 1
+def test_deep_and_many_nodes_are_taken_as_they_come() -> None:
+    """Of groups within groups nothing is asked without end, nor of thousands what stands apart."""
+    faces = np.array([[0, 1, 2]])
+
+    def part(at: int, *within: str) -> Part:
+        corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]) + (3 * at, 0, 0)
+        return Part(corners, faces, Material(), within=(*within, f"thing {at}"))
+
+    names = [f"node {at}" for at in range(1200)]
+    deep = [part(at, *names[: at + 1]) for at in range(1200)]
+    assert list(objects_in(deep, up=1))[:2] == ["node 16", "thing 0"]
+    many = [part(at, "group") for at in range(1200)]
+    assert list(objects_in([*many, part(9999)], up=1)) == ["group", "thing 9999"]
+    assert standing_apart(objects_in(many, up=1), up=1) == []
+    assert len(standing_apart(objects_in(many[:900], up=1), up=1)) == 900
 
 
 def test_skinned_meshes_belong_to_what_they_hang_on(tmp_path: Path) -> None:
