@@ -21,6 +21,7 @@ from shapesim.gallery import Gallery
 from shapesim.indexing import index_stores
 from shapesim.meshes import find_assets
 from shapesim.meshes.finding import FoundAssets
+from shapesim.meshes.packs import object_of
 from shapesim.swap import (
     Filters,
     FitOptions,
@@ -130,7 +131,14 @@ def read_game(
     failures = [AssetError(folder / one.path.relative_to(root), one.reason) for one in failed]
     unusable = {one.path for one in failures}
     queries = {folder / path.relative_to(root): query for path, query in vectors.items()}
-    usable = [path for path in found.files if path in queries and path not in unusable]
+    # In the place of a level, what it holds.
+    held: dict[Path, list[Path]] = {}
+    for path in sorted(queries.keys() - unusable):
+        held.setdefault(object_of(path)[0], []).append(path)
+    usable = []
+    for file in found.files:
+        whole = held.get(file, [])
+        usable += [path for path in whole if path != file] or whole
     return Game({path: queries[path] for path in usable}, failures, notes)
 
 

@@ -23,7 +23,7 @@ from shapesim.fitting.transforms import fit, laid
 from shapesim.gallery import Gallery
 from shapesim.geometry import same_geometry, signature
 from shapesim.meshes import load_mesh
-from shapesim.meshes.packs import format_of, located
+from shapesim.meshes.packs import format_of, located, object_of
 from shapesim.traits import compare, traits_of
 from shapesim.types import Asset, Match, Mesh, Swap, Traits, UpAxis
 from shapesim.workers import cores
@@ -308,13 +308,16 @@ def _match(
 ) -> Match:
     """A match with all other assets of its geometry, however far the search went."""
     rows = np.flatnonzero(same_geometry(signatures, asset.signature)).tolist()
-    rows = [row for row in rows if _is_variant(asset, others[row])]
+    equal = [others[row] for row in rows if _is_variant(asset, others[row])]
+    # A file of its own is easier to use than what a level happens to hold, too.
+    alone = (one for one in (asset, *equal) if object_of(one.path)[0] == one.path)
+    asset = next(alone, asset)
     return Match(
         asset=asset,
         score=score,
         is_copy=query.signature is not None
         and bool(same_geometry(query.signature, asset.signature)),
-        variants=tuple(others[row] for row in rows if others[row].path != asset.path),
+        variants=tuple(one for one in equal if one.path != asset.path),
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 import trimesh
 
 from shapesim import indexing, workers
+from shapesim.arrivals import read_game
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
 from shapesim.gallery import Gallery
@@ -426,3 +427,33 @@ def test_objects_are_filtered_by_the_format_of_their_file(
     names = {one.name for one in (tmp_path / "out").glob("*.glb")}
     assert "a.zip-01-a.zip.glb" in names
     assert any(name.endswith("-Cube.002.glb") for name in names)
+
+
+def test_a_games_level_is_what_it_holds(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """Of which each may be improved by what arrives."""
+    game = tmp_path / "game"
+    game.mkdir()
+    written(game, ".glb", boxes())
+    trimesh.creation.box((1, 2, 7)).export(game / "plain.glb")
+    names = [path.relative_to(game).as_posix() for path in read_game(game, embedder).queries]
+    assert names == [*(f"level.glb!/{name}" for name in sorted(SIZES)), "plain.glb"]
+
+
+def test_a_file_of_its_own_comes_before_a_level_that_holds_the_like(
+    tmp_path: Path, embedder: ShapeEmbedder
+) -> None:
+    """Whichever is more alike; the other is named with it."""
+    store, level = tmp_path / "store", boxes()
+    store.mkdir()
+    lamp = level["lamp"].copy()
+    lamp.apply_transform(yawed(0.6)).export(store / "z.glb")
+    written(store, ".glb", level)
+    run(store, embedder, tmp_path / "gallery")
+    query = tmp_path / "lamp.glb"
+    level["lamp"].export(query)
+    found = shapesim(
+        "swap", query, "--by", "shape", "-k", "1", "--json", "--gallery", tmp_path / "gallery"
+    )
+    (match,) = json.loads(found.stdout)["matches"]
+    assert match["id"] == "z.glb"
+    assert [Path(path).name for path in match["variants"]] == ["lamp"]
