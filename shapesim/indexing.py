@@ -44,16 +44,17 @@ class IndexReport:
     """What a run did.
 
     Attributes:
-        added: new assets.
-        updated: assets whose file or embedder has changed.
-        unchanged: assets skipped.
-        removed: files that are gone.
+        added: files that are new assets.
+        updated: those that have changed, or are embedded otherwise.
+        unchanged: those that were skipped.
+        removed: those that are gone.
         failures: files that could not be used, new and known ones.
         warnings: what a file names but does not have, and what could not be read.
         repeats: paths that lead to a file already found.
         arrived: files that are new in the gallery, could be used for the first time, or have come
             a few minutes ago and changed since.
-        total: assets and pictures in the gallery now.
+        total: files in the gallery now, meshes and pictures.
+        objects: assets besides, which kits among them hold.
         answers: what answers a search.
         seconds: by step; reading steps are summed over the worker processes.
     """
@@ -67,6 +68,7 @@ class IndexReport:
     repeats: int = 0
     arrived: set[Path] = field(default_factory=set)
     total: int = 0
+    objects: int = 0
     answers: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -115,7 +117,8 @@ def index_stores(
         report.warnings += tag_as_before(gallery)
         gallery.refresh()
         began = time.perf_counter()
-        report.total = gallery.catalogue.count()
+        report.objects = gallery.catalogue.count_objects()
+        report.total = gallery.catalogue.count() - report.objects
         try:
             report.answers = gallery.update_graph(embedder)
         except EmbedderMismatchError as error:  # by what another store is not embedded
@@ -207,7 +210,7 @@ def _update(
         reading.write()
         for id, listings in survey.listings.items():
             catalogue.set_listings(id, listings)
-    report.removed = len(survey.removed)
+    report.removed = sum(not object_of(path)[1] for path in survey.removed)
     catalogue.remove(state.id for state in survey.removed.values())
     roots = catalogue.stores()
     report.warnings += [
@@ -383,6 +386,8 @@ def _arrives(entry: Pending, asset: ReadAsset, moved: Mapping[str, FileState]) -
 def _count(report: IndexReport, entry: Pending, result: ReadAsset | AssetError) -> None:
     if isinstance(result, AssetError):
         report.failures.append(result)
+    elif object_of(Path(entry.name))[1]:
+        pass
     elif result.prepared is None:
         report.unchanged += 1
     elif entry.before is None or entry.before.reason is not None:

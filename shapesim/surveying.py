@@ -85,7 +85,7 @@ class Survey:
 
     Attributes:
         pending: files to read, by where they are.
-        unchanged: assets that are as they were.
+        unchanged: files that are as they were.
         removed: files that are gone.
         reassigned: ids of files, the store whose they are now, and their path in it.
         listings: what stores say of their assets, by the id of the store and the path in it.
@@ -233,7 +233,7 @@ class _Surveyor:
                 )
                 state = survey.removed.pop(old)
                 survey.reassigned.append((state.id, entry.store.id, name))
-                survey.unchanged += 1
+                survey.unchanged += old == source
             del survey.pending[path]
 
     def _is_moved(self, gone: Path, path: Path, entry: Pending) -> bool:
@@ -308,7 +308,7 @@ class _Surveyor:
         elif before.reason:
             survey.failures.append(AssetError(path, before.reason))
         else:
-            survey.unchanged += 1
+            survey.unchanged += not object_of(path)[1]
 
     def _note_unreachable(self, paths: Iterable[Path]) -> None:
         """Those that would have to be read, that is: the others are as they were."""

@@ -317,7 +317,8 @@ def test_what_a_kit_in_a_store_holds_are_assets(tmp_path: Path, embedder: ShapeE
     path = written(store, ".glb", level)
     (store / "catalog.csv").write_text("path,licence,arrived_at\nlevel.glb,MIT,2026-01-02\n")
     report = run(store, embedder, tmp_path / "gallery")
-    assert (report.added, len(report.arrived), report.failures) == (5, 5, [])
+    assert (report.added, len(report.arrived), report.failures) == (1, 5, [])
+    assert (report.total, report.objects) == (1, 4)
     assert report.warnings == ["level.glb: holds 4 things side by side; each is an asset, too"]
     first = states(tmp_path / "gallery")
     inside = {f"level.glb!/{name}" for name in level}
@@ -328,14 +329,14 @@ def test_what_a_kit_in_a_store_holds_are_assets(tmp_path: Path, embedder: ShapeE
         np.testing.assert_allclose(first[f"level.glb!/{name}"].extents, box.extents, rtol=1e-5)
 
     report = run(store, embedder, tmp_path / "gallery")
-    assert (report.unchanged, report.added, report.warnings) == (5, 0, [])
+    assert (report.unchanged, report.added, report.warnings) == (1, 0, [])
 
     del level["lamp"]
     level["Chair 2"].apply_scale(2)
     level["new"] = trimesh.creation.box((1, 1, 9)).apply_translation((0, 0, 20))
     written(store, ".glb", level)
     report = run(store, embedder, tmp_path / "gallery")
-    assert (report.added, report.updated, report.removed, report.failures) == (1, 4, 1, [])
+    assert (report.added, report.updated, report.removed, report.failures) == (0, 1, 0, [])
     assert {one.name for one in report.arrived} >= {"new"}
     now = states(tmp_path / "gallery")
     assert now.keys() == first.keys() - {"level.glb!/lamp"} | {"level.glb!/new"}
@@ -350,7 +351,7 @@ def test_what_a_kit_in_a_store_holds_are_assets(tmp_path: Path, embedder: ShapeE
     (store / "moved.glb").write_bytes(b"glTF")
     report = run(store, embedder, tmp_path / "gallery")
     assert [failure.path.name for failure in report.failures] == ["moved.glb"]
-    assert report.removed == 4
+    assert (report.total, report.objects) == (0, 0)
     assert states(tmp_path / "gallery") == {}
 
 
@@ -399,13 +400,14 @@ def test_an_interrupted_run_leaves_no_object_behind(
             run(store, embedder, tmp_path / "gallery")
     assert states(tmp_path / "gallery").keys() == {"level.glb"}
     report = run(store, embedder, tmp_path / "gallery")
-    assert (report.added, len(report.arrived), report.failures) == (4, 4, [])
+    assert (report.added, len(report.arrived), report.objects) == (0, 4, 4)
+    assert report.failures == []
     assert not any("catalogue" in warning for warning in report.warnings)
     found = states(tmp_path / "gallery")
     licences = {id: asset.listing.licence for id, asset in found.items()}
     assert licences.pop("level.glb!/lamp") == "CC0-1.0"
     assert set(licences.values()) == {"MIT"}
-    assert run(store, embedder, tmp_path / "gallery").unchanged == 5
+    assert run(store, embedder, tmp_path / "gallery").unchanged == 1
 
 
 def test_objects_are_filtered_by_the_format_of_their_file(

@@ -92,6 +92,7 @@ def _to_json(report: IndexReport, folder: Path) -> dict[str, object]:
     return {
         "gallery": str(folder),
         "assets": report.total,
+        "objects": report.objects,
         "added": report.added,
         "updated": report.updated,
         "unchanged": report.unchanged,
@@ -115,8 +116,9 @@ def _print(report: IndexReport, folder: Path) -> None:
         "second paths to one file": report.repeats,
     }
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    held = f" and {counted(report.objects, 'object')} of kits" if report.objects else ""
     stdout.print(
-        f"[bold]{counted(report.total, 'asset')}[/bold] in {escape(str(folder))}"
+        f"[bold]{counted(report.total, 'asset')}[/bold]{held} in {escape(str(folder))}"
         f"  ({parts or 'no mesh and no picture found'})"
     )
     if report.answers:

@@ -21,6 +21,7 @@ from shapesim.errors import GalleryError
 from shapesim.gallery import schema
 from shapesim.gallery.records import FileRecord, FileState, TaggedBy, VectorRecord
 from shapesim.listings import Listing
+from shapesim.meshes.packs import KITS
 from shapesim.pictures.keypoints import Kept
 from shapesim.types import Asset, Companions, Embeddings, Traits, UpAxis
 
@@ -407,6 +408,12 @@ class Catalogue:
     def count(self) -> int:
         """Of files that could be read."""
         return int(str(self._rows("SELECT COUNT(*) FROM files WHERE reason IS NULL")[0][0]))
+
+    def count_objects(self) -> int:
+        """Of those, the objects that others hold."""
+        held = " OR ".join(f"path LIKE '%{suffix}!/%'" for suffix in KITS)
+        rows = self._rows(f"SELECT COUNT(*) FROM files WHERE reason IS NULL AND ({held})")
+        return int(str(rows[0][0]))
 
     def places(self, ids: Sequence[int]) -> dict[int, tuple[Path, bool]]:
         """Of files by their ids: where each is, and whether it is a mesh."""
