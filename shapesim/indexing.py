@@ -438,7 +438,12 @@ def _write(
             records.append((record if is_read else replace(record, reader=""), []))
         elif id(result) in vectors:
             records.append((_record(entry, result, moved), vectors[id(result)]))
-            report.warnings += [f"{entry.name}: {warning}" for warning in result.warnings]
+            kit = object_of(Path(entry.name))[0].as_posix()
+            report.warnings += [
+                f"{entry.name}: {warning}"
+                for warning in result.warnings
+                if f"{kit}: {warning}" not in report.warnings  # is told once, not by each object
+            ]
         elif entry.before:
             touched.append((entry.before.id, entry.size, entry.mtime))
     gallery.catalogue.write(records)

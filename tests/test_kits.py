@@ -355,6 +355,21 @@ def test_what_a_kit_in_a_store_holds_are_assets(tmp_path: Path, embedder: ShapeE
     assert states(tmp_path / "gallery") == {}
 
 
+def test_what_a_kit_lacks_is_told_once(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """Not by each of its objects again."""
+    store = tmp_path / "store"
+    store.mkdir()
+    path = written(store, ".obj", boxes())
+    path.write_text("mtllib a.mtl\nusemtl a\n" + path.read_text())
+    (store / "a.mtl").write_text("newmtl a\nmap_Kd gone.png\n")
+    report = run(store, embedder, tmp_path / "gallery")
+    assert report.objects == len(SIZES)
+    assert sorted(report.warnings) == [
+        "level.obj: holds 4 things side by side; each is an asset, too",
+        "level.obj: texture gone.png is not in the asset's pack",
+    ]
+
+
 def test_kits_in_packs_are_taken_apart(tmp_path: Path, embedder: ShapeEmbedder) -> None:
     """And are found by what they hold, which goes where the pack goes."""
     store = tmp_path / "store"
