@@ -218,16 +218,24 @@ class _Surveyor:
         """Hands what is known of files that are gone to their like that are new, elsewhere."""
         survey = self.survey
         gone: dict[str, list[Path]] = {}
+        held: dict[Path, list[Path]] = {}
         for path in survey.removed:
-            gone.setdefault(path.name, []).append(path)
+            kit = object_of(path)[0]
+            if kit == path:
+                gone.setdefault(path.name, []).append(path)
+            else:
+                held.setdefault(kit, []).append(path)
         for path, entry in list(survey.pending.items()):
             others = [] if entry.before else gone.get(path.name, [])
-            source = next((other for other in others if self._is_moved(other, path, entry)), None)
+            # Of many files called alike, those whose folder is called so, too, are the likeliest.
+            folder = path.parent.name
+            likely = [one for one in others if one.parent.name == folder]
+            likely += [one for one in others if one.parent.name != folder]
+            source = next((other for other in likely if self._is_moved(other, path, entry)), None)
             if source is None:
                 continue
             others.remove(source)
-            held = [one for one in survey.removed if object_of(one)[0] == source]
-            for old in (source, *(one for one in held if one != source)):
+            for old in (source, *held.get(source, ())):
                 name = (
                     entry.name if old == source else inside(Path(entry.name), old.name).as_posix()
                 )
