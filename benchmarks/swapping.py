@@ -52,7 +52,9 @@ def _swapped(gallery: Gallery, embedder: BothEmbedder, path: Path) -> list[float
     ticks = [perf_counter()]
     replaced = Replaced(path)
     ticks.append(perf_counter())
-    query = Query(embedder.embed([replaced.mesh])[0], signature(replaced.mesh))
+    query = Query(
+        embedder.embed([replaced.mesh])[0], signature(replaced.mesh), len(replaced.mesh.faces)
+    )
     ticks.append(perf_counter())
     matches = recommend(gallery, embedder, [query], _MATCHES)[0]
     ticks.append(perf_counter())

@@ -158,7 +158,7 @@ def _indexed(
         ids, vectors = opened.vectors(embedder)
         assets = [opened.assets[id] for id in ids.tolist()]
     return {
-        asset.path: Query(vector, asset.signature)
+        asset.path: Query(vector, asset.signature, asset.triangles)
         for asset, vector in zip(assets, vectors, strict=True)
     }, report.failures
 

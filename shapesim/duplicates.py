@@ -21,7 +21,7 @@ from shapesim.errors import AssetError
 from shapesim.fitting.copies import simplification_doubt
 from shapesim.gallery import Gallery
 from shapesim.gallery.records import FileState
-from shapesim.geometry import moments
+from shapesim.geometry import RECUT, moments
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import format_of
 from shapesim.reading import stamp
@@ -31,8 +31,8 @@ from shapesim.workers import map_isolated
 Tier = Literal["exact", "variants", "transformed", "remeshed"]
 TIERS: tuple[Tier, ...] = ("exact", "variants", "transformed", "remeshed")
 
-_SAME = 2e-3  # of moments: one geometry, however it is cut into triangles
 _EXACTLY = 5e-4  # of moments, if there are as many triangles: copies are a hundred times nearer
+_SAME = 2e-3  # of areas
 _NEAR = 0.3  # of moments: simplified, perhaps
 _ALIKE = 0.8  # cosine of what may be a simplified copy
 _NEIGHBOURS = 6  # geometries that each is compared with
@@ -188,10 +188,10 @@ def _equal_moments(described: Mapping[int, _Described]) -> list[tuple[int, int]]
         return []
     values = np.stack([described[row].moments for row in rows.tolist()])
     counts = np.array([len(described[row].areas) for row in rows.tolist()])
-    found = KDTree(values).query_pairs(_SAME, p=np.inf, output_type="ndarray").reshape(-1, 2)
+    found = KDTree(values).query_pairs(_EXACTLY, p=np.inf, output_type="ndarray").reshape(-1, 2)
     first, second = found.T
     gaps = np.abs(values[first] - values[second]).max(axis=1)
-    found = found[(gaps <= _EXACTLY) | (counts[first] != counts[second])]
+    found = found[(gaps <= RECUT) | (counts[first] == counts[second])]
     return [(int(a), int(b)) for a, b in np.sort(rows[found], axis=1)]
 
 

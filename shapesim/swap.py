@@ -21,7 +21,7 @@ from shapesim.errors import AssetError, ShapesimError
 from shapesim.fitting.surfaces import Surface
 from shapesim.fitting.transforms import fit, laid
 from shapesim.gallery import Gallery
-from shapesim.geometry import same_geometry, signature
+from shapesim.geometry import RECUT, same_geometry, signature
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import format_of, located, object_of
 from shapesim.traits import compare, traits_of
@@ -45,11 +45,13 @@ class Query:
     Attributes:
         vector: (D,) unit length.
         signature: what ``shapesim.geometry.signature`` gave; None of a picture.
+        triangles: how many a mesh has.
         view: (I,) unit length, to be compared with single views; None of an asset.
     """
 
     vector: NDArray[np.float32]
     signature: NDArray[np.float32] | None = None
+    triangles: int = 0
     view: NDArray[np.float32] | None = None
 
 
@@ -263,7 +265,9 @@ def queries_of_laid(mesh: Mesh, embedder: Embedder) -> list[Query]:
     """
     meshes = laid(mesh)
     vectors = embedder.embed(meshes)
-    return [Query(row, signature(one)) for row, one in zip(vectors, meshes, strict=True)]
+    return [
+        Query(row, signature(one), len(one.faces)) for row, one in zip(vectors, meshes, strict=True)
+    ]
 
 
 def best_of(results: Iterable[Sequence[Match]], k: int) -> list[Match]:
@@ -293,10 +297,20 @@ def _is_variant(asset: Asset, other: Asset) -> bool:
     What has other details on the same faces, such as drawers on a cabinet, has the same signature,
     and hardly ever as many triangles.
     """
-    most = max(asset.triangles, other.triangles)
-    return abs(asset.triangles - other.triangles) <= _OTHERWISE_CUT * most and bool(
+    return _are_as_many(asset.triangles, other.triangles) and bool(
         same_geometry(asset.signature, other.signature)
     )
+
+
+def _are_as_many(triangles: int, others: int) -> bool:
+    return abs(triangles - others) <= _OTHERWISE_CUT * max(triangles, others)
+
+
+def _is_copy(query: Query, asset: Asset) -> bool:
+    if query.signature is None or not same_geometry(query.signature, asset.signature):
+        return False
+    is_recut = np.abs(query.signature - asset.signature).max() <= RECUT
+    return bool(is_recut) or _are_as_many(query.triangles, asset.triangles)
 
 
 def _match(
@@ -315,8 +329,7 @@ def _match(
     return Match(
         asset=asset,
         score=score,
-        is_copy=query.signature is not None
-        and bool(same_geometry(query.signature, asset.signature)),
+        is_copy=_is_copy(query, asset),
         variants=tuple(one for one in equal if one.path != asset.path),
     )
 
@@ -370,7 +383,8 @@ class Replaced:
             for match, swap in zip(matches, found, strict=True)
         ]
         return (
-            sorted(fitted, key=rank_score, reverse=True),
+            # Of a kit's almost equal shapes, the very same comes first.
+            sorted(fitted, key=lambda one: (one.is_copy, rank_score(one)), reverse=True),
             [swap for swap in found if isinstance(swap, AssetError)],
         )
 

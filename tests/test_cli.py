@@ -53,6 +53,32 @@ def test_swap_json_follows_the_contract(home: Path) -> None:
             assert match["arrived_at"].startswith("2026-")
 
 
+def test_a_bar_on_the_terminal_leaves_what_goes_to_a_file(home: Path, tmp_path: Path) -> None:
+    """Where only errors are shown on a terminal: as in 'shapesim swap … --json > found.json'."""
+    pty = pytest.importorskip("pty")  # of POSIX
+    ours, theirs = pty.openpty()
+    query = str(GAME / "props" / "crate.obj")
+    command = [sys.executable, "-m", "shapesim", "swap", query, "--by", "shape", "--json"]
+    with (tmp_path / "found.json").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=theirs, cwd=home)
+    os.close(theirs)
+    shown = b""
+    while part := _read(ours):
+        shown += part
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"fitting" in shown
+    assert query.encode() not in shown
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["query"] == query
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # as Linux ends it
+        return b""
+
+
 def test_swap_prints_a_table(home: Path) -> None:
     """Rank, score, path, triangles, size and day of arrival, for people."""
     result = shapesim("swap", GAME / "props" / "crate.obj", "-k", "2", cwd=home)

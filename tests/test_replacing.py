@@ -21,9 +21,10 @@ from shapesim.arrivals import read_game
 from shapesim.duplicates import find_duplicates
 from shapesim.embedders import ShapeEmbedder
 from shapesim.gallery import Gallery
+from shapesim.geometry import same_geometry, signature
 from shapesim.indexing import index_stores
 from shapesim.meshes import load_mesh
-from shapesim.swap import Filters
+from shapesim.swap import Filters, Query, Replaced, recommend
 from tests.commands import shapesim
 from tests.conftest import SAMPLES, yawed
 
@@ -510,6 +511,33 @@ def test_duplicates_are_told_by_tier(tmp_path: Path, embedder: ShapeEmbedder) ->
     assert names["transformed"] >= same | recoloured | {"moved.glb", "mirrored.glb"}
     assert "fine.glb" not in names["transformed"]
     assert names["remeshed"] >= same | {"fine.glb", "other.obj"}
+
+
+def test_a_handle_more_is_no_copy(tmp_path: Path, embedder: ShapeEmbedder) -> None:
+    """A cabinet with one more has the moments of the other; the same cut otherwise is the same."""
+
+    def cabinet(handles: int) -> Any:
+        parts = [trimesh.creation.box((2, 3, 2))]
+        for number in range(handles):
+            part = trimesh.creation.box((0.3, 0.05, 0.05))
+            parts.append(part.apply_translation((0, 0.3 * (number - 4), 1)))
+        return trimesh.util.concatenate(parts)
+
+    save(tmp_path / "more.glb", cabinet(9))
+    save(tmp_path / "cabinet.glb", cabinet(8))
+    with Gallery(tmp_path / "gallery", create=True) as gallery:
+        index_stores(gallery, [tmp_path], embedder)
+        signatures = [asset.signature for asset in gallery.assets.values()]
+        assert same_geometry(*signatures)
+        assert find_duplicates(gallery, embedder) == ([], [])
+        save(tmp_path / "cut.obj", cabinet(8).subdivide())
+        index_stores(gallery, [tmp_path], embedder)
+        mesh = load_mesh(tmp_path / "cabinet.glb")
+        query = Query(embedder.embed([mesh])[0], signature(mesh), len(mesh.faces))
+        (found,) = recommend(gallery, embedder, [query])
+    fitted, _ = Replaced(tmp_path / "cabinet.glb").fitted(found)
+    assert [match.is_copy for match in fitted] == [True, True, False]
+    assert fitted[2].asset.path.name == "more.glb"
 
 
 def test_a_simplified_copy_is_told_from_a_like_shape(

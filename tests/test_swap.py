@@ -39,7 +39,7 @@ def gallery(
 def swap(gallery: Gallery, name: str, embedder: ShapeEmbedder, **options: object) -> list[Match]:
     """Matches for one asset of the sample game."""
     mesh = load_mesh(SAMPLES / name)
-    query = Query(embedder.embed([mesh])[0], signature(mesh))
+    query = Query(embedder.embed([mesh])[0], signature(mesh), len(mesh.faces))
     return recommend(gallery, embedder, [query], **options)[0]  # type: ignore[arg-type]
 
 
@@ -194,7 +194,7 @@ def test_assets_with_more_triangles_have_a_row_of_their_own(
     with Gallery(tmp_path / "gallery", create=True) as gallery:
         index_stores(gallery, [tmp_path], embedder)
         mesh = load_mesh(tmp_path / "a.obj")
-        query = Query(embedder.embed([mesh])[0], signature(mesh))
+        query = Query(embedder.embed([mesh])[0], signature(mesh), len(mesh.faces))
         (matches,) = recommend(gallery, embedder, [query])
     shown = [
         {match.asset.path.name, *(one.path.name for one in match.variants)} for match in matches

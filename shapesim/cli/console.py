@@ -285,6 +285,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
         TextColumn("{task.fields[note]}"),
         console=stderr,
         transient=True,
+        redirect_stdout=stdout.is_terminal,  # above the bar; what goes to a file stays out of it
         disable=not stderr.is_terminal,
     ) as progress:
         progress.add_task(title, total=None, note="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ _SHEET_SIZE = 224
 
 def show(
     gallery: Gallery,
-    found: Mapping[Path, Sequence[Match]],
+    answers: Iterable[tuple[Path, Sequence[Match]]],
     title: str,
     as_json: bool,
     sheet: Path | None,
@@ -41,12 +41,12 @@ def show(
     up: UpAxis | None = None,
     picture_of: Callable[[Path], Image] | None = None,
     part: Mapping[str, object] | None = None,
-) -> None:
-    """Prints the matches of every query, as tables or as JSON, and draws the sheet.
+) -> dict[Path, Sequence[Match]]:
+    """Prints the matches of every query as they come, as tables or JSON, and draws the sheet.
 
     Args:
         gallery: that the matches are of.
-        found: matches by the file that was asked for.
+        answers: each file that was asked for, and its matches.
         title: of each table.
         as_json: whether to print JSON.
         sheet: where to draw them, if anywhere.
@@ -55,13 +55,19 @@ def show(
         picture_of: (H, W, 3) to draw of a query that is a picture; None where they are meshes.
         part: what JSON says of the part of the picture that was asked for.
 
+    Returns:
+        The answers.
+
     Raises:
         typer.Exit: there is no match at all.
     """
-    for path, matches in found.items():
+    found: dict[Path, Sequence[Match]] = {}
+    for path, matches in answers:
+        found[path] = matches
         if as_json:
             entries = [{"rank": n} | match.to_json() for n, match in enumerate(matches, 1)]
-            print(json.dumps({"query": str(path)} | dict(part or {}) | {"matches": entries}))
+            line = {"query": str(path)} | dict(part or {}) | {"matches": entries}
+            print(json.dumps(line), flush=True)
         elif matches:
             stdout.print(_table(gallery, f"{title} {escape(str(path))}", matches))
     if not any(found.values()):
@@ -71,6 +77,7 @@ def show(
     report_gone(match.asset.path for matches in found.values() for match in matches)
     if sheet:
         _draw(found, sheet, up, picture_of)
+    return found
 
 
 def report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,21 +96,21 @@ def search(
         asked = {path: one for path, one in tried.items() if isinstance(one, Asked)}
         if not asked:
             raise typer.Exit(1)
-        matches: dict[Path, Sequence[Match]] = {}
-        failures: list[AssetError] = []
-        answers = answer(opened, embedder, asked, k, filters)
-        with progress_bar("comparing") as bar:
-            for path, found, failed in answers:
-                matches[path] = found
-                failures += failed
-                bar.update(bar.task_ids[0], advance=1, total=len(asked))
-        report_failures(failures)
+
+        def answers() -> Iterator[tuple[Path, Sequence[Match]]]:
+            with progress_bar("comparing") as bar:
+                bar.update(bar.task_ids[0], total=len(asked))
+                for path, found, failures in answer(opened, embedder, asked, k, filters):
+                    report_failures(failures)
+                    yield path, found
+                    bar.advance(bar.task_ids[0])
+
         about: dict[str, object] = {}
         if part:
             about = {"box": asked[pictures[0]].box} | ({"object": number} if number else {})
         title = "Looks like part of" if part else "Looks like"
         show(
-            opened, matches, title, as_json, sheet, filters,
+            opened, answers(), title, as_json, sheet, filters,
             picture_of=lambda path: _drawn(path, asked[path]),
             part=about,
         )  # fmt: skip

@@ -161,22 +161,23 @@ def swap(
         good, vectors = _embedded(assets, embedder, up)
         if not good:
             raise typer.Exit(1)
-        queries = {path: [Query(vectors[path], asset.signature)] for path, asset in good.items()}
+        queries = {
+            path: [Query(vectors[path], asset.signature, asset.triangles or 0)]
+            for path, asset in good.items()
+        }
         if any_up:
             _add_laid(queries, up, embedder)
         reach = max(k, PARTIAL_SHORTLIST) if partial and fit else k
         ways = [query for some in queries.values() for query in some]
         results = iter(recommend(opened, embedder, ways, reach, filters))
-        matches: dict[Path, Sequence[Match]] = {
+        found: Mapping[Path, Sequence[Match]] = {
             path: best_of(islice(results, len(some)), reach) for path, some in queries.items()
         }
+        answers = iter(found.items())
         if fit:
             completer = part_embedder.completer if part_embedder else None
-            options = FitOptions(mirror, stretch, any_up)
-            fitted = _fitted(matches, up, options, completer)
-            matches = {path: found[:k] for path, found in fitted.items()}
-            _doubt(matches)
-        show(opened, matches, "Replacements for", as_json, sheet, filters, up)
+            answers = _fitted(found, k, up, FitOptions(mirror, stretch, any_up), completer)
+        matches = show(opened, answers, "Replacements for", as_json, sheet, filters, up)
         if report:
             entries = {path: [Entry(match) for match in found] for path, found in matches.items()}
             write_report("Replacements", entries, report, up)
@@ -256,33 +257,33 @@ def _add_laid(queries: Mapping[Path, list[Query]], up: UpAxis | None, embedder: 
 
 def _fitted(
     matches: Mapping[Path, Sequence[Match]],
+    k: int,
     up: UpAxis | None,
     options: FitOptions,
     completer: Completer | None,
-) -> dict[Path, Sequence[Match]]:
+) -> Iterator[tuple[Path, Sequence[Match]]]:
+    """The best k of each asset's matches as they would stand, as soon as that is known."""
     from shapesim.swap import Replaced
 
-    fitted: dict[Path, Sequence[Match]] = {}
-    failures: list[AssetError] = []
     with progress_bar("fitting") as bar:
+        bar.update(bar.task_ids[0], total=len(matches))
         for path, found in matches.items():
-            fitted[path], failed = Replaced(path, up, completer).fitted(found, options)
-            failures += failed
-            bar.update(bar.task_ids[0], advance=1, total=len(matches))
-    report_failures(failures)
-    return fitted
+            fitted, failures = Replaced(path, up, completer).fitted(found, options)
+            report_failures(failures)
+            yield path, fitted[:k]
+            _doubt(path, fitted[:k])
+            bar.advance(bar.task_ids[0])
 
 
-def _doubt(matches: Mapping[Path, Sequence[Match]]) -> None:
-    """Says of which parts hardly any asset of the store can be the whole."""
-    for path, found in matches.items():
-        shares = [match.swap.fit.covered for match in found if match.swap]
-        most = max((share for share in shares if share is not None), default=1.0)
-        if most < _COVERED:
-            stderr.print(
-                f"{escape(str(path))}: no asset covers more than {most:.0%} of it;"
-                " its whole may not be there, or it lies on its side (see --up)"
-            )
+def _doubt(path: Path, matches: Sequence[Match]) -> None:
+    """Says of a part if hardly any asset of the store can be its whole."""
+    shares = [match.swap.fit.covered for match in matches if match.swap]
+    most = max((share for share in shares if share is not None), default=1.0)
+    if most < _COVERED:
+        stderr.print(
+            f"{escape(str(path))}: no asset covers more than {most:.0%} of it;"
+            " its whole may not be there, or it lies on its side (see --up)"
+        )
 
 
 def _export(
