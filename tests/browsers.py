@@ -45,3 +45,19 @@ def opened(browser: Browser, file: Path) -> Iterator[Page]:
     yield page
     context.close()
     assert not problems
+
+
+def resting(page: Page, counter: str) -> int:
+    """What a page has counted once it has counted nothing for half a second.
+
+    Raises:
+        AssertionError: it went on for half a minute.
+    """
+    last = -1
+    for _ in range(60):
+        now = int(page.evaluate(counter))
+        if now == last:
+            return now
+        last = now
+        page.wait_for_timeout(500)
+    raise AssertionError(f"{counter} goes on at {last}")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from shapesim.gallery import Gallery
 from shapesim.pages.mapping import _sheets, clusters, lay_out, nearest_others, trustworthiness
-from tests.browsers import opened
+from tests.browsers import opened, resting
 from tests.commands import shapesim
 from tests.conftest import SAMPLES
 from tests.test_gallery import unit_rows
@@ -149,6 +149,13 @@ def test_the_page_turns_points_into_pictures(page: Page, gallery: Path, asset: i
     near, far = (np.abs(shots[name] - shown).mean() for name in ("near", "far"))
     assert near < 10 and near < far / 2
     assert len(page.evaluate("frameTimes()")) > 10
+
+
+def test_the_page_draws_only_what_changes(page: Page) -> None:
+    """While nothing moves, it leaves the machine alone."""
+    drawn = resting(page, "renderer.info.render.frame")
+    page.evaluate("camera.position.x += 0.1")
+    page.wait_for_function(f"renderer.info.render.frame > {drawn}")
 
 
 def test_the_panel_hides_nothing(page: Page) -> None:

@@ -17,7 +17,7 @@ from shapesim.errors import ShapesimError
 from shapesim.pages import page, reporting, write_page
 from shapesim.pages.reporting import Entry
 from shapesim.types import Asset, Match
-from tests.browsers import opened
+from tests.browsers import opened, resting
 from tests.commands import shapesim
 from tests.conftest import SAMPLES
 
@@ -73,6 +73,14 @@ def test_without_webgl_matches_are_listed(gallery: Path, report: Page, browser: 
     bare.locator(".card[role=button]").nth(1).click()
     assert "no 3D here" in bare.locator(".views").inner_text()
     context.close()
+
+
+def test_the_page_draws_only_what_changes(report: Page) -> None:
+    """Once it does not turn by itself any more, as after the first touch."""
+    report.evaluate("() => { viewer.controls.autoRotate = false; }")
+    drawn = resting(report, "viewer.renderer.info.render.frame")
+    report.locator(".card[role=button]").last.click()
+    report.wait_for_function(f"viewer.renderer.info.render.frame > {drawn}")
 
 
 def test_models_are_back_when_the_graphics_are(report: Page) -> None:

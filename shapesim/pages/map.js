@@ -100,6 +100,11 @@ const camera = new THREE.PerspectiveCamera(50, 1, 0.005, 50);
 const controls = new THREE.OrbitControls(camera, canvas);
 controls.enableDamping = true;
 controls.zoomToCursor = true;
+// It is drawn only when something has changed, so that a page that is left open costs nothing.
+let stale = true;
+const outdate = () => { stale = true; };
+controls.addEventListener("change", outdate);
+canvas.addEventListener("webglcontextrestored", outdate);
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // What the panel leaves of the window: it stands at the left, or below in a narrow one.
@@ -163,6 +168,7 @@ const pictures = sheetUrls.map(async (url, number) => {
   const { uniforms } = clouds[number].material;
   uniforms.sheet.value = new THREE.CanvasTexture(canvas);
   uniforms.hasSheet.value = 1;
+  outdate();
 });
 
 // Where everything lies, and what it is coloured by.
@@ -206,6 +212,7 @@ function place(animated) {
 }
 
 function touch(name) {
+  outdate();
   for (const cloud of clouds) cloud.geometry.attributes[name].needsUpdate = true;
 }
 
@@ -475,6 +482,7 @@ function resize() {
   const density = Math.min(devicePixelRatio, 2);
   renderer?.setPixelRatio(density);
   renderer?.setSize(innerWidth, innerHeight);
+  outdate();
   for (const { material } of clouds) {
     material.uniforms.scale.value = innerHeight * thick;
     material.uniforms.density.value = density;
@@ -508,6 +516,8 @@ renderer?.setAnimationLoop((now) => {
     if (share === 1) from = null;
   }
   controls.update();
+  if (!stale) return;
+  stale = false;
   renderer.render(scene, camera);
   placeLabels();
 });

@@ -25,6 +25,10 @@ class Viewer {
     this.controls.autoRotate = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.controls.autoRotateSpeed = 1.6;
     this.controls.addEventListener("start", () => { this.controls.autoRotate = false; });
+    // Drawn only when something has changed, so that a page that is left open costs nothing.
+    this.stale = true;
+    this.controls.addEventListener("change", () => { this.stale = true; });
+    this.renderer.domElement.addEventListener("webglcontextrestored", () => { this.stale = true; });
     this.scenes = [0, 1, 2].map(() => {
       const scene = new THREE.Scene();
       const sun = new THREE.DirectionalLight(0xffffff, 2);
@@ -80,6 +84,7 @@ class Viewer {
       content.scale.setScalar(scale);
       content.position.copy(centre).multiplyScalar(-scale);
     }
+    this.stale = true;
     const shared = match.covers ? "of yours is covered" : "of the space is shared";
     const fit = match.fit === null ? "" : `: ${percent(match.fit)} ${shared}`;
     const lines = [["yours ", section.name], ["match ", match.name], ["overlaid", fit]];
@@ -98,7 +103,10 @@ class Viewer {
     this.renderer.setScissorTest(true); // which is lost with the context
     if (canvas.width !== Math.floor(width * ratio) || canvas.height !== Math.floor(height * ratio)) {
       this.renderer.setSize(width, height, false);
+      this.stale = true;
     }
+    if (!this.stale) return;
+    this.stale = false;
     const part = height / 3;
     this.camera.aspect = width / part;
     this.camera.updateProjectionMatrix();
