@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -225,16 +226,19 @@ class _Surveyor:
                 gone.setdefault(path.name, []).append(path)
             else:
                 held.setdefault(kit, []).append(path)
+        renamed = self._renamed()
         for path, entry in list(survey.pending.items()):
-            others = [] if entry.before else gone.get(path.name, [])
+            if entry.before:
+                continue
+            others = gone.get(path.name, [])
             # Of many files called alike, those whose folder is called so, too, are the likeliest.
             folder = path.parent.name
             likely = [one for one in others if one.parent.name == folder]
             likely += [one for one in others if one.parent.name != folder]
-            source = next((other for other in likely if self._is_moved(other, path, entry)), None)
+            likely += renamed.get(path, [])
+            source = next((one for one in likely if self._is_moved(one, path, entry)), None)
             if source is None:
                 continue
-            others.remove(source)
             for old in (source, *held.get(source, ())):
                 name = (
                     entry.name if old == source else inside(Path(entry.name), old.name).as_posix()
@@ -244,9 +248,27 @@ class _Surveyor:
                 survey.unchanged += old == source
             del survey.pending[path]
 
+    def _renamed(self) -> dict[Path, list[Path]]:
+        """New files that have the content of what is gone, if no other new one has it, too."""
+        survey = self.survey
+        gone: dict[tuple[str, str], list[Path]] = {}
+        sizes: set[int] = set()
+        for path, state in survey.removed.items():
+            if not state.companions.files:  # of which others may have the names now
+                gone.setdefault((path.suffix, state.sha256), []).append(path)
+                sizes.add(state.size)
+        new: dict[tuple[str, str], list[Path]] = {}
+        for path, entry in survey.pending.items():
+            with suppress(OSError, AssetError):  # is read, and told then
+                if entry.before is None and stamp(path)[0] in sizes:
+                    new.setdefault((path.suffix, digest_of(path)), []).append(path)
+        return {paths[0]: gone.get(key, []) for key, paths in new.items() if len(paths) == 1}
+
     def _is_moved(self, gone: Path, path: Path, entry: Pending) -> bool:
         """Whether a new file is one that is gone, of which all is known that could be learnt."""
-        state = self.survey.removed[gone]
+        state = self.survey.removed.get(gone)
+        if state is None:  # another has taken it over
+            return False
         try:
             size, mtime = stamp(path, state.companions)
             found = replace(entry, size=size, mtime=mtime)

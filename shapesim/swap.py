@@ -377,7 +377,7 @@ class Replaced:
         with one_thread(), ThreadPoolExecutor(cores()) as threads:
             found = list(threads.map(lambda match: self._fitted(match, options), matches))
         fitted = [
-            replace(match, is_copy=False)  # as far as is known now
+            replace(match, is_copy=False, lost=swap.reason)
             if isinstance(swap, AssetError)
             else replace(match, swap=swap)
             for match, swap in zip(matches, found, strict=True)

@@ -281,6 +281,7 @@ class Match:
         is_copy: the same geometry as the query itself.
         variants: other assets of the same geometry, folded into this match.
         swap: what it would be to use it; None of a picture's match, or unasked.
+        lost: why its file is of no use now; empty as far as it is.
         camera: from where a picture shows it; None where it was not compared with one.
     """
 
@@ -289,6 +290,7 @@ class Match:
     is_copy: bool
     variants: tuple[Asset, ...] = ()
     swap: Swap | None = None
+    lost: str = ""
     camera: Camera | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -309,4 +311,5 @@ class Match:
             **({"listing": listing} if listing else {}),
             **({"camera": [round(angle, 1) for angle in self.camera]} if self.camera else {}),
             **swap,
+            **({"error": self.lost} if self.lost else {}),
         }

@@ -14,7 +14,8 @@ from shapesim.arrivals import News, find_news
 from shapesim.embedders import Embedder
 from shapesim.errors import AssetError, GalleryBusyError, ShapesimError
 from shapesim.gallery import Gallery
-from shapesim.indexing import IndexReport, index_stores
+from shapesim.indexing import index_stores
+from shapesim.recording import IndexReport
 from shapesim.swap import Filters, Query
 from shapesim.types import UpAxis
 

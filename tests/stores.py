@@ -9,7 +9,8 @@ import trimesh
 
 from shapesim.embedders import Embedder
 from shapesim.gallery import Gallery
-from shapesim.indexing import IndexReport, index_stores
+from shapesim.indexing import index_stores
+from shapesim.recording import IndexReport
 
 
 def run(store: Path, embedder: Embedder, gallery: Path) -> IndexReport:

@@ -68,6 +68,21 @@ def test_a_file_that_moved_keeps_what_is_known_of_it(
     assert {asset.arrived_at[:4] for asset in assets.values()} == {"2020"}
 
 
+def test_a_renamed_file_is_not_read_again(
+    store: Path, gallery: Path, embedder: ShapeEmbedder
+) -> None:
+    """It is the asset that it was, under its new name, and no news."""
+    run(store, embedder, gallery)
+    with Gallery(gallery) as opened:
+        ids = {asset.id: id for id, asset in opened.assets.items()}
+    (store / "b.glb").rename(store / "schöner pack" / "other.glb")
+    report = run(store, embedder, gallery)
+    assert counts(report) == (0, 0, len(ids), 0, 1)  # the store has a broken file
+    assert not report.arrived
+    with Gallery(gallery) as opened:
+        assert opened.assets[ids["b.glb"]].id == "schöner pack/other.glb"
+
+
 def test_a_folder_that_moved_within_its_store_is_not_read_again(
     store: Path, gallery: Path, embedder: ShapeEmbedder
 ) -> None:

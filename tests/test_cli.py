@@ -96,6 +96,18 @@ def test_one_bad_query_does_not_stop_the_others(home: Path, tmp_path: Path) -> N
     assert f"failed: {bad}: is an empty file" in result.stderr
 
 
+def test_an_empty_folder_does_not_stop_the_others(home: Path, tmp_path: Path) -> None:
+    """It is named as a file is that cannot be used; alone, it is all that is wrong."""
+    query, folder = GAME / "props" / "chair.fbx", tmp_path / "empty"
+    folder.mkdir()
+    result = shapesim("swap", folder, query, "--by", "shape", "--no-fit", "--json", cwd=home)
+    assert result.returncode == 0
+    assert [json.loads(line)["query"] for line in result.stdout.splitlines()] == [str(query)]
+    assert result.stderr.splitlines() == [f"failed: {folder}: holds no meshes"]
+    alone = shapesim("swap", folder, "--by", "shape", cwd=home)
+    assert (alone.returncode, alone.stderr) == (1, f"error: {folder}: holds no meshes\n")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -109,6 +121,7 @@ def test_one_bad_query_does_not_stop_the_others(home: Path, tmp_path: Path) -> N
         (("index",), 1, "make one by 'shapesim index STORE'"),
         (("swap",), 2, "Missing argument"),
         (("swap", "a.fbx", "-k", "0"), 2, "-k"),
+        (("index", ".", "--gallery", ""), 2, "is empty; name a folder"),
         (("swap", "a.fbx", "--new-since", "soon"), 2, "neither a span like 7d nor a date"),
         (("swap", "a.fbx", "--by", "smell"), 2, "--by"),
         (("embed", "gone.obj", "--out", "v.npz"), 1, "No such file"),

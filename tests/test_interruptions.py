@@ -138,7 +138,7 @@ def test_what_is_embedded_when_the_user_has_had_enough_is_kept(
             signal.raise_signal(signal.SIGINT)
         return embed(self, prepared)
 
-    monkeypatch.setattr("shapesim.indexing._BATCH", 2)
+    monkeypatch.setattr("shapesim.recording._BATCH", 2)
     monkeypatch.setattr(ShapeEmbedder, "embed_batch", lose_patience)
     # What runs in a shell's background does not hear of Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

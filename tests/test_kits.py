@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from shapesim import indexing, workers
+from shapesim import recording, workers
 from shapesim.arrivals import read_game
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError
@@ -410,7 +410,7 @@ def test_an_interrupted_run_leaves_no_object_behind(
         return read(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(indexing, "map_isolated", interrupted)
+        patched.setattr(recording, "map_isolated", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(store, embedder, tmp_path / "gallery")
     assert states(tmp_path / "gallery").keys() == {"level.glb"}

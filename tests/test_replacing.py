@@ -240,13 +240,38 @@ def test_arrivals_tell_what_is_better_and_why(home: Path) -> None:
         assert (none.returncode, none.stdout) == (3, "")
 
 
-def test_a_game_without_a_usable_file_has_no_news(home: Path, tmp_path: Path) -> None:
-    """Its files are named."""
+def test_of_a_game_without_a_usable_file_nothing_can_be_told(home: Path, tmp_path: Path) -> None:
+    """Its files are named; that is not to have no news."""
     (tmp_path / "broken.fbx").write_bytes(b"Kaydara FBX Binary  \x00\x1a\x00")
     result = shapesim("arrivals", tmp_path, "--by", "shape", cwd=home)
-    assert result.returncode == 3
+    assert result.returncode == 1
     assert "broken.fbx" in result.stderr
-    assert "no news" in result.stderr
+    assert "no news" not in result.stderr
+
+
+def test_a_store_that_is_away_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """Neither by arrivals nor by duplicates, which a job at night may count on."""
+    store, game = tmp_path / "store", tmp_path / "game"
+    for name in ("one.glb", "two.glb"):
+        save(store / name, plain(CHAIR))
+    save(game / "chair.obj", plain(CHAIR).subdivide())
+    assert shapesim("index", store, "--by", "shape", cwd=tmp_path).returncode == 0
+    arrivals = ("arrivals", game, "--since", "1d", "--by", "shape", "--json")
+    assert shapesim(*arrivals, cwd=tmp_path).returncode == 0
+    assert shapesim("duplicates", cwd=tmp_path).returncode == 0
+    store.rename(tmp_path / "away")
+    result = shapesim(*arrivals, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "2 files no longer there" in result.stderr
+    assert "no news" not in result.stderr
+    result = shapesim("duplicates", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "none of the assets could be read"
+    # A match that is no more is said to be none, also to scripts.
+    swap = shapesim("swap", CHAIR, "--by", "shape", "--json", cwd=tmp_path)
+    (match,) = json.loads(swap.stdout)["matches"]
+    assert "No such file" in match["error"]
+    assert "transform" not in match
 
 
 def test_a_copy_of_what_was_there_is_no_news(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from shapesim.cli.console import (
     parse_since,
     progress_bar,
     report_failures,
+    report_gone,
     report_lines,
     stderr,
     stdout,
@@ -69,8 +70,8 @@ def arrivals(
 ) -> None:
     """List the newly arrived assets that would improve those that a game uses.
 
-    Exits with 0 if there are any, with 3 if there are none. Run 'shapesim index' first, to let the
-    gallery know what has arrived.
+    Exits with 0 if there are any, with 3 if there are none, and with 1 if that cannot be
+    told. Run 'shapesim index' first, to let the gallery know what has arrived.
 
     Examples:
       shapesim arrivals my_game/assets
@@ -97,6 +98,8 @@ def arrivals(
     news: dict[Path, list[News]] = {}
     with kept_workers(), Gallery(gallery_folder(gallery)) as opened:
         queries = read_game(game, embedder, up)
+        if not queries:
+            raise typer.Exit(1)
         failures: list[AssetError] = []
         new = [asset for asset in opened.assets.values() if is_new(asset)]
         is_asked = new and not any(map(filters.allow, new))
@@ -111,6 +114,9 @@ def arrivals(
     report_failures(failures)
     news = {path: news[path] for path in queries if path in news}  # in the game's order
     show_news(news, f"Arrived since {since}, and better", as_json)
+    gone = report_gone(asset.path for asset in new)
+    if not news and gone:
+        raise typer.Exit(1)
     if not news:
         why = why or f"nothing that arrived since {since} would improve an asset"
         stderr.print(f"no news: {escape(why)}", highlight=False, soft_wrap=True)

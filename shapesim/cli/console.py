@@ -95,11 +95,20 @@ IndexedByOption = Annotated[
     ),
 ]
 
+
+def _named_folder(text: str) -> Path:
+    """A folder; not the working folder for what a script left empty."""
+    if not text:
+        raise typer.BadParameter("is empty; name a folder")
+    return Path(text)
+
+
 GalleryOption = Annotated[
     Path | None,
     typer.Option(
         "--gallery",
         metavar="DIR",
+        parser=_named_folder,
         help="The gallery's folder. Default: $SHAPESIM_GALLERY, or .shapesim in the working folder"
         " or its nearest parent.",
         show_default=False,
@@ -240,12 +249,15 @@ def gallery_folder(given: Path | None) -> Path:
 
 
 def expanded(
-    files: Sequence[Path], kind: Literal["meshes", "pictures", "meshes or pictures"]
+    files: Sequence[Path],
+    kind: Literal["meshes", "pictures", "meshes or pictures"],
 ) -> list[Path]:
     """Files as they are given, and in the place of a folder or pack what it holds, each once.
 
+    One that holds nothing of the kind is named, as by ``report_failures``.
+
     Raises:
-        ShapesimError: one holds nothing of the kind.
+        ShapesimError: none is left.
     """
     from shapesim.meshes import find_assets, find_originals
     from shapesim.meshes.finding import find_pictures, is_pack
@@ -255,6 +267,7 @@ def expanded(
         "meshes": find_assets, "pictures": find_pictures, "meshes or pictures": find_originals
     }[kind]  # fmt: skip
     found: list[Path] = []
+    empty: list[AssetError] = []
     for file in files:
         is_whole = object_of(file)[0] == file
         if not file.is_dir() and (kind == "pictures" or not (is_pack(file) and is_whole)):
@@ -262,9 +275,14 @@ def expanded(
             continue
         inside = find(file)
         if not inside.files:
-            raise ShapesimError((inside.notes or [f"{file}: holds no {kind}"])[0])
+            reason = (inside.notes or [f"holds no {kind}"])[0]
+            empty.append(AssetError(file, reason.removeprefix(f"{file}: ")))
+            continue
         found += inside.files
         report_lines(inside.notes, "red", "failed")
+    if empty and not found and len(files) == 1:
+        raise empty[0]
+    report_failures(empty)
     return list(dict.fromkeys(found))
 
 
@@ -308,8 +326,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def report_lines(lines: Sequence[str], style: str, noun: str) -> None:
-    """Prints lines to stderr; on a terminal only the first ones, and how many more there are."""
-    shown = lines[:_SHOWN] if stderr.is_terminal else lines
+    """Prints lines to stderr; where none but a person reads them, the first and how many more."""
+    shown = lines[:_SHOWN] if sys.stdout.isatty() and sys.stderr.isatty() else lines
     for line in shown:
         stderr.print(f"[{style}]{noun}:[/{style}] {escape(line)}", soft_wrap=True, highlight=False)
     if len(shown) < len(lines):
@@ -321,13 +339,14 @@ def report_failures(failures: Sequence[AssetError]) -> None:
     report_lines([str(failure) for failure in failures], "red", "failed")
 
 
-def report_gone(paths: Iterable[Path]) -> None:
+def report_gone(paths: Iterable[Path]) -> int:
     """Tells how many files that were found are not there any more."""
     from shapesim.meshes.packs import is_there
 
     if gone := sum(not is_there(path) for path in set(paths)):
         advice = "run 'shapesim index' for where they are now"
         stderr.print(f"{counted(gone, 'file')} no longer there; {advice}")
+    return gone
 
 
 def parse_since(text: str | None, option: str = "--new-since") -> datetime | None:

@@ -59,7 +59,11 @@ def duplicates(
             bar.update(bar.task_ids[0], description=step, completed=done, total=total)
 
         groups, failures = find_duplicates(opened, embedder, show)
+        read = len(opened.vectors(embedder)[0]) - len(failures)
     report_failures(failures)
+    if read <= 0:
+        stderr.print("none of the assets could be read")
+        raise typer.Exit(1)
     if as_json:
         for group in groups:
             print(json.dumps({"tier": group.tier, "paths": [str(path) for path in group.paths]}))
@@ -73,4 +77,5 @@ def duplicates(
                 "  " + "\n    ".join(escape(str(path)) for path in group.paths), soft_wrap=True
             )
     if not groups:
-        stderr.print("no duplicates")
+        among = f" among the {counted(read, 'asset')} that could be read" if failures else ""
+        stderr.print(f"no duplicates{among}")

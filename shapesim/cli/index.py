@@ -24,7 +24,7 @@ from shapesim.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from shapesim.indexing import IndexReport
+    from shapesim.recording import IndexReport
 
 
 def index(
@@ -98,6 +98,7 @@ def _to_json(report: IndexReport, folder: Path) -> dict[str, object]:
         "unchanged": report.unchanged,
         "removed": report.removed,
         "repeats": report.repeats,
+        "arrived": sorted(map(str, report.arrived)),
         "failed": [{"path": str(f.path), "reason": f.reason} for f in report.failures],
         "warnings": report.warnings,
         "answers": report.answers,

@@ -296,6 +296,8 @@ def _export(
     fitted = [match for found in matches.values() for match in found if match.swap]
     count = len(fitted) - len(failures)
     stderr.print(f"exported: {counted(count, 'match')} to {escape(str(folder))}")
+    if not count:
+        raise typer.Exit(1)
     traits = [match.asset.traits for match in fitted if match.asset.traits]
     if rigged := sum(bool(one.joints or one.animations) for one in traits):
         stderr.print(

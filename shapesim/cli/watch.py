@@ -32,7 +32,7 @@ from shapesim.cli.console import (
 if TYPE_CHECKING:
     from shapesim.arrivals import News
     from shapesim.errors import AssetError
-    from shapesim.indexing import IndexReport
+    from shapesim.recording import IndexReport
     from shapesim.swap import Query
 
 
