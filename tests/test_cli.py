@@ -17,6 +17,7 @@ import trimesh
 from PIL import Image as PilImage
 
 from shapesim.cli.console import escape
+from shapesim.gallery import Gallery
 from tests.commands import in_own_process, shapesim
 from tests.conftest import SAMPLES
 from voxel_models.registry import WEIGHTS
@@ -202,6 +203,35 @@ def test_a_folder_stands_for_what_it_holds(home: Path) -> None:
     nothing = shapesim("swap", "empty", cwd=home)
     assert nothing.returncode == 1
     assert "empty: holds no meshes" in nothing.stderr
+
+
+def test_a_tagger_of_few_kinds_does_not_tag_all(home: Path, tmp_path: Path) -> None:
+    """What is like nothing that it was taught gets no tag, and is said to be so by 'tag'."""
+    shutil.copytree(home / ".shapesim", tmp_path / ".shapesim")
+    files = [
+        path
+        for path in sorted((SAMPLES / "store").rglob("*.*"))
+        if path.name.startswith(("barrel", "chair", "sword"))
+    ]
+    rows = [
+        f"{path.relative_to(SAMPLES).as_posix()},{path.name.partition('-')[0]}" for path in files
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    words = ("tags", "train", SAMPLES, "--labels", "labels.csv", "--out", "own.tagger")
+    trained = shapesim(*words, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert shapesim("tags", "apply", "--tagger", "own.tagger", cwd=tmp_path).returncode == 0
+    with Gallery(tmp_path / ".shapesim") as gallery:
+        assets = gallery.assets.values()
+        tagged = {asset.path.name for asset in assets if asset.tags}
+        known = {asset.path.name for asset in assets} & {file.name for file in files}
+    assert known <= tagged
+    assert len(tagged - known) < 0.4 * (len(assets) - len(known))
+    car = SAMPLES / "store" / "meadow-pack" / "vehicles" / "car-sedan.glb"
+    asked = shapesim("tag", car, files[0], "--tagger", "own.tagger", "--json", cwd=tmp_path)
+    unlike, like = map(json.loads, asked.stdout.splitlines())
+    assert unlike["known"] is False
+    assert "known" not in like
 
 
 def test_matches_that_are_gone_are_marked(tmp_path: Path) -> None:

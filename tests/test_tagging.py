@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
+from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.heads import fit_head, temperature
 from shapesim.tagging.taggers import (
     Example,
@@ -154,6 +156,32 @@ def test_scores_of_a_known_table() -> None:
     assert result.accuracy == 0.75
     assert result.confusion.tolist() == [[2, 1], [0, 1]]
     assert result.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def test_what_is_like_no_example_is_told(tmp_path: Path) -> None:
+    """Of another direction than all clusters; near copies of an example do not make it strict."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(4, 64))
+
+    def about(kinds: list[int], noise: float) -> tuple[np.ndarray, ...]:
+        rows = centres[kinds] + noise * rng.normal(size=(len(kinds), 64))
+        rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return rows, rows
+
+    examples = about([0, 1, 2] * 20, 0.5)
+    copied = tuple(np.repeat(part, 5, axis=0) for part in examples)
+    familiar = Familiar.with_examples(copied, np.repeat(np.arange(60), 5))
+    assert familiar is not None
+    assert familiar.knows(about([0, 1, 2] * 20, 0.5)).mean() > 0.9
+    assert not familiar.knows(about([3] * 60, 0.5)).any()
+    assert Familiar.with_examples(examples, np.zeros(60, np.int64)) is None
+    features, truth = blobs(60, 2.0)
+    tagger = replace(fit(features, truth, ["a", "b", "c"], {"look": "x"}), familiar=familiar)
+    tagger.save(tmp_path / "t.tagger")
+    again = Tagger.load(tmp_path / "t.tagger")
+    for kind, is_known in ((0, True), (3, False)):
+        assert (again.knows(Features(features.look, about([kind] * 60, 0.1))) == is_known).all()
+    assert again.knows(features).all()  # of pictures it cannot tell
 
 
 def test_scores_of_items_with_several_labels() -> None:

@@ -227,6 +227,7 @@ def tag(
     loaded = _load(tagger)
     paths = expanded(files, "meshes or pictures")
     rows: dict[Path, NDArray[np.float32]] = {}
+    known: dict[Path, bool] = {}
     # Of meshes more is known, unless pictures are among them.
     for kind in (True, False):
         if alike := [path for path in paths if is_picture(path) is kind]:
@@ -236,6 +237,7 @@ def tag(
             report_lines(seen.warnings, "yellow", "warning")
             if seen.paths:
                 rows |= zip(seen.paths, loaded.probabilities(seen.features), strict=True)
+                known |= zip(seen.paths, loaded.knows(seen.features).tolist(), strict=True)
     if not rows:
         stderr.print("none of the files could be tagged")
         raise typer.Exit(1)
@@ -244,11 +246,13 @@ def tag(
         best = sorted(zip(row.tolist(), loaded.labels, strict=True), reverse=True)
         if as_json:
             given = [{"label": label, "probability": round(p, 4)} for p, label in best[:k]]
-            print(json.dumps({"path": str(path), "tags": given}))
+            unlike = {} if known[path] else {"known": False}
+            print(json.dumps({"path": str(path), "tags": given} | unlike))
         else:
             line = "  ".join(
                 f"[bold]{escape(label)}[/bold] {p:.0%}" for p, label in best[: k or _SHOWN]
             )
+            line += "" if known[path] else "  [dim](but it is like nothing that was taught)[/dim]"
             stdout.print(f"{escape(str(path))}  {line}", highlight=False, soft_wrap=True)
 
 
@@ -297,5 +301,7 @@ def apply(
         print(json.dumps({"assets": len(assets), "tagged": tagged, "tags": dict(counts)}))
         return
     stdout.print(f"[bold]{tagged} of {counted(len(assets), 'asset')} tagged[/bold]")
+    if loaded.familiar and tagged < len(assets):
+        stderr.print("what is like nothing that the tagger was taught has no tag")
     shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))
     stdout.print(shown, highlight=False)

@@ -20,6 +20,8 @@ def known_probabilities(
 ) -> dict[int, NDArray[np.float32]]:
     """(C,) of each asset of which the gallery has all that the tagger knows meshes by.
 
+    All are 0 where it is like nothing that the tagger was taught.
+
     Args:
         gallery: whose assets they are.
         tagger: what is asked.
@@ -41,7 +43,13 @@ def known_probabilities(
         both.append(vectors[order[np.searchsorted(ids[order], shared)]])
     # What meshes look like counts by its vector: the features themselves are not kept.
     features = Features(np.zeros((len(shared), 0), np.float32), tuple(both))
-    return dict(zip(shared.tolist(), tagger.probabilities(features), strict=True))
+    return dict(zip(shared.tolist(), _familiar(tagger, features), strict=True))
+
+
+def _familiar(tagger: Tagger, features: Features) -> NDArray[np.float32]:
+    """(N, C) probabilities, 0 of all labels for what is like nothing that the tagger was taught."""
+    given: NDArray[np.float32] = tagger.probabilities(features) * tagger.knows(features)[:, None]
+    return given
 
 
 def set_tags(
@@ -62,7 +70,7 @@ def set_tags(
         (id, label, float(p))
         for id, row in rows.items()
         for label, p in zip(tagger.labels, row.tolist(), strict=True)
-        if p >= least
+        if 0 < p >= least
     ]
     gallery.catalogue.set_tags(rows, given)
     return given
@@ -96,7 +104,7 @@ def tag_all(
         seen = see(list(axes), axes, show, tagger.trunk)
         failures = seen.failures
         if seen.paths:
-            read = dict(zip(seen.paths, tagger.probabilities(seen.features), strict=True))
+            read = dict(zip(seen.paths, _familiar(tagger, seen.features), strict=True))
     if not rows and not read:
         return None, failures
     with gallery.writing():

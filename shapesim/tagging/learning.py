@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shapesim.errors import AssetError, ShapesimError
+from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.featuring import Seen, fingerprints
 from shapesim.tagging.finetuning import Shown, fit_finetuned
 from shapesim.tagging.taggers import (
@@ -75,6 +76,8 @@ def learn(
         tagger, scores = tuned, with_own
     else:
         tagger = fit(seen.features, truth, labels, fingerprints())
+        if both := seen.features.both:
+            tagger = replace(tagger, familiar=Familiar.with_examples(both, seen.groups))
     tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
     return Learnt(tagger, scores, len(examples), folds, accuracies)
 

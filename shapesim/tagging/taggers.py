@@ -18,6 +18,7 @@ from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
 from shapesim.pictures.images import SUFFIXES as PICTURES
+from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.heads import Head, fit_head
 from shapesim.types import Embeddings
 from shapesim.writing import replaced
@@ -27,6 +28,7 @@ DEFAULT = Path(__file__).parent / "weights" / "game.tagger"
 
 _FORMAT = "shapesim tagger 1"
 _TRUNK = "trunk"
+_FAMILIAR = "familiar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Tagger:
         fingerprints: of the embedders whose features the heads know, by space.
         exclusive: whether every item has just one label.
         info: what it was trained on, and how well it did.
+        familiar: the meshes that it was trained on; None where it was pictures, or is unknown.
         trunk: weights of the tagger's own network, which was trained with its head; None where its
             heads know the features of the embedders.
     """
@@ -142,6 +145,7 @@ class Tagger:
     fingerprints: dict[str, str]
     exclusive: bool
     info: dict[str, Any] = field(default_factory=dict)
+    familiar: Familiar | None = None
     trunk: lite0.State | None = None
 
     def probabilities(self, features: Features) -> NDArray[np.float32]:
@@ -149,6 +153,12 @@ class Tagger:
         if features.both and "both" in self.heads:
             return self.heads["both"].probabilities(np.hstack(features.both), self.exclusive)
         return self.heads["look"].probabilities(features.look, self.exclusive)
+
+    def knows(self, features: Features) -> NDArray[np.bool_]:
+        """(N,) whether each is like something that the tagger was taught, as far as it can tell."""
+        if self.familiar is None or not features.both:
+            return np.ones(len(features.look), np.bool_)
+        return self.familiar.knows(features.both)
 
     def save(self, out: Path) -> None:
         """Writes the tagger, all or nothing.
@@ -163,6 +173,8 @@ class Tagger:
             for space, head in self.heads.items()
             for name, tensor in head.tensors().items()
         }
+        if self.familiar:
+            tensors[_FAMILIAR] = self.familiar.rows.astype(np.float16)
         tensors |= {f"{_TRUNK}.{name}": tensor for name, tensor in (self.trunk or {}).items()}
         meta = {
             "format": _FORMAT,
@@ -170,6 +182,7 @@ class Tagger:
             "fingerprints": json.dumps(self.fingerprints),
             "exclusive": json.dumps(self.exclusive),
             "info": json.dumps(self.info),
+            "least": json.dumps(self.familiar.least if self.familiar else None),
         }
         with replaced(out) as temporary:
             temporary.write_bytes(save(tensors, meta))
@@ -194,6 +207,7 @@ class Tagger:
             raise TaggerError(f"{path}: is no tagger; make one by 'shapesim tags train'")
         own = f"{_TRUNK}."
         trunk = {n.removeprefix(own): tensors.pop(n) for n in list(tensors) if n.startswith(own)}
+        rows = tensors.pop(_FAMILIAR, None)
         spaces = {name.partition(".")[0] for name in tensors}
         try:
             heads = {
@@ -212,6 +226,9 @@ class Tagger:
                 json.loads(meta["fingerprints"]),
                 json.loads(meta["exclusive"]),
                 json.loads(meta["info"]),
+                None
+                if rows is None
+                else Familiar(rows.astype(np.float32), json.loads(meta["least"])),
                 trunk or None,
             )
         except (KeyError, TypeError, ValueError) as error:
