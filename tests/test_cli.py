@@ -122,6 +122,7 @@ def test_an_empty_folder_does_not_stop_the_others(home: Path, tmp_path: Path) ->
         (("index",), 1, "make one by 'shapesim index STORE'"),
         (("swap",), 2, "Missing argument"),
         (("swap", "a.fbx", "-k", "0"), 2, "-k"),
+        (("search", "a.fbx"), 1, "find what could replace it by 'shapesim swap'"),
         (("index", ".", "--gallery", ""), 2, "is empty; name a folder"),
         (("swap", "a.fbx", "--new-since", "soon"), 2, "neither a span like 7d nor a date"),
         (("swap", "a.fbx", "--by", "smell"), 2, "--by"),

@@ -249,8 +249,7 @@ def gallery_folder(given: Path | None) -> Path:
 
 
 def expanded(
-    files: Sequence[Path],
-    kind: Literal["meshes", "pictures", "meshes or pictures"],
+    files: Sequence[Path], kind: Literal["meshes", "pictures", "meshes or pictures"]
 ) -> list[Path]:
     """Files as they are given, and in the place of a folder or pack what it holds, each once.
 
@@ -259,7 +258,7 @@ def expanded(
     Raises:
         ShapesimError: none is left.
     """
-    from shapesim.meshes import find_assets, find_originals
+    from shapesim.meshes import SUFFIXES, find_assets, find_originals
     from shapesim.meshes.finding import find_pictures, is_pack
     from shapesim.meshes.packs import object_of
 
@@ -269,6 +268,10 @@ def expanded(
     found: list[Path] = []
     empty: list[AssetError] = []
     for file in files:
+        if kind == "pictures" and file.suffix.lower() in SUFFIXES and not file.is_dir():
+            reason = "is a mesh; find what could replace it by 'shapesim swap'"
+            empty.append(AssetError(file, reason))
+            continue
         is_whole = object_of(file)[0] == file
         if not file.is_dir() and (kind == "pictures" or not (is_pack(file) and is_whole)):
             found.append(file)
@@ -280,8 +283,9 @@ def expanded(
             continue
         found += inside.files
         report_lines(inside.notes, "red", "failed")
-    if empty and not found and len(files) == 1:
-        raise empty[0]
+    if empty and not found:
+        report_failures(empty[:-1])
+        raise empty[-1]
     report_failures(empty)
     return list(dict.fromkeys(found))
 
