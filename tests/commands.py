@@ -5,14 +5,36 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from shapesim.cli import main
+
+
+class Following:
+    """A pool whose workers go to the folder where their caller is, which a new one would be in."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def schedule(self, function: Callable[..., Any], args: Sequence[Any] = (), **how: Any) -> Any:
+        """As of the pool."""
+        return self._pool.schedule(_there, args=[Path.cwd(), function, *args], **how)
+
+
+def _there(folder: Path, function: Callable[..., Any], *args: Any) -> Any:
+    os.chdir(folder)
+    return function(*args)
 
 
 def in_own_process(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -14,9 +14,10 @@ import trimesh
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from shapesim import workers
 from shapesim.embedders import ShapeEmbedder
 from shapesim.types import Material, Mesh
-from tests.commands import in_own_process
+from tests.commands import Following, in_own_process
 
 pytest_plugins = ["tests.browsers", "tests.stores"]
 
@@ -49,6 +50,15 @@ def lopsided() -> trimesh.Trimesh:
 def yawed(angle: float) -> NDArray[np.float64]:
     """(4, 4) turn about +y."""
     return np.asarray(trimesh.transformations.rotation_matrix(angle, (0, 1, 0)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_workers() -> Iterator[None]:
+    """The same for all tests: to start them takes seconds."""
+    start = workers._start_pool
+    with pytest.MonkeyPatch.context() as patched, workers.kept_workers():
+        patched.setattr(workers, "_start_pool", lambda count: Following(start(count)))
+        yield
 
 
 @pytest.fixture(scope="session")
