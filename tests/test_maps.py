@@ -66,6 +66,18 @@ def test_neighbours_stay_neighbours(method: str) -> None:
     np.testing.assert_array_equal(points, lay_out(rows, method))  # type: ignore[arg-type]
 
 
+def test_what_nothing_connects_makes_the_rest_no_smaller() -> None:
+    """A tenth of the assets, of which none has a neighbour among the others."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros((330, 24), np.float32)
+    rows[:300, :12] = rng.normal(size=(300, 12))
+    rows[300:, 12:] = 1 + 0.2 * rng.normal(size=(30, 12))
+    points = lay_out(rows / np.linalg.norm(rows, axis=1, keepdims=True), "umap")
+    far = np.linalg.norm(points, axis=1)
+    assert np.median(far[:300]) > 0.25
+    assert far[300:].min() > np.median(far[:300])
+
+
 def test_neighbours_are_the_nearest_of_other_geometries() -> None:
     """Each once, by its first asset, however many copies there are."""
     counts = [9, 3, *[1] * 18]

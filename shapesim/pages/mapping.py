@@ -31,6 +31,7 @@ _ASKED = 4000  # assets that it is measured on
 _SHEET = 2048  # pixels of a side of a sheet of thumbnails
 _THUMBNAILS = 20_000  # that a page holds
 _LEAST_CLUSTER = 5
+_CORE = 1.5  # times the median distance from the middle, within which distances stay as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,22 @@ def lay_out(vectors: Embeddings, method: Method) -> NDArray[np.float32]:
             ).fit_transform(vectors)
     points = np.array(found, np.float32)
     points -= np.median(points, axis=0).astype(np.float32)
+    if method == "umap":
+        points = _drawn_in(points)
     # A few that lie far out do not make all the others small.
     reach = np.quantile(np.linalg.norm(points, axis=1), 0.98) or 1.0
     return np.asarray(points / max(float(reach), 1e-9), np.float32)
+
+
+def _drawn_in(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What lies far out nearer to the middle, in its direction and order.
+
+    How far UMAP puts groups apart that nothing connects says nothing, and makes all else small.
+    """
+    far = np.linalg.norm(points, axis=1, keepdims=True)
+    core = _CORE * np.median(far)
+    share: NDArray[np.float32] = core / np.maximum(far, max(core, 1e-9))
+    return points * share * (2 - share)
 
 
 def trustworthiness(vectors: Embeddings, points: NDArray[np.float32]) -> float:
