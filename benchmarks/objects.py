@@ -34,7 +34,7 @@ from shapesim.objects.finder import ObjectFinder
 from shapesim.picture_search.comparing import IN_SCENE, Pictured
 from shapesim.pictures.images import framed
 from shapesim.swap import Query, recommend
-from shapesim.types import Box, Embeddings, Image, Match, Shares
+from shapesim.types import Box, Embeddings, Match, Raster, Shares
 from shapesim.workers import map_isolated
 from training.composing import Composed, compose
 from training.detection import LEAST_SEEN
@@ -211,7 +211,7 @@ def run(
     print_table("the right asset", ["by", "of", "@1", "@5", "@5, three quarters seen"], table)
 
 
-def _shares(box: Box, picture: Image) -> Shares:
+def _shares(box: Box, picture: Raster) -> Shares:
     tall, wide = picture.shape[:2]
     return box[0] / wide, box[1] / tall, box[2] / wide, box[3] / tall
 

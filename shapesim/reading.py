@@ -25,7 +25,7 @@ from shapesim.pictures.images import encoded, load_image
 from shapesim.pictures.keypoints import Kept
 from shapesim.rendering.texturing import lost_textures
 from shapesim.traits import traits_of
-from shapesim.types import NO_COMPANIONS, Companions, Image, Mesh, Traits, UpAxis
+from shapesim.types import NO_COMPANIONS, Companions, Mesh, Raster, Traits, UpAxis
 from shapesim.workers import cores, map_isolated
 
 READER = 11
@@ -127,7 +127,7 @@ def read_asset(task: ReadTask) -> ReadAsset:
     )
 
 
-def _doubts(view: Image | None) -> tuple[str, ...]:
+def _doubts(view: Raster | None) -> tuple[str, ...]:
     """About an asset, by its first view on white, if any is rendered."""
     if view is None or (view < 255).any(axis=2).sum() >= _SEEN:
         return ()
@@ -137,14 +137,14 @@ def _doubts(view: Image | None) -> tuple[str, ...]:
     )
 
 
-def _thumbnail(view: Image) -> bytes:
+def _thumbnail(view: Raster) -> bytes:
     """WebP of half the side."""
-    from PIL import Image as PilImage
+    from PIL import Image
 
-    return encoded(PilImage.fromarray(view).reduce(2), "WEBP", quality=85)
+    return encoded(Image.fromarray(view).reduce(2), "WEBP", quality=85)
 
 
-def _kept(embedder: Embedder, item: Mesh | Image, prepared: Any) -> tuple[Kept, ...]:
+def _kept(embedder: Embedder, item: Mesh | Raster, prepared: Any) -> tuple[Kept, ...]:
     return tuple(Kept.of(picture) for picture in embedder.pictures(item, prepared))
 
 

@@ -16,7 +16,7 @@ from shapesim.meshes import load_mesh
 from shapesim.pictures.images import load_image, open_picture
 from shapesim.rendering.texturing import lost_textures
 from shapesim.rendering.views import on_background, render, ring
-from shapesim.types import Camera, Image, UpAxis
+from shapesim.types import Camera, Raster, UpAxis
 from shapesim.workers import map_isolated
 from shapesim.writing import replaced
 
@@ -89,7 +89,7 @@ def render_files(
     yield from map_isolated(render_file, tasks, lambda task: task.path, queued=_RENDERED)
 
 
-def write_picture(picture: Image | PilImage, out: Path) -> None:
+def write_picture(picture: Raster | PilImage, out: Path) -> None:
     """Writes a picture at once, in the format that the suffix names.
 
     Raises:
@@ -111,24 +111,24 @@ def write_turntable(frames: NDArray[np.uint8], out: Path) -> None:
 
 def is_drawn(path: Path) -> bool:
     """Whether a file is a picture that was written here."""
-    from PIL import Image as Pil
+    from PIL import Image
 
-    most = Pil.MAX_IMAGE_PIXELS
+    most = Image.MAX_IMAGE_PIXELS
     try:
-        Pil.MAX_IMAGE_PIXELS = None  # nothing is decoded, and sheets of many assets are large
-        with Pil.open(path) as picture:
+        Image.MAX_IMAGE_PIXELS = None  # nothing is decoded, and sheets of many assets are large
+        with Image.open(path) as picture:
             is_marked = picture.getexif().get(_SOFTWARE) == _NAME
             return is_marked or picture.info.get("comment") == _NAME.encode()
     except (OSError, ValueError, SyntaxError):
         return False
     finally:
-        Pil.MAX_IMAGE_PIXELS = most
+        Image.MAX_IMAGE_PIXELS = most
 
 
 def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
-    from PIL import Image as Pil
+    from PIL import Image
 
-    about = Pil.Exif()
+    about = Image.Exif()
     about[_SOFTWARE] = _NAME
     options |= {"comment": _NAME} if out.suffix.lower() == ".gif" else {"exif": about}
     if len(pictures) > 1:
@@ -147,15 +147,15 @@ def _write(pictures: list[PilImage], out: Path, **options: object) -> None:
             raise ShapesimError(f"{out}: cannot be written ({error})") from error
 
 
-def contact_sheet(pictures: Sequence[Image], captions: Sequence[str]) -> PilImage:
+def contact_sheet(pictures: Sequence[Raster], captions: Sequence[str]) -> PilImage:
     """Pictures of one size in rows, each with a caption."""
-    from PIL import Image as Pil
+    from PIL import Image
 
     columns = min(len(pictures), round(len(pictures) ** 0.5 * 1.4) or 1)
     height, width = pictures[0].shape[:2]
     rows = -(-len(pictures) // columns)
     cell_x, cell_y = width + _PAD, height + _PAD + _TEXT + 4
-    sheet = Pil.new("RGB", (columns * cell_x + _PAD, rows * cell_y + _PAD), "white")
+    sheet = Image.new("RGB", (columns * cell_x + _PAD, rows * cell_y + _PAD), "white")
     for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         x, y = number % columns * cell_x + _PAD, number // columns * cell_y + _PAD
         sheet.paste(_as_pil(picture), (x, y))
@@ -167,22 +167,21 @@ def contact_sheet(pictures: Sequence[Image], captions: Sequence[str]) -> PilImag
 class SwapRow:
     """A query and what could stand in its place: pictures with a name and a line below it."""
 
-    query: Image
+    query: Raster
     name: str
-    matches: Sequence[tuple[Image, str, str]]
+    matches: Sequence[tuple[Raster, str, str]]
     wish: str = "to replace"
 
 
 def swap_sheet(rows: Sequence[SwapRow]) -> PilImage:
     """Each query at the left, its matches beside it, best first."""
-    from PIL import Image as Pil
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
     height, width = rows[0].query.shape[:2]
     columns = 1 + max(len(row.matches) for row in rows)
     cell_x, cell_y = width + _PAD, height + 2 * _TEXT + 2 * _PAD
     gap = 2 * _PAD
-    sheet = Pil.new("RGB", (columns * cell_x + gap + _PAD, len(rows) * cell_y + _PAD), "white")
+    sheet = Image.new("RGB", (columns * cell_x + gap + _PAD, len(rows) * cell_y + _PAD), "white")
     draw = ImageDraw.Draw(sheet)
     for number, row in enumerate(rows):
         y = number * cell_y + _PAD
@@ -204,15 +203,14 @@ def trace_sheet(traces: Sequence[Trace]) -> PilImage:
 
     A picture that holds several is there once for each.
     """
-    from PIL import Image as Pil
-    from PIL import ImageOps
+    from PIL import Image, ImageOps
 
     pairs = [(one, match) for one in traces for match in (one.matches if one.found else (None,))]
     cell, height = _CELL + _PAD, _CELL + 2 * _TEXT + 2 * _PAD
     wide = 2 * cell + 2 * _PAD
     columns = max(1, round((len(pairs) * height / wide) ** 0.5))
     rows = -(-len(pairs) // columns)
-    sheet = Pil.new("RGB", (columns * wide - _PAD, rows * height + _PAD), "white")
+    sheet = Image.new("RGB", (columns * wide - _PAD, rows * height + _PAD), "white")
     for number, (trace, match) in enumerate(pairs):
         x, y = _PAD + number % columns * wide, _PAD + number // columns * height
         found = _framed_picture(trace, match)
@@ -231,10 +229,9 @@ def trace_sheet(traces: Sequence[Trace]) -> PilImage:
 
 
 def _framed_picture(trace: Trace, match: Original | None) -> PilImage:
-    from PIL import Image as Pil
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
-    found = Pil.fromarray(on_background(load_image(trace.query), PAPER))
+    found = Image.fromarray(on_background(load_image(trace.query), PAPER))
     if match:
         x, y, width, height = match.box
         frame = (x, y, x + width - 1, y + height - 1)
@@ -243,12 +240,11 @@ def _framed_picture(trace: Trace, match: Original | None) -> PilImage:
     return found
 
 
-def objects_picture(picture: Image, objects: Sequence[FoundObject]) -> PilImage:
+def objects_picture(picture: Raster, objects: Sequence[FoundObject]) -> PilImage:
     """A picture with a numbered frame around each object."""
-    from PIL import Image as Pil
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
-    drawn = Pil.fromarray(picture)
+    drawn = Image.fromarray(picture)
     draw = ImageDraw.Draw(drawn)
     line = max(2, max(drawn.size) // 320)
     font = _font(max(_TEXT, max(drawn.size) // 36))
@@ -290,8 +286,7 @@ def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
 
 def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:
     """(C, C) counts as a table of shades: rows are the true labels, columns those given."""
-    from PIL import Image as Pil
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
     labels = [_composed(label) for label in labels]
     font = _font(_TEXT - 2, "".join(labels))
@@ -299,15 +294,15 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
     cell = 34
     names = round(max(font.getlength(label) for label in (*labels, legend))) + 2 * _PAD
     side = cell * len(labels)
-    picture = Pil.new("RGB", (names + side + _PAD, names + side + _PAD), "white")
+    picture = Image.new("RGB", (names + side + _PAD, names + side + _PAD), "white")
     draw = ImageDraw.Draw(picture)
     # Upright names cannot be drawn; they are drawn lying and turned with what lies under them.
-    lying = Pil.new("RGB", (names, side), "white")
+    lying = Image.new("RGB", (names, side), "white")
     for number, label in enumerate(labels):
         at = (names - _PAD / 2, number * cell + cell / 2)
         ImageDraw.Draw(lying).text((_PAD / 2, at[1]), label, _INK, font, "lm")
         draw.text((at[0], at[1] + names), label, _INK, font, "rm")
-    picture.paste(lying.transpose(Pil.Transpose.ROTATE_90), (names, 0))
+    picture.paste(lying.transpose(Image.Transpose.ROTATE_90), (names, 0))
     for row, of_row in enumerate(counts):
         total = max(int(of_row.sum()), 1)
         for column, count in enumerate(of_row.tolist()):
@@ -375,7 +370,7 @@ def _shortened(text: str, width: int, font: FreeTypeFont) -> str:
     return f"…{text}"
 
 
-def _as_pil(picture: Image | PilImage) -> PilImage:
-    from PIL import Image as Pil
+def _as_pil(picture: Raster | PilImage) -> PilImage:
+    from PIL import Image
 
-    return Pil.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    return Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture

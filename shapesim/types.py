@@ -18,7 +18,7 @@ UpAxis = Literal["y", "z"]
 """The axis that is up in a file."""
 Voxels = NDArray[np.bool_]
 """(R, R, R) occupancy, indexed [x, y, z], y up."""
-Image = NDArray[np.uint8]
+Raster = NDArray[np.uint8]
 """(H, W, 3) sRGB."""
 Embeddings = NDArray[np.float32]
 """(N, D), every row of unit length."""

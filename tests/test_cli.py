@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
-from PIL import Image as PilImage
+from PIL import Image
 
 from shapesim.cli.console import escape
 from shapesim.gallery import Gallery
@@ -172,7 +172,7 @@ def test_assets_and_pictures_are_not_written_over(tmp_path: Path) -> None:
     """The first of many names may be taken for an output: ``--report *.fbx``."""
     asset, picture = tmp_path / "a.fbx", tmp_path / "a.png"
     shutil.copy(GAME / "props" / "chair.fbx", asset)
-    PilImage.new("RGB", (64, 64), "red").save(picture)
+    Image.new("RGB", (64, 64), "red").save(picture)
     before = asset.read_bytes(), picture.read_bytes()
     for words in (
         ("swap", asset, "--report", asset),
@@ -349,7 +349,7 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
 
 def test_a_picture_is_no_asset_to_replace(home: Path, tmp_path: Path) -> None:
     """It is named, with what to do; the assets beside it are answered."""
-    PilImage.new("RGB", (40, 40)).save(tmp_path / "texture.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "texture.png")
     query = GAME / "props" / "crate.obj"
     result = in_own_process(
         "swap", tmp_path / "texture.png", query, "-k", "1", "--no-fit", "--json", cwd=home

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trimesh
-from PIL import Image as PilImage
+from PIL import Image
 
 from shapesim.embedders import (
     BothEmbedder,
@@ -311,7 +311,7 @@ def test_a_mesh_among_pictures_does_not_cost_them(
     store = tmp_path / "pictures"
     store.mkdir()
     for number in range(3):
-        PilImage.new("RGB", (40, 40), (80 * number, 0, 0)).save(store / f"{number}.png")
+        Image.new("RGB", (40, 40), (80 * number, 0, 0)).save(store / f"{number}.png")
     assert run(store, embedder, gallery).added == 3
     trimesh.creation.box().export(store / "logo.obj")
     report = run(store, embedder, gallery)
@@ -333,11 +333,11 @@ def test_a_texture_that_comes_late_or_changes_is_noticed(
     assert report.warnings == ["late.obj: texture paint.png is not in the asset's pack"]
     assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
     (store / "Textures").mkdir()
-    PilImage.new("RGB", (8, 8), "red").save(store / "Textures" / "paint.png")
+    Image.new("RGB", (8, 8), "red").save(store / "Textures" / "paint.png")
     report = run(store, embedder, gallery)
     assert (counts(report), report.warnings) == ((0, 1, 3, 0, 1), [])
     assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
-    PilImage.new("RGB", (8, 8), "blue").save(store / "Textures" / "paint.png")
+    Image.new("RGB", (8, 8), "blue").save(store / "Textures" / "paint.png")
     assert counts(run(store, embedder, gallery)) == (0, 1, 3, 0, 1)
     os.utime(store / "Textures" / "paint.png", (1, 1))  # the same bytes
     assert counts(run(store, embedder, gallery)) == (0, 0, 4, 0, 1)
@@ -385,10 +385,10 @@ def test_pictures_that_a_mesh_hides_are_told(
 ) -> None:
     """Of a folder of pictures, into which one has got; not of a store with some textures."""
     for number in range(31):
-        PilImage.new("RGB", (8, 8)).save(store / f"{number}.png")
+        Image.new("RGB", (8, 8)).save(store / f"{number}.png")
     report = run(store, embedder, gallery)
     assert sum("31 pictures are taken for textures" in one for one in report.warnings) == 0
-    PilImage.new("RGB", (8, 8)).save(store / "41.png")
+    Image.new("RGB", (8, 8)).save(store / "41.png")
     (store / "broken.fbx").unlink()
     report = run(store, embedder, gallery.with_name("other"))
     assert sum("32 pictures are taken for textures" in one for one in report.warnings) == 1

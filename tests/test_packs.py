@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as PilImage
+from PIL import Image
 
 from shapesim.embedders import ShapeEmbedder
 from shapesim.errors import AssetError, UnreachableFileError
@@ -166,7 +166,7 @@ def test_a_pack_that_cannot_be_read_now_keeps_its_assets(tmp_path: Path) -> None
     with zipfile.ZipFile(pack, "w") as archive:
         archive.write(CRATE, "props/crate.obj")
     content = pack.read_bytes()
-    PilImage.new("RGB", (64, 64), "red").save(store / "preview.png")
+    Image.new("RGB", (64, 64), "red").save(store / "preview.png")
     command = ("index", store, "--by", "shape", "--json")
     assert json.loads(shapesim(*command, cwd=tmp_path).stdout)["added"] == 1
     pack.write_bytes(b"half a copy")

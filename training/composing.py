@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pil
+from PIL import Image
 
 from shapesim.meshes.parts import join, place, place_normals
 from shapesim.pictures.colours import to_linear
 from shapesim.rendering.augmentation import as_jpeg, background, lamp
 from shapesim.rendering.views import render_scene
-from shapesim.types import Image, Material, Mesh
+from shapesim.types import Material, Mesh, Raster
 
 _SIZES = (0.5, 1.4)  # of the assets, the longest side of each
 _REPEAT = 1.0  # length of floor that one texture covers
@@ -30,7 +30,7 @@ class Composed:
         visible: (N,) share of the pixels that each would fill if it stood there alone.
     """
 
-    picture: Image
+    picture: Raster
     boxes: NDArray[np.int64]
     visible: NDArray[np.float64]
 
@@ -58,8 +58,8 @@ def compose(meshes: Sequence[Mesh], rng: np.random.Generator, size: int = 512) -
     picture, seen, visible = render_scene(
         join([*placed, surroundings]), groups, framed, (azimuth, elevation), size, lamp(rng)
     )
-    behind = Pil.fromarray(background(size, rng))
-    behind.paste(Pil.fromarray(picture), mask=Pil.fromarray(picture[..., 3]))
+    behind = Image.fromarray(background(size, rng))
+    behind.paste(Image.fromarray(picture), mask=Image.fromarray(picture[..., 3]))
     boxes = np.array([_box(seen == number) for number in range(len(placed))])
     return Composed(as_jpeg(behind, int(rng.integers(50, 96))), boxes, visible)
 
@@ -136,7 +136,7 @@ def _covering(rng: np.random.Generator) -> Material:
         red, green, blue = (float(c) for c in to_linear(colours[0] / 255))
         return Material("plain", (red, green, blue, 1.0))
     if kind == "patches":
-        texture = Pil.fromarray(background(128, rng))
+        texture = Image.fromarray(background(128, rng))
     else:
         which = {
             "checks": (x + y) % 2,
@@ -145,7 +145,7 @@ def _covering(rng: np.random.Generator) -> Material:
         }[str(kind)]
         grain = rng.normal(0, rng.uniform(0, 8), (64, 64, 1))
         shades = colours[0] + (colours[1] - colours[0]) * which[..., None] + grain
-        texture = Pil.fromarray(shades.clip(0, 255).astype(np.uint8))
+        texture = Image.fromarray(shades.clip(0, 255).astype(np.uint8))
     return Material(str(kind), (1.0, 1.0, 1.0, 1.0), texture)
 
 

@@ -35,8 +35,7 @@ from shapesim.rendering.augmentation import background
 from shapesim.rendering.views import on_background, render
 from shapesim.tracing import Tracer
 from shapesim.tracing.verification import NOTHING
-from shapesim.types import Image as Picture
-from shapesim.types import Material, Mesh
+from shapesim.types import Material, Mesh, Raster
 from shapesim.workers import map_isolated
 from training.manipulation import manipulate
 from training.painting import painted, shells
@@ -124,7 +123,7 @@ def sibling(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     return replace(mesh, materials=(*mesh.materials, paint), face_materials=which)
 
 
-def make_copies(task: _Copies) -> Picture:
+def make_copies(task: _Copies) -> Raster:
     """(1 + C, 224, 224, 3) an original and copies of it; runs in a worker."""
     rng = np.random.default_rng(task.seed)
     picture = _opened(task.path)
@@ -141,7 +140,7 @@ def _opened(path: Path) -> Image.Image:
     return Image.open(path).convert("RGB")
 
 
-def _squared(picture: Image.Image) -> Picture:
+def _squared(picture: Image.Image) -> Raster:
     size = lite0.SIZE, lite0.SIZE
     return np.asarray(picture.resize(size, Image.Resampling.BICUBIC).convert("RGB"))
 

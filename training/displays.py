@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pil
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-from shapesim.types import Image
+from shapesim.types import Raster
 
 _LETTERS = list("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ 0123456789 +:/%")
 
 
-def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
+def add_display(picture: Raster, rng: np.random.Generator) -> tuple[Raster, NDArray[np.float32]]:
     """A picture with a display over it, mostly along its sides.
 
     Args:
@@ -23,7 +22,7 @@ def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArra
         (H, W, 3), and (H, W) float32 how opaque the display is there, 0 to 1.
     """
     height, width = picture.shape[:2]
-    layer = Pil.new("RGBA", (width, height))
+    layer = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(layer)
     ink, ground = rng.integers(0, 256, 3), rng.integers(0, 256, 3)
     for _ in range(int(rng.integers(1, 6))):
@@ -45,7 +44,7 @@ def add_display(picture: Image, rng: np.random.Generator) -> tuple[Image, NDArra
             )
         _fill(draw, box, line, rng)
     opacity = (np.asarray(layer)[..., 3] / 255).astype(np.float32)
-    shown = Pil.alpha_composite(Pil.fromarray(picture).convert("RGBA"), layer)
+    shown = Image.alpha_composite(Image.fromarray(picture).convert("RGBA"), layer)
     return np.asarray(shown.convert("RGB")), opacity
 
 

@@ -34,7 +34,7 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.pictures.images import encoded
 from shapesim.rendering.augmentation import new_picture
 from shapesim.rendering.views import on_background, render, ring
-from shapesim.types import Image as Picture
+from shapesim.types import Raster
 from shapesim.workers import map_isolated
 
 _SHOTS = 4  # new pictures of each asset
@@ -82,11 +82,11 @@ def _decode(png: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-def _view(png: bytes) -> Picture:
+def _view(png: bytes) -> Raster:
     return on_background(_decode(png))
 
 
-def _batches(items: Sequence[Any], decode: Callable[[Any], Picture], size: int = 32) -> Any:
+def _batches(items: Sequence[Any], decode: Callable[[Any], Raster], size: int = 32) -> Any:
     for start in range(0, len(items), size):
         yield np.stack([decode(item) for item in items[start : start + size]])
 
@@ -215,7 +215,7 @@ def train(assets: Sequence[AssetPictures], out: Path, epochs: int, seed: int) ->
     tensors = learn_foreground(assets, ranges, seed)
     session = lite0.session(lite0.build({**lite0.imagenet_weights(), **tensors}, ranges))
 
-    def features(pictures: Sequence[bytes], decode: Callable[[bytes], Picture]) -> Any:
+    def features(pictures: Sequence[bytes], decode: Callable[[bytes], Raster]) -> Any:
         rows = [
             session.run(["features"], {"pictures": batch})[0].astype(np.float16)
             for batch in _batches(pictures, decode)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
-from PIL.Image import Image as Picture
+from PIL.Image import Image as PilImage
 
 _LEAST = 40  # pixels of a side that is left
 
 
-def crop(picture: Picture, rng: np.random.Generator) -> Picture:
+def crop(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """30 to 60 % of the area, anywhere."""
     area, ratio = rng.uniform(0.3, 0.6), np.exp(rng.uniform(-0.35, 0.35))
     width = min(1.0, float(np.sqrt(area * ratio))) * picture.width
@@ -23,7 +23,7 @@ def crop(picture: Picture, rng: np.random.Generator) -> Picture:
     return picture.crop((round(left), round(top), round(left + width), round(top + height)))
 
 
-def zoom(picture: Picture, rng: np.random.Generator) -> Picture:
+def zoom(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """The middle, enlarged to the size of the whole."""
     kept = rng.uniform(0.55, 0.85)
     width, height = picture.width * kept, picture.height * kept
@@ -32,7 +32,7 @@ def zoom(picture: Picture, rng: np.random.Generator) -> Picture:
     return picture.resize(picture.size, Image.Resampling.BICUBIC, box)
 
 
-def paste(picture: Picture, ground: Picture, rng: np.random.Generator) -> Picture:
+def paste(picture: PilImage, ground: PilImage, rng: np.random.Generator) -> PilImage:
     """On another picture, of which it covers 25 to 50 %."""
     ground = ImageOps.fit(ground, picture.size)
     share = float(np.sqrt(rng.uniform(0.25, 0.5)))
@@ -43,7 +43,7 @@ def paste(picture: Picture, ground: Picture, rng: np.random.Generator) -> Pictur
     return ground
 
 
-def write(picture: Picture, rng: np.random.Generator) -> Picture:
+def write(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """Lines of text over it, and stickers: discs and boxes."""
     picture = picture.copy()
     draw = ImageDraw.Draw(picture)
@@ -81,7 +81,7 @@ def _stick(
         draw.chord([*low, *high], 0, 180, fill=ink)
 
 
-def turn(picture: Picture, rng: np.random.Generator) -> Picture:
+def turn(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """By up to 30° either way."""
     fill = _colour(rng)
     expand = bool(rng.random() < 0.5)
@@ -89,12 +89,12 @@ def turn(picture: Picture, rng: np.random.Generator) -> Picture:
     return picture.rotate(angle, Image.Resampling.BICUBIC, expand, fillcolor=fill)
 
 
-def flip(picture: Picture, _: np.random.Generator) -> Picture:
+def flip(picture: PilImage, _: np.random.Generator) -> PilImage:
     """Left and right exchanged."""
     return ImageOps.mirror(picture)
 
 
-def recolour(picture: Picture, rng: np.random.Generator) -> Picture:
+def recolour(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """Brightness, contrast and saturation, and at times all hues turned, or none left."""
     for enhancer in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         picture = enhancer(picture).enhance(float(np.exp(rng.uniform(-0.6, 0.6))))
@@ -109,13 +109,13 @@ def recolour(picture: Picture, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def blur(picture: Picture, rng: np.random.Generator) -> Picture:
+def blur(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """By up to a hundredth of its size."""
     radius = rng.uniform(0.004, 0.012) * max(picture.size)
     return picture.filter(ImageFilter.GaussianBlur(float(radius)))
 
 
-def save_badly(picture: Picture, rng: np.random.Generator) -> Picture:
+def save_badly(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """As a small JPEG of quality 20."""
     scale = rng.uniform(0.5, 1.0)
     size = [max(_LEAST, round(side * scale)) for side in picture.size]
@@ -124,7 +124,7 @@ def save_badly(picture: Picture, rng: np.random.Generator) -> Picture:
     return Image.open(buffer).convert("RGB")
 
 
-def frame(picture: Picture, rng: np.random.Generator) -> Picture:
+def frame(picture: PilImage, rng: np.random.Generator) -> PilImage:
     """As in a screenshot: bars above and below, margins, lines of grey."""
     dark = bool(rng.random() < 0.5)
     ground = (24, 26, 30) if dark else (250, 250, 252)
@@ -142,7 +142,7 @@ def frame(picture: Picture, rng: np.random.Generator) -> Picture:
     return page
 
 
-MANIPULATIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
+MANIPULATIONS: dict[str, Callable[[PilImage, np.random.Generator], PilImage]] = {
     "crop": crop,
     "zoom": zoom,
     "write": write,
@@ -157,8 +157,8 @@ MANIPULATIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
 
 
 def manipulate(
-    picture: Picture, grounds: Sequence[Picture], rng: np.random.Generator, count: int
-) -> Picture:
+    picture: PilImage, grounds: Sequence[PilImage], rng: np.random.Generator, count: int
+) -> PilImage:
     """Several different manipulations, one after the other.
 
     Args:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as Pil
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,7 +34,7 @@ from shapesim.meshes import find_assets, load_mesh
 from shapesim.objects.boxes import CELL
 from shapesim.objects.finder import SIDE, closer, roi_pooled
 from shapesim.reading import read_assets
-from shapesim.types import Image
+from shapesim.types import Raster
 from shapesim.workers import map_isolated
 from training.composing import compose
 from training.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
@@ -89,7 +89,7 @@ def write_scenes(task: SceneTask) -> int:
         size = _LARGE if task.crowded else _USUAL
         made = compose([meshes[row][1] for row in rows.tolist()], rng, size)
         stem = task.folder / f"{'crowded' if task.crowded else 'usual'}-{task.seed:08}-{number}"
-        Pil.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
+        Image.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
         names = np.array([str(meshes[row][0]) for row in rows.tolist()])
         np.savez(stem.with_suffix(".npz"), boxes=made.boxes, visible=made.visible, names=names)
         count += 1
@@ -135,7 +135,7 @@ def lesson_of(
     targets, features, names = [], [], []
     for number, path in enumerate(scenes):
         stored = np.load(path)
-        whole = np.asarray(Pil.open(path.with_suffix(".png")))
+        whole = np.asarray(Image.open(path.with_suffix(".png")))
         for shot, shot_boxes, visible in shots_of(whole, stored["boxes"], stored["visible"], rng):
             picture, boxes = _to_side(shot, shot_boxes)
             seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
@@ -171,11 +171,11 @@ def lesson_of(
 
 
 def shots_of(
-    picture: Image,
+    picture: Raster,
     boxes: NDArray[np.int64],
     visible: NDArray[np.float64],
     rng: np.random.Generator,
-) -> list[tuple[Image, NDArray[np.int64], NDArray[np.float64]]]:
+) -> list[tuple[Raster, NDArray[np.int64], NDArray[np.float64]]]:
     """A scene and at times a part, or of a large one several, at times behind a display.
 
     Args:
@@ -209,12 +209,12 @@ def shots_of(
 
 
 def _part_of(
-    picture: Image,
+    picture: Raster,
     boxes: NDArray[np.int64],
     visible: NDArray[np.float64],
     corner: NDArray[np.int64],
     size: int,
-) -> tuple[Image, NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[Raster, NDArray[np.int64], NDArray[np.float64]]:
     """A square of a scene from a (2,) corner on."""
     left, top = corner.tolist()
     low = (boxes[:, :2] - corner).clip(0, size)
@@ -228,11 +228,11 @@ def _part_of(
 
 
 def _cut(
-    picture: Image,
+    picture: Raster,
     boxes: NDArray[np.int64],
     visible: NDArray[np.float64],
     rng: np.random.Generator,
-) -> tuple[Image, NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[Raster, NDArray[np.int64], NDArray[np.float64]]:
     """At times a band of a scene only, as wide as screens are, and at times blurred."""
     if rng.random() < 0.4:
         size = int(rng.integers(288, 480))
@@ -243,10 +243,10 @@ def _cut(
         visible = visible * (high - low) / np.maximum(boxes[:, 3], 1)
         boxes = np.stack([boxes[:, 0], low, boxes[:, 2] * (high > low), high - low], axis=1)
     if rng.random() < 0.4:
-        shown = Pil.fromarray(picture)
+        shown = Image.fromarray(picture)
         share = rng.uniform(0.5, 0.9)
         small = shown.resize([max(32, round(side * share)) for side in shown.size])
-        picture = np.asarray(small.resize(shown.size, Pil.Resampling.BICUBIC))
+        picture = np.asarray(small.resize(shown.size, Image.Resampling.BICUBIC))
     return picture, boxes, visible
 
 
@@ -256,7 +256,7 @@ def _to_side(
     """A picture as wide as the network sees it."""
     scale = SIDE / picture.shape[1]
     height = round(len(picture) * scale / 32) * 32
-    resized = Pil.fromarray(picture).resize((SIDE, height), Pil.Resampling.BICUBIC)
+    resized = Image.fromarray(picture).resize((SIDE, height), Image.Resampling.BICUBIC)
     factors = np.tile([scale, height / len(picture)], 2)
     return np.asarray(resized), np.round(boxes * factors).astype(np.int64)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shapesim.listings import Listing
     from shapesim.pages.reporting import Entry
     from shapesim.swap import Filters
-    from shapesim.types import Asset, Image, Match, Swap, UpAxis
+    from shapesim.types import Asset, Match, Raster, Swap, UpAxis
 
 _WIDE = 100  # columns of a terminal, from which on there is room for more than names
 _CELLS = 12  # columns that a thumbnail takes
@@ -39,7 +39,7 @@ def show(
     sheet: Path | None,
     filters: Filters,
     up: UpAxis | None = None,
-    picture_of: Callable[[Path], Image] | None = None,
+    picture_of: Callable[[Path], Raster] | None = None,
     part: Mapping[str, object] | None = None,
 ) -> dict[Path, Sequence[Match]]:
     """Prints the matches of every query as they come, as tables or JSON, and draws the sheet.
@@ -198,12 +198,11 @@ def _draw(
     found: Mapping[Path, Sequence[Match]],
     sheet: Path,
     up: UpAxis | None,
-    picture_of: Callable[[Path], Image] | None,
+    picture_of: Callable[[Path], Raster] | None,
 ) -> None:
     """Renders all that the sheet shows anew, larger than the thumbnails."""
     import numpy as np
-    from PIL import Image as Pil
-    from PIL import ImageOps
+    from PIL import Image, ImageOps
 
     from shapesim.fitting.transforms import camera_beside
     from shapesim.rendering.views import on_background, ring
@@ -230,7 +229,7 @@ def _draw(
     tasks = {seen(match) for path in queries for match in found[path]}
     for path in queries:
         if picture_of:
-            shown, size = Pil.fromarray(picture_of(path)), (_SHEET_SIZE, _SHEET_SIZE)
+            shown, size = Image.fromarray(picture_of(path)), (_SHEET_SIZE, _SHEET_SIZE)
             pictures[asked[path]] = np.asarray(ImageOps.pad(shown, size, color=PAPER))
         else:
             tasks.add(asked[path])

@@ -27,7 +27,7 @@ from shapesim.errors import AssetError
 
 if TYPE_CHECKING:
     from shapesim.picture_search.searching import Asked
-    from shapesim.types import Box, Image, Match
+    from shapesim.types import Box, Match, Raster
 
 _DRAWN = 448  # pixels of a picture's longer side, at which a sheet shows it
 
@@ -116,7 +116,7 @@ def search(
         )  # fmt: skip
 
 
-def _drawn(path: Path, asked: Asked) -> Image:
+def _drawn(path: Path, asked: Asked) -> Raster:
     """What a sheet shows of a picture."""
     from shapesim.pictures.images import load_image
     from shapesim.rendering.views import on_background

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shapesim.blas import one_thread
 from shapesim.errors import ShapesimError, WeightsError
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.types import Embeddings, Mesh, Raster
 from shapesim.writing import replaced
 
 
@@ -55,7 +55,7 @@ class Embedder(ABC):
     batch_size: int = 64
 
     @abstractmethod
-    def prepare(self, item: Mesh | Image) -> Any:
+    def prepare(self, item: Mesh | Raster) -> Any:
         """One item as picklable arrays, of which every item has the same.
 
         Raises:
@@ -69,11 +69,11 @@ class Embedder(ABC):
     def load(self) -> None:  # noqa: B027 - an embedder may have nothing to load
         """Loads the network before it is needed, such as in a thread while files are read."""
 
-    def thumbnail(self, prepared: Any) -> Image | None:
+    def thumbnail(self, prepared: Any) -> Raster | None:
         """A small picture of a prepared item, where the embedder has looked at one."""
         return None
 
-    def pictures(self, item: Mesh | Image, prepared: Any) -> Sequence[Image]:
+    def pictures(self, item: Mesh | Raster, prepared: Any) -> Sequence[Raster]:
         """(H, W, 3) views of an item, or itself, where found pictures are compared with them again.
 
         Args:
@@ -113,7 +113,7 @@ class Embedder(ABC):
             rows = self.embed_batch([item for _, item in batch])
             yield from zip((path for path, _ in batch), rows, strict=True)
 
-    def embed(self, items: Sequence[Mesh | Image]) -> Embeddings:
+    def embed(self, items: Sequence[Mesh | Raster]) -> Embeddings:
         """Items to (N, D) float32, unit rows."""
         return self.embed_prepared([self.prepare(item) for item in items])
 

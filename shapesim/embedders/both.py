@@ -11,7 +11,7 @@ import numpy as np
 from shapesim.embedders.base import Embedded, Embedder
 from shapesim.embedders.look import LookEmbedder
 from shapesim.embedders.shape import ShapeEmbedder
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.types import Embeddings, Mesh, Raster
 
 # Cosines of the two spaces spread differently: 0.1 is much in one and little in the other. The
 # weights divide each by its spread over pairs of unlike assets, and then favour the space that
@@ -55,11 +55,11 @@ class BothEmbedder(Embedder):
         """See ``Embedder``."""
         return tuple(zip((self._shape, self._look), self._weights, strict=True))
 
-    def prepare(self, item: Mesh | Image) -> tuple[Any, ...]:
+    def prepare(self, item: Mesh | Raster) -> tuple[Any, ...]:
         """What each of the parts prepares."""
         return tuple(part.prepare(item) for part, _ in self.parts)
 
-    def thumbnail(self, prepared: tuple[Any, ...]) -> Image | None:
+    def thumbnail(self, prepared: tuple[Any, ...]) -> Raster | None:
         """See ``Embedder``."""
         return self._look.thumbnail(prepared[1])
 

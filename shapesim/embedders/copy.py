@@ -18,7 +18,7 @@ from shapesim.embedders.base import (
 from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.embedders.look import CAMERAS
 from shapesim.pictures.images import framed, opaque
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.types import Embeddings, Mesh, Raster
 
 # Changes when the same item and weights would give another vector, or other things are kept.
 _PREPROCESSING = "copy-5"
@@ -51,7 +51,7 @@ class CopyEmbedder(ImageNetEmbedder):
                 digest.update(name.encode() + value.tobytes())
         self.fingerprint = digest.hexdigest()[:16]
 
-    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+    def prepare(self, item: Mesh | Raster) -> NDArray[np.uint8]:
         """(2 V, 224, 224, 3) uint8: V views of a mesh on white, or one picture; then their middles.
 
         All are squared.
@@ -65,7 +65,7 @@ class CopyEmbedder(ImageNetEmbedder):
         pictures = [*whole, *(_middle(picture) for picture in whole)]
         return np.stack([framed(picture, lite0.SIZE) for picture in pictures])
 
-    def pictures(self, item: Mesh | Image, prepared: NDArray[np.uint8]) -> Sequence[Image]:
+    def pictures(self, item: Mesh | Raster, prepared: NDArray[np.uint8]) -> Sequence[Raster]:
         """See ``Embedder``."""
         if isinstance(item, Mesh):
             return list(prepared[: len(prepared) // 2])
@@ -96,7 +96,7 @@ class CopyEmbedder(ImageNetEmbedder):
         return self._weights["calibration"]
 
 
-def _middle(picture: Image) -> Image:
+def _middle(picture: Raster) -> Raster:
     height, width = picture.shape[:2]
     y, x = (round(side * (1 - _MIDDLE) / 2) for side in (height, width))
     return picture[y : height - y, x : width - x]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shapesim.embedders import lite0
 from shapesim.embedders.base import Embedded, Embedder, read_weights, weights_file
-from shapesim.types import Embeddings, Image
+from shapesim.types import Embeddings, Raster
 
 _PICTURES = 32  # at a time: enough for all cores, and little memory
 
@@ -48,9 +48,9 @@ class ImageNetEmbedder(Embedder):
     def _embed(self, prepared: Sequence[NDArray[np.uint8]]) -> Embedded:
         """At most ``batch_size`` items, with their views."""
 
-    def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
+    def thumbnail(self, prepared: NDArray[np.uint8]) -> Raster:
         """See ``Embedder``: the first picture."""
-        first: Image = prepared[0]
+        first: Raster = prepared[0]
         return first
 
     def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:

@@ -20,7 +20,7 @@ from shapesim.embedders.base import (
 )
 from shapesim.embedders.imagenet import ImageNetEmbedder
 from shapesim.pictures.images import box_of, cut_out, framed
-from shapesim.types import WHOLE, Embeddings, Image, Mesh, Shares
+from shapesim.types import WHOLE, Embeddings, Mesh, Raster, Shares
 
 # Changes when the same item and weights would give another vector.
 _PREPROCESSING = "rings-6"
@@ -80,7 +80,7 @@ class LookEmbedder(ImageNetEmbedder):
         digest.update(_PREPROCESSING.encode())
         self.fingerprint = digest.hexdigest()[:16]
 
-    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+    def prepare(self, item: Mesh | Raster) -> NDArray[np.uint8]:
         """(P, 224, 224, 3) uint8: a mesh's views on white, bare ones last, or a squared picture."""
         return views_of(item) if isinstance(item, Mesh) else framed(item, lite0.SIZE)[None]
 
@@ -149,7 +149,7 @@ class LookEmbedder(ImageNetEmbedder):
         return self._join(self._told(features))
 
     def likenesses(
-        self, picture: Image, others: Sequence[tuple[Image, NDArray[np.float32]]]
+        self, picture: Raster, others: Sequence[tuple[Raster, NDArray[np.float32]]]
     ) -> list[float]:
         """How alike each of others is to a picture, place by place, -1 to 1.
 
@@ -168,7 +168,7 @@ class LookEmbedder(ImageNetEmbedder):
             for other, weights in others
         ]  # fmt: skip
 
-    def _compared(self, picture: Image) -> list[NDArray[np.float32]]:
+    def _compared(self, picture: Raster) -> list[NDArray[np.float32]]:
         """(C, H, W) of the stages that tell how alike places are; every place a unit vector."""
         planes = self._planes.run(list(lite0.STAGES[:_COMPARED]), {"pictures": picture[None]})
         return [

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shapesim.completing import Completer
 from shapesim.embedders.shape import ShapeEmbedder
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.types import Embeddings, Mesh, Raster
 
 
 class PartialShapeEmbedder(ShapeEmbedder):
@@ -26,7 +26,7 @@ class PartialShapeEmbedder(ShapeEmbedder):
         super().__init__(weights)
         self.completer = Completer()
 
-    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+    def prepare(self, item: Mesh | Raster) -> NDArray[np.uint8]:
         """See ``Completer.prepare``."""
         if not isinstance(item, Mesh):
             raise TypeError("a picture has no shape; embed it by look")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import voxel_models
 from shapesim.embedders.base import Embedder, normalised
 from shapesim.errors import WeightsError
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.types import Embeddings, Mesh, Raster
 from shapesim.voxels import voxelise
 from voxel_models.registry import weights_path
 
@@ -66,7 +66,7 @@ class ShapeEmbedder(Embedder):
         """See ``Embedder``."""
         return self.space if self._weights == _DEFAULT else f"{self.space}:{self._weights}"
 
-    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+    def prepare(self, item: Mesh | Raster) -> NDArray[np.uint8]:
         """(R³ / 8,) uint8: the occupancy grid as numpy.packbits packs it."""
         if not isinstance(item, Mesh):
             raise TypeError("a picture has no shape; embed it by look")

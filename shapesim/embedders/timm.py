@@ -15,7 +15,7 @@ from shapesim.embedders.base import Embedder, normalised
 from shapesim.embedders.look import CAMERAS
 from shapesim.errors import WeightsError
 from shapesim.pictures.images import framed
-from shapesim.types import Embeddings, Image, Mesh
+from shapesim.types import Embeddings, Mesh, Raster
 
 # Changes when the same item and weights would give another vector.
 _PREPROCESSING = "timm-1"
@@ -55,7 +55,7 @@ class TimmEmbedder(Embedder):
         """See ``Embedder``."""
         return f"timm:{self.name}={self._file}"
 
-    def prepare(self, item: Mesh | Image) -> NDArray[np.uint8]:
+    def prepare(self, item: Mesh | Raster) -> NDArray[np.uint8]:
         """(P, S, S, 3) uint8: a mesh's views on white, or the one picture, squared."""
         if isinstance(item, Mesh):
             from shapesim.rendering.views import on_background, render  # in workers: takes a while
@@ -63,9 +63,9 @@ class TimmEmbedder(Embedder):
             return on_background(render(item, list(CAMERAS), self._side))
         return framed(item, self._side)[None]
 
-    def thumbnail(self, prepared: NDArray[np.uint8]) -> Image:
+    def thumbnail(self, prepared: NDArray[np.uint8]) -> Raster:
         """See ``Embedder``: the first view."""
-        first: Image = prepared[0]
+        first: Raster = prepared[0]
         return first
 
     def embed_batch(self, prepared: Sequence[NDArray[np.uint8]]) -> Embeddings:

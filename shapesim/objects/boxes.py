@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.types import Image
+from shapesim.types import Raster
 
 CELL = 16
 """Pixels of the network's picture that a cell of the predictions tells of."""
@@ -88,7 +88,7 @@ def iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.floa
     return np.asarray(both / np.maximum(areas - both, 1e-6), dtype=np.float32)
 
 
-def part_corners(picture: Image, side: int) -> list[tuple[int, int]]:
+def part_corners(picture: Raster, side: int) -> list[tuple[int, int]]:
     """Left and top of squares that overlap and show all of a (H, W, 3) picture."""
     rows, columns = (_starts(length, side) for length in picture.shape[:2])
     return [(x, y) for y in rows for x in columns]
@@ -105,7 +105,7 @@ def clear_of_cuts(
     scores: NDArray[np.float32],
     corner: tuple[int, int],
     size: tuple[int, int],
-    picture: Image,
+    picture: Raster,
 ) -> Found:
     """Boxes of a part as boxes of the picture, without those that end where only the part does.
 

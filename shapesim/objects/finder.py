@@ -28,7 +28,7 @@ from shapesim.objects.boxes import (
 )
 from shapesim.pictures.images import load_image, square_part
 from shapesim.rendering.views import on_background
-from shapesim.types import Box, Embeddings, Image
+from shapesim.types import Box, Embeddings, Raster
 
 SIDE = 640
 """Pixels to which a picture's longer side is brought."""
@@ -80,7 +80,7 @@ class SeenPicture:
             far left, top, right and bottom are, in cells.
     """
 
-    picture: Image
+    picture: Raster
     planes: tuple[NDArray[np.float32], ...]
     predictions: NDArray[np.float32]
 
@@ -104,7 +104,7 @@ class ObjectFinder:
         self._weights = read_weights(path, _NEEDED, "objects")
         self._fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
-    def see(self, picture: Image) -> SeenPicture:
+    def see(self, picture: Raster) -> SeenPicture:
         """One pass over a (H, W, 3) picture."""
         height, width = picture.shape[:2]
         scale = SIDE / max(height, width)
@@ -172,7 +172,7 @@ class ObjectFinder:
         kind, which = (normalised(np.sum(part, axis=0)) for part in zip(*looks, strict=True))
         return embedder.queries(kind, which), which
 
-    def _run(self, picture: Image) -> list[NDArray[np.float32]]:
+    def _run(self, picture: Raster) -> list[NDArray[np.float32]]:
         return [plane[0] for plane in self._session.run(None, {"pictures": picture[None]})]
 
     @cached_property
@@ -184,24 +184,24 @@ class ObjectFinder:
         )
 
 
-def _found_in(seen: SeenPicture, picture: Image) -> Found:
+def _found_in(seen: SeenPicture, picture: Raster) -> Found:
     """Boxes in the pixels of a picture, as it was seen or in fewer."""
     boxes, scores = boxes_of(seen.predictions, _LEAST_SCORE)
     scale = np.array(picture.shape[1::-1]) / (np.array(seen.predictions.shape[:0:-1]) * CELL)
     return (boxes * np.tile(scale, 2)).astype(np.float32), scores
 
 
-def open_scene(path: Path) -> Image:
+def open_scene(path: Path) -> Raster:
     """(H, W, 3) a picture file, in the pixels that boxes count.
 
     Raises:
         AssetError: it cannot be read.
     """
-    scene: Image = on_background(load_image(path))
+    scene: Raster = on_background(load_image(path))
     return scene
 
 
-def check_box(box: Box, picture: Image) -> Box:
+def check_box(box: Box, picture: Raster) -> Box:
     """A box as far as it is in a picture.
 
     Raises:
@@ -219,7 +219,7 @@ def check_box(box: Box, picture: Image) -> Box:
 
 
 def closer(
-    picture: Image, corners: NDArray[np.float64]
+    picture: Raster, corners: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Boxes as a closer look shows them.
 
@@ -284,6 +284,6 @@ def _covered(
     return np.asarray(made, dtype=np.float32)
 
 
-def _resized(picture: Image, width: int, height: int) -> Image:
+def _resized(picture: Raster, width: int, height: int) -> Raster:
     method = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)

@@ -12,7 +12,7 @@ from shapesim.embedders import LookEmbedder
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
 from shapesim.picture_search.posing import Sight, poses
-from shapesim.types import WHOLE, Camera, Image, Match, Mesh, Shares
+from shapesim.types import WHOLE, Camera, Match, Mesh, Raster, Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Pictured:
 
     def __init__(
         self,
-        picture: Image,
+        picture: Raster,
         embedder: LookEmbedder,
         boxes: Sequence[Shares] = (WHOLE,),
         how: Comparing = ALONE,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from shapesim.blas import one_thread
 from shapesim.pictures.images import square_part
 from shapesim.rendering.views import on_background, render
-from shapesim.types import WHOLE, Camera, Image, Mesh, Shares
+from shapesim.types import WHOLE, Camera, Mesh, Raster, Shares
 from shapesim.workers import cores
 
 _MARGIN = 0.15  # of a box's longer side, that is looked at around it
@@ -77,7 +77,7 @@ class Pose:
     camera: Camera
     outlines: float
     filling: float
-    overlay: Image
+    overlay: Raster
     weights: NDArray[np.float32]
 
 
@@ -90,7 +90,7 @@ class Sight:
         tight: how much it counts that a mesh fills the box, beside that its outlines fit.
     """
 
-    def __init__(self, picture: Image, box: Shares = WHOLE, tight: float = 0.0) -> None:
+    def __init__(self, picture: Raster, box: Shares = WHOLE, tight: float = 0.0) -> None:
         height, width = picture.shape[:2]
         x, y, wide, tall = np.array(box) * [width, height, width, height]
         longer = max(wide, tall)
@@ -218,7 +218,7 @@ def fillings(
     return np.asarray(both / (areas - both), np.float32)
 
 
-def _outlines(picture: Image) -> NDArray[np.float32]:
+def _outlines(picture: Raster) -> NDArray[np.float32]:
     """(S, S, 4) how much the colours of a (S, S, 3) picture change along four directions."""
     values = picture.astype(np.float32)
     across, down = cv2.Sobel(values, cv2.CV_32F, 1, 0), cv2.Sobel(values, cv2.CV_32F, 0, 1)

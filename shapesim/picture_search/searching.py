@@ -17,7 +17,7 @@ from shapesim.picture_search.comparing import IN_SCENE, Pictured
 from shapesim.pictures.images import load_image, opaque
 from shapesim.reading import LARGEST_PICTURE, read_pictures
 from shapesim.swap import ANY, Filters, Query, recommend
-from shapesim.types import Box, Image, Match, Shares
+from shapesim.types import Box, Match, Raster, Shares
 
 _BLANK = 3  # levels by which a picture of one colour may differ
 
@@ -36,7 +36,7 @@ class Asked:
     query: Query
     pictured: Callable[[], Pictured]
     box: Box | None = None
-    cut: Image | None = None
+    cut: Raster | None = None
 
 
 def ask_by_pictures(

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapesim.errors import AssetError, UnreachableFileError
-from shapesim.types import Image as Picture
-from shapesim.types import Shares
+from shapesim.types import Raster, Shares
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -32,7 +31,7 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "TGA", "DDS")
 _REDUCED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})  # modes that Pillow reduces
 
 
-def encoded(picture: Picture | PilImage, format: str, **options: Any) -> bytes:
+def encoded(picture: Raster | PilImage, format: str, **options: Any) -> bytes:
     """A picture as the bytes of a file.
 
     Args:
@@ -167,7 +166,7 @@ def _to_rgba(picture: PilImage) -> PilImage:
     return picture.convert("RGBA")
 
 
-def opaque(picture: NDArray[np.uint8]) -> Picture:
+def opaque(picture: NDArray[np.uint8]) -> Raster:
     """(H, W, 3 or 4) on white, without the sides that show nothing."""
     from PIL import Image
 
@@ -197,8 +196,8 @@ def framed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def square_part(
-    picture: Picture, left: int, top: int, side: int
-) -> tuple[Picture, NDArray[np.bool_]]:
+    picture: Raster, left: int, top: int, side: int
+) -> tuple[Raster, NDArray[np.bool_]]:
     """A square of a (H, W, 3) picture; beyond the picture, what is at its edge goes on.
 
     Of a large one, only every so manieth pixel: a square around a panorama would fill the memory.

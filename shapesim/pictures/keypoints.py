@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapesim.errors import AssetError
 from shapesim.pictures.images import encoded
-from shapesim.types import Image
+from shapesim.types import Raster
 
 FOUND_SIDE, ORIGINAL_SIDE = 384, 208
 """Pixels to which the longer side is brought before features are looked for. In a found picture,
@@ -37,7 +37,7 @@ class Level(NamedTuple):
         grey: (h, w) uint8 of them.
     """
 
-    pixels: Image
+    pixels: Raster
     grey: NDArray[np.uint8]
 
 
@@ -50,12 +50,12 @@ class Small:
         size: width and height that it had. Places are told in those pixels.
     """
 
-    pixels: Image
+    pixels: Raster
     size: tuple[int, int]
     _levels: dict[tuple[int, int], Level] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, picture: Image, side: int) -> Small:
+    def of(cls, picture: Raster, side: int) -> Small:
         """A (H, W, 3) picture, whose longer side is brought to so many pixels."""
         height, width = picture.shape[:2]
         scale = side / max(height, width)
@@ -156,7 +156,7 @@ class Kept:
     features: bytes
 
     @classmethod
-    def of(cls, picture: Image) -> Kept:
+    def of(cls, picture: Raster) -> Kept:
         """Of a (H, W, 3) picture."""
         pixels = Small.of(picture, ORIGINAL_SIDE).pixels
         content = encoded(pixels, "JPEG", quality=_QUALITY, subsampling=0)
@@ -176,6 +176,6 @@ class Kept:
         return Small.of(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), ORIGINAL_SIDE)
 
 
-def greyed(picture: Image) -> Any:
+def greyed(picture: Raster) -> Any:
     """(H, W) uint8 of (H, W, 3)."""
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
 from shapesim.rendering.views import Light, render
-from shapesim.types import Image as Picture
-from shapesim.types import Mesh
+from shapesim.types import Mesh, Raster
 
 
 def new_picture(
     mesh: Mesh, rng: np.random.Generator, size: int = 224, kept: float = 0.8
-) -> tuple[Picture, NDArray[np.uint8]]:
+) -> tuple[Raster, NDArray[np.uint8]]:
     """A picture of a mesh as a stranger might have taken it.
 
     A view from anywhere around and from a little below to high above, other light, another
@@ -58,7 +57,7 @@ def lamp(rng: np.random.Generator) -> Light:
     )
 
 
-def background(size: int, rng: np.random.Generator) -> Picture:
+def background(size: int, rng: np.random.Generator) -> Raster:
     """(S, S, 3) a plain colour, a gradient, or blurred or coarse patches."""
     cells = rng.choice([1, 2, 6, 24], p=[0.3, 0.4, 0.2, 0.1])
     patches = rng.integers(0, 256, (cells, cells, 3))
@@ -69,14 +68,14 @@ def background(size: int, rng: np.random.Generator) -> Picture:
     return np.asarray(small.resize((size, size), resample))
 
 
-def as_jpeg(picture: Image.Image, quality: int) -> Picture:
+def as_jpeg(picture: Image.Image, quality: int) -> Raster:
     """A picture after it was saved so badly."""
     buffer = io.BytesIO()
     picture.convert("RGB").save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))
 
 
-def augment(picture: Picture, rng: np.random.Generator, size: int) -> Picture:
+def augment(picture: Raster, rng: np.random.Generator, size: int) -> Raster:
     """A picture cut, mirrored, recoloured and blurred at random, (S, S, 3)."""
     image = Image.fromarray(picture)
     area, ratio = rng.uniform(0.4, 1.0), np.exp(rng.uniform(-0.3, 0.3))

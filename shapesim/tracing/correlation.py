@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shapesim.kernels import correlating
 from shapesim.pictures.keypoints import greyed
 from shapesim.tracing.affine import Matrix3, applied, inverse, scaling, shifting, turned
-from shapesim.types import Image
+from shapesim.types import Raster
 
 Grey = NDArray[np.uint8]
 """(H, W) grey levels."""
@@ -115,7 +115,7 @@ class _Tried:
 
 
 def sweep(
-    found: Image, originals: Sequence[Image], mapped: Callable[..., Any] = map
+    found: Raster, originals: Sequence[Raster], mapped: Callable[..., Any] = map
 ) -> list[list[Hint]]:
     """The likeliest places of many originals in one picture, the likeliest first.
 
@@ -171,7 +171,7 @@ def _apart(hints: Iterator[Hint]) -> list[Hint]:
     return kept
 
 
-def _sought_sides(original: Image) -> tuple[int, int] | None:
+def _sought_sides(original: Raster) -> tuple[int, int] | None:
     """Width and height, to which an original is brought; None of strips.
 
     Rounded, so that many are alike and are compared together, but the shorter side less.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shapesim.types import Box, Image
+from shapesim.types import Box, Raster
 
 _SIDE = 256  # pixels, in which edges are looked for
 _EDGE = 16  # grey levels from one pixel to the next
@@ -26,7 +26,7 @@ _TURNS = (2.5, 40.0)  # degrees: less is nothing, and more may as well be anothe
 _ALONG = 0.5  # share of the lines that run along two directions at right angles, within 2°
 
 
-def frames(picture: Image, count: int) -> list[Box]:
+def frames(picture: Raster, count: int) -> list[Box]:
     """The likeliest few pictures within a (H, W, 3) picture, upright ones: the largest first.
 
     Of a frame, at least two opposite edges are seen.
@@ -56,7 +56,7 @@ def frames(picture: Image, count: int) -> list[Box]:
     return boxes
 
 
-def skew(picture: Image) -> float:
+def skew(picture: Raster) -> float:
     """Degrees by which a (H, W, 3) picture stands askew, clockwise; 0 where that cannot be told.
 
     Pages are full of straight lines; turned, these run along two other directions. Lines are found

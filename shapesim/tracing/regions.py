@@ -12,7 +12,7 @@ from shapesim.pictures.images import framed
 from shapesim.pictures.keypoints import FOUND_SIDE, Small
 from shapesim.tracing.affine import Matrix3, applied, corners, inverse, shifting, turned
 from shapesim.tracing.framing import frames, skew
-from shapesim.types import Box, Image
+from shapesim.types import Box, Raster
 
 # Of the parts of a found picture that are compared beside the whole: size, and number along a side.
 _PARTS = ((0.72, 2), (0.5, 3))
@@ -32,14 +32,14 @@ class Region:
         small: the picture, and its mirror image, as small as they are compared.
     """
 
-    def __init__(self, picture: Image, found: tuple[int, int], to_found: Matrix3) -> None:
+    def __init__(self, picture: Raster, found: tuple[int, int], to_found: Matrix3) -> None:
         self.picture = picture
         small = Small.of(picture, FOUND_SIDE)
         self.small = small, small.mirrored()
         self._found, self._to_found = found, to_found
 
     @classmethod
-    def whole(cls, picture: Image) -> Region:
+    def whole(cls, picture: Raster) -> Region:
         """All of a (H, W, 3) picture."""
         return cls(picture, (picture.shape[1], picture.shape[0]), np.eye(3))
 
@@ -74,7 +74,7 @@ class Region:
             if min(width, height) >= _LEAST
         ]
 
-    def _part(self, picture: Image, to_self: Matrix3) -> Region:
+    def _part(self, picture: Raster, to_self: Matrix3) -> Region:
         return Region(picture, self._found, self._to_found @ to_self)
 
     def parts(self) -> list[NDArray[np.uint8]]:

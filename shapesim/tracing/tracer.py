@@ -34,7 +34,7 @@ from shapesim.tracing.verification import (
     locate,
     strongest,
 )
-from shapesim.types import Box, Embeddings, Image
+from shapesim.types import Box, Embeddings, Raster
 from shapesim.workers import cores
 
 _LARGEST = 640  # pixels of a found picture's side: more tells nothing more
@@ -165,7 +165,7 @@ class Tracer:
             ]
         return Trace(path, tuple(matches), best)
 
-    def gather(self, picture: Image) -> list[Evidence]:
+    def gather(self, picture: Raster) -> list[Evidence]:
         """What speaks for the likeliest originals of a (H, W, 3) picture, one for each file.
 
         Raises:
@@ -205,7 +205,11 @@ class _Search:
     """
 
     def __init__(
-        self, picture: Image, originals: Originals, embedder: CopyEmbedder, pool: ThreadPoolExecutor
+        self,
+        picture: Raster,
+        originals: Originals,
+        embedder: CopyEmbedder,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self._originals, self._embedder, self._pool = originals, embedder, pool
         self._whole = Region.whole(picture)

@@ -14,7 +14,7 @@ from shapesim.kernels import overlaying
 from shapesim.kernels.matching import nearest_and_next
 from shapesim.pictures.keypoints import Features, Level, Small
 from shapesim.tracing.affine import Matrix3, applied, corners, scaling
-from shapesim.types import Box, Image
+from shapesim.types import Box, Raster
 
 _RATIO = 0.85  # most that the nearest is away, of what the second nearest is
 _REACH = 0.016  # of the found picture's side, by which matched points may be off
@@ -232,7 +232,7 @@ def _likeness(ours: Level, theirs: Level, placing: Matrix3) -> float | None:
 
 def _overlaid(
     ours: Level, theirs: Level, placing: Matrix3
-) -> tuple[Image, Image, NDArray[np.float32]]:
+) -> tuple[Raster, Raster, NDArray[np.float32]]:
     """An original, what is seen in its place, and where that is within the found picture."""
     size = ours.grey.shape[::-1]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
