@@ -21,7 +21,7 @@ from benchmarks.reporting import print_table, sample
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.errors import AssetError
 from shapesim.meshes import load_mesh
-from shapesim.pictures.images import SUFFIXES
+from shapesim.pictures.images import PICTURE_SUFFIXES
 from shapesim.reading import read_pictures
 from shapesim.rendering.views import render, ring
 from shapesim.workers import map_isolated
@@ -62,7 +62,7 @@ def rendering(store: Path, count: int) -> list[tuple[str, str]]:
 
 def embedding(folder: Path) -> list[tuple[str, str, str]]:
     """Pictures per second, from files to vectors."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES]
     paths = (paths * (1 + 1024 // len(paths)))[:1024]
     embedder = LookEmbedder()
     embedder.load()

@@ -20,8 +20,7 @@ from shapesim.geometry import signature
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import located, object_of
 from shapesim.meshes.textures import companion_files
-from shapesim.pictures.images import SUFFIXES as PICTURES
-from shapesim.pictures.images import encoded, load_image
+from shapesim.pictures.images import PICTURE_SUFFIXES, encoded, load_image
 from shapesim.pictures.keypoints import Kept
 from shapesim.rendering.texturing import lost_textures
 from shapesim.traits import traits_of
@@ -224,7 +223,7 @@ def read_assets(
 
 def is_picture(path: Path) -> bool:
     """Whether a file's name is that of a picture; what a mesh file holds is none."""
-    return object_of(path)[0] == path and path.suffix.lower() in PICTURES
+    return object_of(path)[0] == path and path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def read_pictures(

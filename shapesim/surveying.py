@@ -17,8 +17,7 @@ from shapesim.gallery.records import FileState
 from shapesim.listings import Listing, read_listings
 from shapesim.meshes import find_originals
 from shapesim.meshes.finding import FoundAssets, find_pictures
-from shapesim.meshes.packs import KITS, inside, is_there, object_of
-from shapesim.meshes.packs import SUFFIXES as PACKS
+from shapesim.meshes.packs import KITS, PACK_SUFFIXES, inside, is_there, object_of
 from shapesim.reading import READER, ReadTask, digest_of, is_picture, stamp
 from shapesim.types import NO_COMPANIONS, Companions, UpAxis
 
@@ -387,8 +386,8 @@ def _as_found(path: str) -> str:
     """A path as files are found: a pack has a ``!`` where something in it is named, only there."""
     *outer, last = path.split("/")
     plain = last.removesuffix("!")
-    is_pack = plain.lower().endswith((*PACKS, *KITS))
-    inside = [f"{part}!" if part.lower().endswith(PACKS) else part for part in outer]
+    is_pack = plain.lower().endswith((*PACK_SUFFIXES, *KITS))
+    inside = [f"{part}!" if part.lower().endswith(PACK_SUFFIXES) else part for part in outer]
     return "/".join([*inside, plain if is_pack else last])
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from shapesim.errors import AssetError, UnsupportedFormatError
 from shapesim.geometry import same_geometry, signature
-from shapesim.meshes import SUFFIXES, find_assets, load_mesh, save_mesh
+from shapesim.meshes import MESH_SUFFIXES, find_assets, load_mesh, save_mesh
 from shapesim.meshes.parts import Loaded, Part, assemble, rgba
 from shapesim.pictures.colours import to_srgb
 from shapesim.types import Material
@@ -66,7 +66,7 @@ def test_every_format_gives_the_same_geometry(suffix: str, tmp_path: Path) -> No
 
 def test_every_suffix_is_tested() -> None:
     """The formats above and FBX are all there are."""
-    assert {*WRITTEN, ".fbx"} == SUFFIXES
+    assert {*WRITTEN, ".fbx"} == MESH_SUFFIXES
 
 
 def test_the_up_axis_can_be_overridden(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from shapesim.errors import GalleryError, ShapesimError
 from shapesim.gallery import Gallery
 from shapesim.geometry import signature
 from shapesim.indexing import index_stores
-from shapesim.meshes import SUFFIXES, find_assets, load_mesh
+from shapesim.meshes import MESH_SUFFIXES, find_assets, load_mesh
 from shapesim.swap import Filters, Query, recommend
 from shapesim.types import Match
 from tests.conftest import SAMPLES
@@ -46,7 +46,7 @@ def swap(gallery: Gallery, name: str, embedder: ShapeEmbedder, **options: object
 def test_samples_hold_every_format() -> None:
     """Each format that can be loaded is in the sample store."""
     files = find_assets(SAMPLES / "store").files
-    assert {path.suffix for path in files} == SUFFIXES
+    assert {path.suffix for path in files} == MESH_SUFFIXES
 
 
 def kinds_of_game() -> list[str]:

@@ -32,10 +32,10 @@ def complete(
     """
     from shapesim.completing import Completer
     from shapesim.meshes import load_mesh, save_mesh
-    from shapesim.meshes.saving import SUFFIXES
+    from shapesim.meshes.saving import SAVED_SUFFIXES
     from shapesim.workers import map_isolated
 
-    check_writable(out, SUFFIXES)
+    check_writable(out, SAVED_SUFFIXES)
     if out.exists() and out.samefile(file):
         raise ShapesimError(f"{out}: is the part itself; name another file for the whole")
     # In a process of its own, which may die of a damaged file.

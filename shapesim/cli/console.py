@@ -258,7 +258,7 @@ def expanded(
     Raises:
         ShapesimError: none is left.
     """
-    from shapesim.meshes import SUFFIXES, find_assets, find_originals
+    from shapesim.meshes import MESH_SUFFIXES, find_assets, find_originals
     from shapesim.meshes.finding import find_pictures, is_pack
     from shapesim.meshes.packs import object_of
 
@@ -268,7 +268,7 @@ def expanded(
     found: list[Path] = []
     empty: list[AssetError] = []
     for file in files:
-        if kind == "pictures" and file.suffix.lower() in SUFFIXES and not file.is_dir():
+        if kind == "pictures" and file.suffix.lower() in MESH_SUFFIXES and not file.is_dir():
             reason = "is a mesh; find what could replace it by 'shapesim swap'"
             empty.append(AssetError(file, reason))
             continue

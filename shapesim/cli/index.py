@@ -60,8 +60,8 @@ def index(
     from shapesim.gallery import Gallery
     from shapesim.gallery.gallery import FOLDER, default_folder
     from shapesim.indexing import check_stores, index_stores
-    from shapesim.meshes import SUFFIXES as MESHES
-    from shapesim.pictures.images import SUFFIXES as FORMATS
+    from shapesim.meshes import MESH_SUFFIXES
+    from shapesim.pictures.images import PICTURE_SUFFIXES
 
     check_stores(stores or [])  # before a gallery is made for them
     folder = gallery or default_folder() or Path(FOLDER)
@@ -83,7 +83,8 @@ def index(
     else:
         _print(report, folder)
     if report.total == 0:
-        read = f"meshes ({' '.join(sorted(MESHES))}) and pictures ({' '.join(sorted(FORMATS))})"
+        meshes, pictures = (" ".join(sorted(kind)) for kind in (MESH_SUFFIXES, PICTURE_SUFFIXES))
+        read = f"meshes ({meshes}) and pictures ({pictures})"
         stderr.print(f"nothing to search: no file could be indexed; {read} are read")
         raise typer.Exit(1)
 

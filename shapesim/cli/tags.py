@@ -144,12 +144,12 @@ def train(
 
 def _check_written(out: Path, picture: Path) -> None:
     """Whether a tagger and its picture can be written there."""
-    from shapesim.meshes import SUFFIXES as MESHES
-    from shapesim.pictures.images import SUFFIXES as FORMATS
+    from shapesim.meshes import MESH_SUFFIXES
+    from shapesim.pictures.images import PICTURE_SUFFIXES
     from shapesim.tagging.taggers import Tagger
 
     check_writable(out)
-    if out.suffix.lower() in MESHES | FORMATS:
+    if out.suffix.lower() in MESH_SUFFIXES | PICTURE_SUFFIXES:
         raise ShapesimError(f"{out}: is the name of a mesh or a picture; name a .tagger file")
     if out.exists():
         try:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shapesim.errors import AssetError, UnreachableFileError
-from shapesim.meshes.loading import SUFFIXES
-from shapesim.meshes.packs import SUFFIXES as PACKS
-from shapesim.meshes.packs import title_of, unpacked
-from shapesim.pictures.images import SUFFIXES as PICTURES
+from shapesim.meshes.loading import MESH_SUFFIXES
+from shapesim.meshes.packs import PACK_SUFFIXES, title_of, unpacked
+from shapesim.pictures.images import PICTURE_SUFFIXES
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ def find_originals(root: Path) -> FoundAssets:
 
 def find_pictures(root: Path) -> FoundAssets:
     """Walks a folder of pictures, as ``find_assets`` does."""
-    return _walked(root, PICTURES, packs=False)
+    return _walked(root, PICTURE_SUFFIXES, packs=False)
 
 
 def find_assets(root: Path | str) -> FoundAssets:
@@ -71,7 +70,7 @@ def find_assets(root: Path | str) -> FoundAssets:
         found = FoundAssets()
         _look_into(root, found)
         return found
-    return _walked(root, SUFFIXES, packs=True)
+    return _walked(root, MESH_SUFFIXES, packs=True)
 
 
 def _walked(root: Path, suffixes: Collection[str], packs: bool) -> FoundAssets:
@@ -154,7 +153,7 @@ def stems(paths: Iterable[Path], others: Iterable[str] = ()) -> dict[Path, str]:
 
 def is_pack(path: Path) -> bool:
     """Whether a file's name is that of a pack, which is read like a folder."""
-    return path.suffix.lower() in PACKS
+    return path.suffix.lower() in PACK_SUFFIXES
 
 
 def is_text(path: Path) -> bool:

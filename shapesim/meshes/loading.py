@@ -32,7 +32,7 @@ from shapesim.meshes.parts import Loaded, assemble
 from shapesim.meshes.ply import load_ply
 from shapesim.meshes.stl import load_stl
 from shapesim.meshes.threemf import load_3mf
-from shapesim.pictures.images import SUFFIXES as PICTURES
+from shapesim.pictures.images import PICTURE_SUFFIXES
 from shapesim.types import Matrix4, Mesh, UpAxis
 
 _LOADERS: dict[str, Callable[[Path], Loaded]] = {
@@ -46,7 +46,7 @@ _LOADERS: dict[str, Callable[[Path], Loaded]] = {
     ".off": load_off,
     ".3mf": load_3mf,
 }
-SUFFIXES = frozenset(_LOADERS)
+MESH_SUFFIXES = frozenset(_LOADERS)
 """Lower-case suffixes that ``load_mesh`` knows."""
 
 # By convention, for files that do not say: animation formats stand on y, fabrication formats on z.
@@ -86,8 +86,8 @@ def load_mesh(path: Path | str, up: UpAxis | None = None) -> Mesh:
     Skinned meshes come in their rest pose. Lines and points are left out.
 
     Args:
-        path: a file with one of ``SUFFIXES``; one in a pack as ``pack.zip!/path``, and an object of
-            a file, which stays where it stands there, as ``kit.fbx!/name``.
+        path: a file with one of ``MESH_SUFFIXES``; one in a pack as ``pack.zip!/path``, and an
+            object of a file, which stays where it stands there, as ``kit.fbx!/name``.
         up: the file's up axis; None for what the file says, or else its format's convention.
 
     Raises:
@@ -219,11 +219,11 @@ def _loaded(path: Path) -> Loaded:
     suffix = path.suffix.lower()
     loader = _LOADERS.get(suffix)
     _check_file(path)
-    if suffix in PICTURES:
+    if suffix in PICTURE_SUFFIXES:
         reason = "is a picture; find what it shows by 'shapesim search'"
         raise UnsupportedFormatError(path, reason)
     if loader is None:
-        known = " ".join(sorted(SUFFIXES))
+        known = " ".join(sorted(MESH_SUFFIXES))
         raise UnsupportedFormatError(path, f"no loader for '{suffix}' files (known: {known})")
     with _explained(path):
         return loader(path)

@@ -26,7 +26,7 @@ from platformdirs import user_cache_path
 
 from shapesim.errors import AssetError, UnreachableFileError, is_passing
 
-SUFFIXES = (".zip", ".unitypackage")
+PACK_SUFFIXES = (".zip", ".unitypackage")
 KITS = (".fbx", ".glb", ".gltf", ".obj", ".dae", ".3mf")
 """Suffixes of meshes that may hold several objects."""
 _WANTED = frozenset(
@@ -125,7 +125,7 @@ def is_there(path: Path) -> bool:
 def pack_of(path: Path) -> Path | None:
     """The pack in which a file is, if it is in one."""
     for parent in path.parents:
-        if parent.name.endswith("!") and Path(parent.name[:-1]).suffix.lower() in SUFFIXES:
+        if parent.name.endswith("!") and Path(parent.name[:-1]).suffix.lower() in PACK_SUFFIXES:
             return parent.with_name(parent.name[:-1])
     return None
 
@@ -237,7 +237,7 @@ def _unpack(archive: Path, to: Path, mtime: int, contents: Unpacked) -> None:
             if inside.is_absolute() or ".." in inside.parts or ":" in name:
                 problems.append(f"{name}: leads out of the pack; left out")
                 continue
-            if inside.suffix.lower() in SUFFIXES:
+            if inside.suffix.lower() in PACK_SUFFIXES:
                 problems.append(f"{name}: is a pack within a pack; unpack that one to have it read")
             if inside.suffix.lower() not in _WANTED:
                 continue

@@ -13,7 +13,7 @@ from shapesim.pictures.images import load_image
 from shapesim.types import Material, Mesh, UpAxis
 from shapesim.writing import replaced
 
-SUFFIXES = (".glb", ".obj", ".ply", ".stl")
+SAVED_SUFFIXES = (".glb", ".obj", ".ply", ".stl")
 """Of formats that are written."""
 
 
@@ -34,8 +34,8 @@ def save_mesh(mesh: Mesh, path: Path, up: UpAxis | None = None) -> None:
     import trimesh
 
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ShapesimError(f"{path}: name a {', '.join(SUFFIXES)} file")
+    if suffix not in SAVED_SUFFIXES:
+        raise ShapesimError(f"{path}: name a {', '.join(SAVED_SUFFIXES)} file")
     surface: Any
     if suffix == ".glb":
         surface = trimesh.Scene(_coloured(mesh))

@@ -18,7 +18,7 @@ from shapesim.types import Raster, Shares
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-SUFFIXES = frozenset(
+PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif"}
 )
 """Lower-case suffixes of picture files."""

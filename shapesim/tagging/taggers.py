@@ -17,7 +17,7 @@ from shapesim.errors import ShapesimError, TaggerError
 from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
-from shapesim.pictures.images import SUFFIXES as PICTURES
+from shapesim.pictures.images import PICTURE_SUFFIXES
 from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.heads import Head, fit_head
 from shapesim.types import Embeddings
@@ -69,7 +69,7 @@ def find_examples(folder: Path) -> Examples:
         raise ShapesimError(f"{folder}: no pictures or meshes in folders named as labels")
     kinds: dict[bool, set[str]] = {True: set(), False: set()}
     for example in found.examples:
-        kinds[example.path.suffix.lower() in PICTURES].update(example.labels)
+        kinds[example.path.suffix.lower() in PICTURE_SUFFIXES].update(example.labels)
     pictures, meshes = kinds[True] - kinds[False], kinds[False] - kinds[True]
     if pictures and meshes:
         found.warnings.append(
