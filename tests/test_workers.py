@@ -18,6 +18,7 @@ from typing import NoReturn
 import pytest
 from threadpoolctl import threadpool_info
 
+from shapesim import workers
 from shapesim.blas import one_thread
 from shapesim.errors import AssetError, ShapesimError, UnreachableFileError
 from shapesim.workers import kept_workers, map_isolated
@@ -123,8 +124,9 @@ def process_of(name: str) -> int:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_kept_workers_answer_the_next_call() -> None:
+def test_kept_workers_answer_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same processes do, unless one died or the context is over."""
+    monkeypatch.setattr(workers, "_kept", None)  # those that all tests share
 
     def processes() -> set[object]:
         return {found for _, found in map_isolated(process_of, list("abcdefgh"), Path)}

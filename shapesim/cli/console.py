@@ -331,7 +331,8 @@ def counted(number: int, noun: str) -> str:
 
 def report_lines(lines: Sequence[str], style: str, noun: str) -> None:
     """Prints lines to stderr; where none but a person reads them, the first and how many more."""
-    shown = lines[:_SHOWN] if sys.stdout.isatty() and sys.stderr.isatty() else lines
+    is_read_by_scripts = not all(file and file.isatty() for file in (sys.stdout, sys.stderr))
+    shown = lines if is_read_by_scripts else lines[:_SHOWN]
     for line in shown:
         stderr.print(f"[{style}]{noun}:[/{style}] {escape(line)}", soft_wrap=True, highlight=False)
     if len(shown) < len(lines):
