@@ -711,8 +711,10 @@ Takes:  {
 
 def test_old_files_are_read(tmp_path: Path) -> None:
     """Before version 7, models hold their faces, and all go by names."""
-    (tmp_path / "a.fbx").write_text(OLD)
-    mesh = load_mesh(tmp_path / "a.fbx")
+    pack = tmp_path / "pack"  # beside which no other test has its textures
+    pack.mkdir()
+    (pack / "a.fbx").write_text(OLD)
+    mesh = load_mesh(pack / "a.fbx")
     np.testing.assert_allclose(mesh.vertices.min(axis=0), [5, 0, 0], atol=1e-12)
     np.testing.assert_allclose(mesh.vertices.max(axis=0), [7, 6, 0], atol=1e-12)
     assert mesh.unit == pytest.approx(0.0254)
@@ -720,8 +722,8 @@ def test_old_files_are_read(tmp_path: Path) -> None:
     assert mesh.materials[0].colour[0] == 0.5  # Blender's are linear
     assert mesh.companions.missing == ("skin.png",)
     assert mesh.animations == ("walk",)
-    Image.new("RGB", (4, 4)).save(tmp_path / "skin.png")
-    assert load_mesh(tmp_path / "a.fbx").materials[0].texture == tmp_path / "skin.png"
+    Image.new("RGB", (4, 4)).save(pack / "skin.png")
+    assert load_mesh(pack / "a.fbx").materials[0].texture == pack / "skin.png"
 
 
 @pytest.mark.parametrize(

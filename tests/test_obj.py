@@ -158,6 +158,7 @@ def test_materials_say_their_colours(tmp_path: Path, line: str, colour: tuple[fl
         "-bm 0.5 -s 1 1 1 -o 0 0 red.png",
         "-mm 0 1 -blendu off red two.png",
         "C:\\art\\red.png",
+        "Art\\\\Red Two.PNG",
     ],
 )
 def test_textures_are_found_behind_their_options(tmp_path: Path, given: str) -> None:

@@ -40,8 +40,9 @@ def find_texture(mesh: Path, name: str) -> Path | None:
             choices.insert(0, mesh.parent / given)
         choices += [folder / given.name for folder in _texture_folders(mesh)]
         for choice in choices:
-            if _is_file(choice) and _is_in_pack(mesh, choice):
-                return choice
+            found = _called(choice)
+            if found and _is_in_pack(mesh, found):
+                return found
     return None
 
 
@@ -54,18 +55,25 @@ def find_beside(mesh: Path, name: str) -> Path | None:
         way = os.path.normpath(wanted.replace("\\", "/")).replace("\\", "/")
         if way.startswith(("/", "../")) or way == ".." or (os.name == "nt" and ":" in way):
             continue
-        found = mesh.parent / way
-        if _is_file(found) and found.resolve().is_relative_to(mesh.parent.resolve()):
+        found = _called(mesh.parent / way)
+        if found and found.resolve().is_relative_to(mesh.parent.resolve()):
             return found
     return None
 
 
-def _is_file(path: Path) -> bool:
-    """Of names that no file can have, too: mesh files say anything."""
+def _called(path: Path) -> Path | None:
+    """The file of that name, or else of the same in other cases, as it is on the artist's Windows.
+
+    None also for names that no file can have: mesh files say anything.
+    """
     try:
-        return path.is_file()
+        if path.is_file():
+            return path
+        names = _names_in(path.parent, path.parent.stat().st_mtime_ns)
+        found = path.parent / names.get(path.name.casefold(), path.name)
+        return found if found.is_file() else None
     except (OSError, ValueError):
-        return False
+        return None
 
 
 def companions_of(mesh: Path, files: Iterable[Path], missing: Iterable[str]) -> Companions:
@@ -93,6 +101,12 @@ def _texture_folders(mesh: Path) -> list[Path]:
         ]
     except OSError:
         return []
+
+
+@lru_cache(256)
+def _names_in(folder: Path, _changed: int) -> dict[str, str]:
+    """What it holds, by names without case; many meshes ask for what is in the same few."""
+    return {name.casefold(): name for name in sorted(os.listdir(folder))}
 
 
 @lru_cache(1024)
