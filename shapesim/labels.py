@@ -30,15 +30,20 @@ def read_labels(path: Path) -> dict[str, str]:
 
 
 def read_rows(path: Path) -> list[tuple[str, str]]:
-    """Pairs of path and label, in their order; see ``read_labels``."""
+    """Pairs of path, with slashes, and label, in their order; see ``read_labels``."""
     try:
         rows = table_of(text_of(path))
-        if not {"path", "label"} <= set(rows.fieldnames or ()):
+        rows.fieldnames = [name.strip().casefold() for name in rows.fieldnames or ()]
+        if not {"path", "label"} <= set(rows.fieldnames):
             raise ShapesimError(f"{path}: needs the columns path and label")
-        return [(row["path"] or "", row["label"] or "") for row in rows]
+        return [(_plain(row["path"]), row["label"] or "") for row in rows]
     except (OSError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "is no CSV file"
         raise ShapesimError(f"{path}: {reason}; name a CSV file of labels") from error
+
+
+def _plain(name: str | None) -> str:
+    return (name or "").strip().replace("\\", "/").removeprefix("./")
 
 
 def label_from_name(path: Path, vocabulary: Collection[str]) -> str:

@@ -40,6 +40,7 @@ _SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
 _PAD = 12
 _CELL = 224  # pixels of a side
 _TEXT = 15  # height of a line
+_CELL, _WIDEST = 34, 2400  # pixels of a confusion matrix' cells, and of all of them
 _FONTS = (
     "NotoSansCJK-Regular.ttc", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "PingFang.ttc",
     "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf", "wqy-zenhei.ttc",
@@ -285,20 +286,26 @@ def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilImage:
-    """(C, C) counts as a table of shades: rows are the true labels, columns those given."""
+    """(C, C) counts as a table of shades: rows are the true labels, columns those given.
+
+    Of labels too many for it, neither names nor numbers are drawn.
+    """
     from PIL import Image, ImageDraw
 
     labels = [_composed(label) for label in labels]
     font = _font(_TEXT - 2, "".join(labels))
     legend = "true ↓  given →"
-    cell = 34
-    names = round(max(font.getlength(label) for label in (*labels, legend))) + 2 * _PAD
+    cell = min(_CELL, max(1, _WIDEST // len(labels)))
+    is_named = cell > _TEXT
+    names = round(font.getlength(legend)) + 2 * _PAD
+    if is_named:
+        names = max(names, round(max(map(font.getlength, labels))) + 2 * _PAD)
     side = cell * len(labels)
     picture = Image.new("RGB", (names + side + _PAD, names + side + _PAD), "white")
     draw = ImageDraw.Draw(picture)
     # Upright names cannot be drawn; they are drawn lying and turned with what lies under them.
     lying = Image.new("RGB", (names, side), "white")
-    for number, label in enumerate(labels):
+    for number, label in enumerate(labels if is_named else ()):
         at = (names - _PAD / 2, number * cell + cell / 2)
         ImageDraw.Draw(lying).text((_PAD / 2, at[1]), label, _INK, font, "lm")
         draw.text((at[0], at[1] + names), label, _INK, font, "rm")
@@ -309,8 +316,9 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
             share = count / total
             shade = tuple(round(255 + (end - 255) * share**0.6) for end in (38, 92, 160))
             x, y = names + column * cell, names + row * cell
-            draw.rectangle([x, y, x + cell - 2, y + cell - 2], shade if count else (246, 247, 249))
-            if count:
+            edge = max(cell - 2, 0)
+            draw.rectangle([x, y, x + edge, y + edge], shade if count else (246, 247, 249))
+            if count and is_named:
                 ink = "white" if share > 0.35 else _INK
                 draw.text((x + cell / 2 - 1, y + cell / 2 - 1), str(count), ink, font, "mm")
     draw.text((_PAD / 2, _PAD / 2), legend, _FAINT, font)

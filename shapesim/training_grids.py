@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,9 @@ def write_grids(
             them, the asset turned about up by 90° / turns between them; ``paths`` (N,) str;
             ``labels`` (N,) str, empty where unknown; ``resolution`` R; ``teacher`` (N, D) float32,
             if there is one.
-        labels: by path under the root, empty for none; of what is not in it, a label of any other
-            that the file's name contains. None takes the name of the top folder under the root.
+        labels: by path under the root, or all of the path; empty for none; of what is not in it, a
+            label of any other that the file's name contains. None takes the name of the top folder
+            under the root.
         turns: orientations within a quarter turn; whole quarter turns are exact on the grid.
         up: the up axis of all files; None for what each file says.
         teacher: makes vectors of the meshes that a network can learn to predict.
@@ -67,26 +68,14 @@ def write_grids(
         progress: called with the number of files done and in all.
 
     Returns:
-        The number of grids written, and the files that could not be read.
+        The number of grids written, and what could not be read, or has a label and is not there.
 
     Raises:
-        ShapesimError: there are no meshes, none of them can be read, or the file not be written.
+        ShapesimError: there are no meshes, or none of the labelled ones, none of them can be read,
+            or the file not be written.
     """
-    vocabulary = frozenset((labels or {}).values()) - {""}
-    tasks = []
-    for root in roots:
-        home = root if root.is_dir() else root.with_name(f"{root.name}!")  # of a pack
-        for path in find_assets(root).files:
-            name = path.relative_to(home).as_posix()
-            if name.startswith(exclude):
-                continue
-            label = _label(name, labels, vocabulary)
-            tasks.append(_Task(path, name, label, turns, up, teacher))
-    if not tasks:
-        raise ShapesimError(f"no mesh files below {', '.join(map(str, roots))}")
-
+    tasks, failures = _tasks(roots, labels, exclude, turns, up, teacher)
     entries: list[_Entry] = []
-    failures: list[AssetError] = []
     batch: list[tuple[_Entry, Any]] = []
     for count, (task, result) in enumerate(map_isolated(_read, tasks, lambda task: task.path), 1):
         if isinstance(result, AssetError):
@@ -121,7 +110,52 @@ def write_grids(
     return len(entries), failures
 
 
-def _label(name: str, labels: dict[str, str] | None, vocabulary: frozenset[str]) -> str:
+def _tasks(
+    roots: Sequence[Path],
+    labels: Mapping[str, str] | None,
+    exclude: tuple[str, ...],
+    turns: int,
+    up: UpAxis | None,
+    teacher: Embedder | None,
+) -> tuple[list[_Task], list[AssetError]]:
+    """All meshes below the roots, and what is missing; see ``write_grids``."""
+    vocabulary = frozenset((labels or {}).values()) - {""}
+    tasks: list[_Task] = []
+    failures: list[AssetError] = []
+    unmet = {name for name in labels or () if not name.startswith(exclude)}
+    for root in roots:
+        if not root.exists():
+            raise ShapesimError(f"{root}: no such folder; name one of meshes")
+        home = root if root.is_dir() else root.with_name(f"{root.name}!")  # of a pack
+        found = find_assets(root)
+        failures += found.failures
+        for path in found.files:
+            name = path.relative_to(home).as_posix()
+            if name.startswith(exclude):
+                continue
+            called = _called(path, name, labels or {})
+            unmet.discard(called)
+            label = _label(called, labels, vocabulary)
+            tasks.append(_Task(path, name, label, turns, up, teacher))
+    below = ", ".join(map(str, roots))
+    if not tasks:
+        raise ShapesimError(f"no mesh files below {below}")
+    if unmet:
+        reason = f"has a label, and is not below {below}"
+        if len(unmet) == len(labels or ()):
+            raise ShapesimError(f"{min(unmet)}: {reason}, and so are all labelled files")
+        reason += f"; so are {len(unmet)} of {len(labels or ())} labelled files"
+        failures.append(AssetError(min(unmet), reason))
+    return tasks, failures
+
+
+def _called(path: Path, name: str, labels: Mapping[str, str]) -> str:
+    """What a file is called among the labels: by its path under the root, or all of its path."""
+    choices = (name, path.as_posix(), path.resolve().as_posix())
+    return next((choice for choice in choices if choice in labels), name)
+
+
+def _label(name: str, labels: Mapping[str, str] | None, vocabulary: frozenset[str]) -> str:
     if labels is None:
         return name.split("/", maxsplit=1)[0]
     return labels[name] if name in labels else label_from_name(Path(name), vocabulary)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from voxel_models import create_model
-from voxel_models.bench import TEMPERATURE, embed, mean_average_precision, modelnet10
+from voxel_models import WeightsError, create_model
+from voxel_models.bench import TEMPERATURE, completion, embed, mean_average_precision, modelnet10
 from voxel_models.data import seen_from_one_side
 from voxel_models.losses import TERMS, losses, parts
 from voxel_models.modelnet import CLASSES, RESOLUTION, YAWS, Split, read_modelnet10
@@ -44,6 +44,38 @@ def test_modelnet_stands_upright_and_leaks_are_known(tmp_path: Path) -> None:
     assert set(x.tolist()) == {11}
     assert sorted(y.tolist()) == list(range(6, 21))
     assert set(z.tolist()) == {RESOLUTION - 1 - 13}  # (x, y, z) turns to (x, z, -y)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"y_test": np.array([0, 1, 12])}, "is not one of the 10 classes"),
+        ({"y_test": np.array([0, 1])}, "is not one of the 10 classes"),
+        ({"X_test": np.zeros((0, 30, 30, 30)), "y_test": np.zeros(0)}, "not .N, 30, 30, 30."),
+        ({"X_train": np.ones((4, 28, 31, 31))}, "not .N, 30, 30, 30."),
+    ],
+)
+def test_what_is_no_modelnet_is_refused(
+    tmp_path: Path, change: dict[str, NDArray[np.int64]], reason: str
+) -> None:
+    """Instead of measured."""
+    write_modelnet(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as whole:
+        arrays = dict(whole) | change
+    np.savez(tmp_path / "m.npz", **arrays)
+    with pytest.raises(ValueError, match=reason):
+        read_modelnet10(tmp_path / "m.npz")
+
+
+def test_networks_of_other_things_are_not_measured(tmp_path: Path) -> None:
+    """What knows other classes has no accuracy, and what completes nothing no completion."""
+    write_modelnet(tmp_path / "m.npz")
+    split = read_modelnet10(tmp_path / "m.npz")
+    model = create_model("resnet3d", classes=3)
+    with pytest.raises(WeightsError, match="not trained on ModelNet10"):
+        modelnet10(model, split, one_view=False)
+    with pytest.raises(WeightsError, match="completes nothing"):
+        completion(model, split)
 
 
 def blob(seed: int) -> NDArray[np.bool_]:

@@ -315,6 +315,34 @@ def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:
         assert sorted(data["labels"].tolist()) == ["low", "tall", "tall"]
 
 
+def test_labels_that_name_nothing_are_told(tmp_path: Path) -> None:
+    """Some by one of them; all, or a folder that is not there, end it before long work."""
+    for name, height in (("a", 3.0), ("b", 2.0)):
+        (tmp_path / "store").mkdir(exist_ok=True)
+        trimesh.creation.box((1, height, 1)).export(tmp_path / "store" / f"{name}.glb")
+    table, out = tmp_path / "l.csv", tmp_path / "grids.npz"
+    words = ("voxelize", tmp_path / "store", "--turns", "1", "--out", out)
+    table.write_text(f"path,label\na.glb,tall\n{tmp_path / 'store' / 'b.glb'},low\nc.glb,low\n")
+    result = shapesim(*words, "--labels", table)
+    assert result.returncode == 0
+    assert "c.glb: has a label, and is not below" in result.stderr
+    with np.load(out, allow_pickle=False) as data:
+        assert dict(zip(data["paths"], data["labels"], strict=True)) == {
+            "a.glb": "tall", "b.glb": "low"
+        }  # fmt: skip
+    assert shapesim(*words, "--unlabelled").returncode == 0
+    with np.load(out, allow_pickle=False) as data:
+        assert data["labels"].tolist() == ["", ""]
+    out.unlink()
+    table.write_text("path,label\nc.glb,low\nd.glb,low\n")
+    nothing = shapesim(*words, "--labels", table)
+    assert (nothing.returncode, out.exists()) == (1, False)
+    assert "and so are all labelled files" in nothing.stderr
+    gone = shapesim("voxelize", tmp_path / "store", tmp_path / "gone", "--out", out)
+    assert (gone.returncode, out.exists()) == (1, False)
+    assert f"{tmp_path / 'gone'}: no such folder" in gone.stderr
+
+
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every folder"
 )

@@ -55,6 +55,13 @@ def test_spreadsheets_separate_by_semicolons_or_tabs(tmp_path: Path) -> None:
         assert read_labels(tmp_path / "catalog.csv") == {"a.obj": "chair"}
 
 
+def test_paths_and_columns_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    """By backslashes, behind a dot, and under heads in any case and with blanks."""
+    table = tmp_path / "labels.csv"
+    table.write_text("Path, LABEL \nkit\\a.obj,chair\n./b.obj,box\n", encoding="utf-8")
+    assert read_labels(table) == {"kit/a.obj": "chair", "b.obj": "box"}
+
+
 def test_of_several_labels_the_first_counts(tmp_path: Path) -> None:
     """In one cell, or in rows of their own."""
     table = tmp_path / "labels.csv"

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from shapesim.embedders import ShapeEmbedder
@@ -164,6 +166,27 @@ def test_vectors_of_a_teacher_are_read_with_the_grids(tmp_path: Path) -> None:
         read_grids([tmp_path / "taught.npz", tmp_path / "other.npz"])
     model = train(both, Recipe(steps=2, batch=4), tmp_path / "checkpoint")
     assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": np.array(["a"])}, "has 10 grids, but"),
+        ({"grids": np.zeros((10, 1, 64), np.float32)}, "float32, not"),
+        ({"grids": np.ones((10, 1, 64), np.uint8)}, "not .N, turns, 512. uint8"),
+        ({"teacher": np.full((10, 4), np.nan, np.float32)}, "what is no number"),
+    ],
+)
+def test_grids_that_do_not_belong_together_are_refused(
+    tmp_path: Path, change: dict[str, NDArray[Any]], reason: str
+) -> None:
+    """With what is wrong with them."""
+    write_grids(tmp_path / "grids.npz")
+    with np.load(tmp_path / "grids.npz") as plain:
+        arrays = dict(plain) | change
+    np.savez(tmp_path / "changed.npz", **arrays)
+    with pytest.raises(ValueError, match=reason):
+        read_grids([tmp_path / "changed.npz"])
 
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

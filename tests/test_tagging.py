@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
+from shapesim.showing import confusion_picture
 from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.heads import fit_head, temperature
 from shapesim.tagging.taggers import (
@@ -20,6 +21,7 @@ from shapesim.tagging.taggers import (
     Features,
     Tagger,
     cross_validate,
+    doubtful_labels,
     find_examples,
     fit,
     learnable,
@@ -158,6 +160,27 @@ def test_scores_of_a_known_table() -> None:
     assert result.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
 
 
+def test_odd_labels_are_told() -> None:
+    """Those that differ by case alone, files with several, and copies that have others."""
+    named = [("a.png", "cars"), ("b.png", "CARS"), ("c.png", "sea"), ("d.png", "sea")]
+    examples = [Example(Path(name), (label,)) for name, label in named]
+    examples.append(Example(Path("e.png"), ("air", "sea")))
+    told = doubtful_labels(examples, np.array([0, 1, 2, 0, 4]))
+    assert "CARS and cars are two labels" in told[0]
+    assert "1 of 5 files have several labels, such as e.png" in told[1]
+    assert "1 copies have other labels, such as a.png (cars) and d.png (sea)" in told[2]
+    assert doubtful_labels(examples[2:4], np.array([2, 2])) == []
+
+
+def test_a_confusion_matrix_of_many_labels_can_be_opened() -> None:
+    """It has no names then."""
+    few = confusion_picture(np.eye(3, dtype=np.int64), list("abc"))
+    many = confusion_picture(np.eye(2000, dtype=np.int64), [f"label {n}" for n in range(2000)])
+    assert few.width < 400
+    assert 2000 <= many.width < 3000
+    assert many.getpixel((many.width - 15, many.height - 15)) == (38, 92, 160)
+
+
 def test_what_is_like_no_example_is_told(tmp_path: Path) -> None:
     """Of another direction than all clusters; near copies of an example do not make it strict."""
     rng = np.random.default_rng(0)
@@ -204,9 +227,16 @@ def test_a_tagger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     tagger.save(tmp_path / "t.tagger")
     again = Tagger.load(tmp_path / "t.tagger")
     assert again.labels == ["a", "b", "c"]
+    head, nothing = tagger.heads["look"], np.full(3, np.nan, np.float32)
     assert np.abs(again.probabilities(features) - tagger.probabilities(features)).max() < 0.01
     with pytest.raises(ShapesimError, match="cannot be written"):
         tagger.save(tmp_path / "missing" / "t.tagger")
+    for number, change in enumerate(
+        ({"labels": ["a", "b"]}, {"heads": {}}, {"heads": {"look": replace(head, bias=nothing)}})
+    ):
+        replace(tagger, **change).save(tmp_path / f"{number}.tagger")
+        with pytest.raises(TaggerError, match="is damaged"):
+            Tagger.load(tmp_path / f"{number}.tagger")
     (tmp_path / "cut.tagger").write_bytes((tmp_path / "t.tagger").read_bytes()[:1000])
     for name in ("cut.tagger", "nothing.tagger"):
         with pytest.raises(TaggerError):

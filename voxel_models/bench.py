@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from voxel_models.completer3d import Completer3d
 from voxel_models.data import Variation, seen_from_one_side, surface_from_one_side
 from voxel_models.inference import fold_norms, half_precision, predict_wholes
 from voxel_models.losses import parts
@@ -85,7 +86,12 @@ def modelnet10(model: nn.Module, split: Split, one_view: bool) -> dict[str, floa
         model: with a centre for each class and yaw.
         split: the data.
         one_view: whether each grid is only what one of the four sides shows of it.
+
+    Raises:
+        WeightsError: the network knows other classes.
     """
+    if len(getattr(model, "centres", ())) != len(CLASSES) * YAWS:
+        raise WeightsError("the network was not trained on ModelNet10; train one by --train")
     grids = split.test
     if one_view:
         sides = np.random.default_rng(0).integers(4, size=len(grids))
@@ -113,7 +119,12 @@ def completion(model: nn.Module, split: Split) -> dict[str, float]:
     Beside the network: the view itself, the view with its mirror image (of the two upright planes
     through the middle, the one that fits the whole better, which no one could know), and all that
     the camera did not see to be empty.
+
+    Raises:
+        WeightsError: the network completes nothing.
     """
+    if not isinstance(model, Completer3d):
+        raise WeightsError("the network completes nothing; name weights of a completer3d")
     wholes = split.test[split.test.any(axis=(1, 2, 3))]
     sides = np.random.default_rng(0).integers(4, size=len(wholes)).tolist()
     seen = zip(wholes, sides, strict=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
@@ -66,6 +67,7 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
         with np.load(file, allow_pickle=False) as data:
             if not {"paths", "grids", "labels", "resolution"} <= set(data.files):
                 raise ValueError(f"{file}: holds no grids")
+            _check(file, data)
             paths = [str(path) for path in data["paths"]]
             keep = np.array([not path.startswith(tuple(exclude)) for path in paths], bool)
             unmet -= {one for one in unmet if any(path.startswith(one) for path in paths)}
@@ -95,6 +97,23 @@ def read_grids(files: Sequence[Path], exclude: Sequence[str] = ()) -> GridData:
         resolution=resolutions.pop()[0],
         teacher=_joined(teachers),
     )
+
+
+def _check(file: Path, data: Mapping[str, NDArray[Any]]) -> None:
+    """Whether what a file holds is of one piece.
+
+    Raises:
+        ValueError: it is not.
+    """
+    grids, resolution = data["grids"], int(data["resolution"])
+    if grids.dtype != np.uint8 or grids.ndim != 3 or grids.shape[2] * 8 != resolution**3:
+        wanted = f"(N, turns, {resolution**3 // 8}) uint8"
+        raise ValueError(f"{file}: its grids are {grids.shape} {grids.dtype}, not {wanted}")
+    rows = {name: len(data[name]) for name in ("paths", "labels", "teacher") if name in data}
+    if set(rows.values()) != {len(grids)}:
+        raise ValueError(f"{file}: has {len(grids)} grids, but {rows}")
+    if "teacher" in data and not np.isfinite(data["teacher"]).all():
+        raise ValueError(f"{file}: its teacher's vectors hold what is no number")
 
 
 def _joined(teachers: Sequence[NDArray[np.float32]]) -> NDArray[np.float32] | None:

@@ -81,9 +81,8 @@ def optimise(
             torch.manual_seed(seed + step)  # dropout: a resumed run is the unbroken one
             loss, parted = loss_of(model, batch)
             if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss.item()} at step {step}; the last checkpoint is {checkpoint}"
-                )
+                kept = f"; the last checkpoint is {checkpoint}" if checkpoint.exists() else ""
+                raise FloatingPointError(f"the loss is {loss.item()} at step {step}{kept}")
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, 1.0)

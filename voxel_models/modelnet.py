@@ -50,11 +50,14 @@ def read_modelnet10(path: Path) -> Split:
     try:
         with np.load(path, allow_pickle=False) as data:
             sides = [(data[f"X_{side}"], data[f"y_{side}"]) for side in ("train", "test")]
+        (train, train_labels), (test, test_labels) = [
+            (_upright(grids), labels.astype(np.int64).ravel()) for grids, labels in sides
+        ]
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: not ModelNet10 as voxels ({error})") from error
-    (train, train_labels), (test, test_labels) = [
-        (_upright(grids), labels.astype(np.int64).ravel()) for grids, labels in sides
-    ]
+    for labels, grids in ((train_labels, train), (test_labels, test)):
+        if len(labels) != len(grids) or not set(labels.tolist()) <= set(range(len(CLASSES))):
+            raise ValueError(f"{path}: a grid's label is not one of the {len(CLASSES)} classes")
     known = {grid.tobytes() for grid in train}
     leaked = np.array([grid.tobytes() in known for grid in test])
     full = train.any(axis=(1, 2, 3))
@@ -63,6 +66,9 @@ def read_modelnet10(path: Path) -> Split:
 
 def _upright(grids: NDArray[np.generic]) -> NDArray[np.bool_]:
     """(N, 30, 30, 30), z up, to (N, 32, 32, 32) bool, y up."""
+    sides = set(grids.shape[-3:])
+    if grids.ndim < 4 or not len(grids) or len(sides) != 1 or max(sides) > RESOLUTION:
+        raise ValueError(f"grids of {grids.shape}, not (N, 30, 30, 30)")
     cells = grids.reshape(len(grids), *grids.shape[-3:]).astype(bool)
     room = (RESOLUTION - cells.shape[1]) // 2
     return np.pad(cells.swapaxes(2, 3)[..., ::-1], [(0, 0)] + [(room, room)] * 3)

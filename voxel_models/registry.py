@@ -116,6 +116,8 @@ def create_model(name: str | Path, pretrained: bool = False, **options: Any) -> 
     model = _build(info["architecture"], **options)
     try:
         state: dict[str, Tensor] = load_file(weights_path(name))
+        if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+            raise RuntimeError("some are no numbers")
         model.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -35,6 +35,7 @@ from voxel_models.registry import WeightsError, create_model, pick_device
 # bfloat16 is 1.7 times as fast. On CPUs its weight gradients hold garbage where a layer's grid is
 # smaller than 4³ (torch 2.13), as it is when the input is smaller than 32³.
 _HALF_FROM = 32
+_NAMED = 12  # classes that are told by name
 
 Batch = tuple[NDArray[np.bool_], NDArray[np.int64]]
 """Grids and the rows of the data that they show."""
@@ -154,6 +155,7 @@ def _draw_batch(data: GridData, weights: NDArray[np.float64], recipe: Recipe, st
 
 def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
     """Writes a ``.safetensors`` file with ``info`` in its header; large tensors as float16."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = {
@@ -161,7 +163,11 @@ def save_weights(model: nn.Module, path: Path, info: dict[str, object]) -> None:
         for name, value in model.state_dict().items()
     }
     temporary = path.with_suffix(".partial")
-    save_file(state, temporary, {"voxel_models": json.dumps(info)})
+    try:
+        save_file(state, temporary, {"voxel_models": json.dumps(info)})
+    except SafetensorError as error:  # its own of a full disk
+        temporary.unlink(missing_ok=True)
+        raise OSError(f"{path}: cannot be written ({error})") from error
     temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     os.replace(temporary, path)
 
@@ -232,21 +238,24 @@ def main() -> None:
         turn=options.turn,
     )
     assets, labelled = len(data.labels), int((data.labels != UNLABELLED).sum())
-    print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes", flush=True)
+    some = ", ".join(data.classes[:_NAMED]) + (", …" if len(data.classes) > _NAMED else "")
+    names = f" ({some})" if some else ""
+    print(f"{assets} assets, {labelled} labelled, {len(data.classes)} classes{names}", flush=True)
+    checkpoint = options.out.with_suffix(".checkpoint")
+    about = {
+        "data": [file.stem for file in options.grids],
+        "excluded": options.exclude,
+        "start_from": Path(options.start_from).name.removesuffix(".safetensors"),
+        "licence": options.licence,
+    }
     try:
-        model = train(data, recipe, options.out.with_suffix(".checkpoint"), options.start_from)
+        model = train(data, recipe, checkpoint, options.start_from)
+        save_trained(model, options.out, data, recipe, **about)
     except (WeightsError, FloatingPointError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
-    save_trained(
-        model,
-        options.out,
-        data,
-        recipe,
-        data=[file.stem for file in options.grids],
-        excluded=options.exclude,
-        start_from=Path(options.start_from).name.removesuffix(".safetensors"),
-        licence=options.licence,
-    )
+    except KeyboardInterrupt:
+        goes_on = "the same command goes on from the last checkpoint"
+        parser.exit(130, f"interrupted; {goes_on if checkpoint.exists() else 'nothing is kept'}\n")
     print(f"wrote {options.out}")
 
 

@@ -134,6 +134,7 @@ def train(
         note = f"accuracy {tuned:.1%} with the network, {alone:.1%} without"
         kept = "" if learnt.tagger.trunk else ": the network stays as it is"
         report_lines([note + kept], "cyan", "fine-tuned")
+    report_lines(learnt.doubts, "yellow", "warning")
     learnt.tagger.save(out)
     write_picture(confusion_picture(learnt.scores.confusion, learnt.tagger.labels), picture)
     if as_json:
@@ -191,8 +192,9 @@ def _print(learnt: Learnt, out: Path, picture: Path) -> None:
     for label, count, precision, recall, f1 in scores.per_label:
         table.add_row(escape(label), str(count), f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}")
     stdout.print(table)
+    of = "accuracy" if learnt.tagger.exclusive else "likeliest label right"
     stdout.print(
-        f"[bold]accuracy {scores.accuracy:.1%}[/bold] in {learnt.folds}-fold cross-validation over"
+        f"[bold]{of} {scores.accuracy:.1%}[/bold] in {learnt.folds}-fold cross-validation over"
         f" {learnt.files} files  (macro F1 {scores.macro_f1:.3f},"
         f" calibration error {scores.error:.3f})",
         highlight=False,
@@ -303,5 +305,9 @@ def apply(
     stdout.print(f"[bold]{tagged} of {counted(len(assets), 'asset')} tagged[/bold]")
     if loaded.familiar and tagged < len(assets):
         stderr.print("what is like nothing that the tagger was taught has no tag")
+    if "both" not in loaded.heads:
+        stderr.print(
+            "a tagger of pictures cannot tell what is like nothing that it was taught; see --least"
+        )
     shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))
     stdout.print(shown, highlight=False)

@@ -29,6 +29,12 @@ def voxelize(
             show_default=False,
         ),
     ] = None,
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled", help="No labels: the folders are packs or artists, not kinds of things."
+        ),
+    ] = False,
     turns: Annotated[int, typer.Option(min=1, help="Orientations in a quarter turn.")] = 6,
     up: UpOption = None,
     teacher: Annotated[
@@ -46,6 +52,8 @@ def voxelize(
     Example:
       shapesim voxelize store/ --labels labels.csv --teacher lite0.game --out grids.npz
 
+      shapesim voxelize store/ --unlabelled --teacher lite0.game --out grids.npz
+
       python -m voxel_models.train grids.npz --out resnet3d.mine.safetensors
     """
     from shapesim.embedders import LookEmbedder
@@ -53,7 +61,9 @@ def voxelize(
     from shapesim.training_grids import write_grids
 
     check_writable(out, (".npz",))
-    known = read_labels(labels) if labels else None
+    if labels and unlabelled:
+        raise typer.BadParameter("either --labels or --unlabelled")
+    known = read_labels(labels) if labels else {} if unlabelled else None
     with progress_bar("voxelising") as bar:
 
         def show(done: int, total: int) -> None:

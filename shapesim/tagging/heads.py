@@ -37,6 +37,13 @@ class Head:
         scores = (inputs @ self.weights) * self.scale + self.bias
         return _to_probabilities(scores, exclusive).astype(np.float32)
 
+    def gives(self, labels: int) -> bool:
+        """Whether its arrays belong together, for so many labels, and hold numbers."""
+        shapes = [array.shape for array in self.tensors().values()]
+        inputs = self.mean.shape
+        fitting = [inputs, inputs, (*inputs, labels), (labels,), (labels,)]
+        return shapes == fitting and all(np.isfinite(a).all() for a in self.tensors().values())
+
     def at_temperature(self, temperature: float) -> Head:
         """A head less sure by a temperature above 1, of labels that exclude each other."""
         factor = np.float32(1 / temperature)

@@ -131,7 +131,8 @@ def tag_as_before(gallery: Gallery) -> list[str]:
     new = catalogue.meshes_since(before.newest) if before else []
     if not before or not new:
         return []
-    reason = "run 'shapesim tags apply'" + (f" --tagger {before.tagger}" if before.tagger else "")
+    by = f" --tagger {before.tagger}" if before.tagger else ""
+    reason = f"run 'shapesim tags apply{by}'"
     rows: dict[int, NDArray[np.float32]] = {}
     try:
         tagger = Tagger.load(Path(before.tagger) if before.tagger else DEFAULT)

@@ -15,6 +15,7 @@ from shapesim.tagging.taggers import (
     Scores,
     Tagger,
     cross_validate,
+    doubtful_labels,
     fit,
     score,
     targets,
@@ -30,6 +31,7 @@ class Learnt:
         scores: of taggers that each learnt from all but one of the parts.
         files: how many examples there were.
         folds: how many parts.
+        doubts: what is odd about the labels, a line each.
         accuracies: with a network of its own, and without; None where none was trained.
     """
 
@@ -37,6 +39,7 @@ class Learnt:
     scores: Scores
     files: int
     folds: int
+    doubts: list[str]
     accuracies: tuple[float, float] | None = None
 
 
@@ -79,7 +82,8 @@ def learn(
         if both := seen.features.both:
             tagger = replace(tagger, familiar=Familiar.with_examples(both, seen.groups))
     tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
-    return Learnt(tagger, scores, len(examples), folds, accuracies)
+    doubts = doubtful_labels(examples, seen.groups)
+    return Learnt(tagger, scores, len(examples), folds, doubts, accuracies)
 
 
 def check_readable(failures: Sequence[AssetError], examples: Sequence[Example]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +91,7 @@ def read_examples(table: Path, folder: Path) -> Examples:
     """
     labels: dict[Path, list[str]] = {}
     for name, cell in read_rows(table):
-        labels.setdefault(Path(name.strip().replace("\\", "/")), []).extend(
-            part.strip() for part in cell.split(";")
-        )
+        labels.setdefault(Path(name), []).extend(part.strip() for part in cell.split(";"))
     found = Examples()
     missing = {name for name in labels if (folder / name).is_dir() or not is_there(folder / name)}
     for path, given in labels.items():
@@ -105,7 +104,8 @@ def read_examples(table: Path, folder: Path) -> Examples:
             f" such as {min(missing)}; left out"
         )
     if not found.examples:
-        raise ShapesimError(f"{table}: none of its files with a label is below {folder}")
+        example = f", such as {folder / min(missing)}" if missing else ""
+        raise ShapesimError(f"{table}: none of its files with a label is below {folder}{example}")
     return found
 
 
@@ -220,8 +220,11 @@ class Tagger:
                 )
                 for space in spaces
             }
+            labels = json.loads(meta["labels"])
+            if "look" not in heads or not all(head.gives(len(labels)) for head in heads.values()):
+                raise ValueError("its heads give other labels")
             return cls(
-                json.loads(meta["labels"]),
+                labels,
                 heads,
                 json.loads(meta["fingerprints"]),
                 json.loads(meta["exclusive"]),
@@ -234,6 +237,40 @@ class Tagger:
         except (KeyError, TypeError, ValueError) as error:
             reason = "is damaged; make it anew by 'shapesim tags train'"
             raise TaggerError(f"{path}: {reason}") from error
+
+
+def doubtful_labels(examples: Sequence[Example], groups: NDArray[np.int64]) -> list[str]:
+    """What is odd about labels, a line each.
+
+    Args:
+        examples: that are learnt from.
+        groups: (N,) copies of one thing have one number.
+    """
+    doubts = []
+    names: dict[str, str] = {}
+    for label in Examples(list(examples)).labels:
+        like = names.setdefault(normalize("NFC", label).casefold(), label)
+        if like != label:
+            doubts.append(f"{like} and {label} are two labels; rename one if they are the same")
+    several = [example for example in examples if len(example.labels) > 1]
+    if several:
+        doubts.append(
+            f"{len(several)} of {len(examples)} files have several labels, such as"
+            f" {several[0].path}; so each label is told by itself"
+        )
+    first: dict[int, Example] = {}
+    unlike = [
+        (other, example)
+        for example, group in zip(examples, groups.tolist(), strict=True)
+        if (other := first.setdefault(group, example)).labels != example.labels
+    ]
+    if unlike:
+        other, example = unlike[0]
+        doubts.append(
+            f"{len(unlike)} copies have other labels, such as {other.path}"
+            f" ({', '.join(other.labels)}) and {example.path} ({', '.join(example.labels)})"
+        )
+    return doubts
 
 
 def targets(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.float32]:
