@@ -138,11 +138,12 @@ def tag_as_before(gallery: Gallery) -> list[str]:
         tagger = Tagger.load(Path(before.tagger) if before.tagger else DEFAULT)
         rows = known_probabilities(gallery, tagger, new)
         set_tags(gallery, tagger, rows, before.least)
-    except TaggerError as error:
+        # What the gallery has not all of that the tagger goes by is told of once.
+        catalogue.remember_tagger(before.tagger, before.least)
+    except TaggerError as error:  # it may be back the next time
         reason = str(error)
     # What has only moved keeps its tags.
     left = set(new) - rows.keys() - catalogue.tags().keys()
     if not left:
-        catalogue.remember_tagger(before.tagger, before.least)
         return []
     return [f"{len(left)} new asset{'s' * (len(left) > 1)} without tags yet; {reason}"]
