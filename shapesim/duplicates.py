@@ -32,7 +32,7 @@ Tier = Literal["exact", "variants", "transformed", "remeshed"]
 TIERS: tuple[Tier, ...] = ("exact", "variants", "transformed", "remeshed")
 
 _EXACTLY = 5e-4  # of moments, if there are as many triangles: copies are a hundred times nearer
-_SAME = 2e-3  # of areas
+_SAME = 2e-3  # of moments otherwise, and of areas
 _NEAR = 0.3  # of moments: simplified, perhaps
 _ALIKE = 0.8  # cosine of what may be a simplified copy
 _NEIGHBOURS = 6  # geometries that each is compared with
@@ -119,7 +119,7 @@ def find_duplicates(
         if first.setdefault(bytes_of[row], row) != row:
             pairs["exact"].append((first[bytes_of[row]], row))
     places = _Places(assets)
-    for a, b in _equal_moments({row: described[row] for row in first.values()}):
+    for a, b in _equal_moments({row: described[row] for row in first.values()}, assets):
         try:
             pairs[_tier(a, b, places, described[a], described[b])].append((a, b))
         except AssetError as error:  # gone since it was read
@@ -181,18 +181,31 @@ def _texture(material: Material) -> int:
     return zlib.crc32(material.texture.tobytes())
 
 
-def _equal_moments(described: Mapping[int, _Described]) -> list[tuple[int, int]]:
-    """Pairs of one geometry, however it stands and is cut into triangles."""
+def _equal_moments(
+    described: Mapping[int, _Described], assets: Sequence[Asset]
+) -> list[tuple[int, int]]:
+    """Pairs of one geometry, however it stands and is cut into triangles.
+
+    A handle more on a door changes moments little, too; but only in one kit are there both.
+    """
     rows = np.array(sorted(described))
     if len(rows) < 2:
         return []
     values = np.stack([described[row].moments for row in rows.tolist()])
     counts = np.array([len(described[row].areas) for row in rows.tolist()])
-    found = KDTree(values).query_pairs(_EXACTLY, p=np.inf, output_type="ndarray").reshape(-1, 2)
+    found = KDTree(values).query_pairs(_SAME, p=np.inf, output_type="ndarray").reshape(-1, 2)
     first, second = found.T
     gaps = np.abs(values[first] - values[second]).max(axis=1)
-    found = found[(gaps <= RECUT) | (counts[first] == counts[second])]
-    return [(int(a), int(b)) for a, b in np.sort(rows[found], axis=1)]
+    as_many = counts[first] == counts[second]
+    likely = ~as_many | (gaps <= _EXACTLY)
+    sure = as_many | (gaps <= RECUT)
+    return [
+        (a, b)
+        for (a, b), is_sure in zip(
+            np.sort(rows[found], axis=1)[likely].tolist(), sure[likely].tolist(), strict=True
+        )
+        if is_sure or not _are_beside([assets[a]], [assets[b]])
+    ]
 
 
 def _candidates(

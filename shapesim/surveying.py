@@ -225,27 +225,30 @@ class _Surveyor:
                 gone.setdefault(path.name, []).append(path)
             else:
                 held.setdefault(kit, []).append(path)
-        renamed = self._renamed()
         for path, entry in list(survey.pending.items()):
-            if entry.before:
-                continue
-            others = gone.get(path.name, [])
+            others = [] if entry.before else gone.get(path.name, [])
             # Of many files called alike, those whose folder is called so, too, are the likeliest.
             folder = path.parent.name
             likely = [one for one in others if one.parent.name == folder]
             likely += [one for one in others if one.parent.name != folder]
-            likely += renamed.get(path, [])
             source = next((one for one in likely if self._is_moved(one, path, entry)), None)
-            if source is None:
-                continue
-            for old in (source, *held.get(source, ())):
-                name = (
-                    entry.name if old == source else inside(Path(entry.name), old.name).as_posix()
-                )
-                state = survey.removed.pop(old)
-                survey.reassigned.append((state.id, entry.store.id, name))
-                survey.unchanged += old == source
-            del survey.pending[path]
+            if source:
+                self._take_over(path, source, held)
+        for path, others in self._renamed().items():
+            entry = survey.pending[path]
+            source = next((one for one in others if self._is_moved(one, path, entry)), None)
+            if source:
+                self._take_over(path, source, held)
+
+    def _take_over(self, path: Path, source: Path, held: Mapping[Path, Sequence[Path]]) -> None:
+        """Has a new file be what one that is gone was, with all that it holds."""
+        survey = self.survey
+        entry = survey.pending.pop(path)
+        for old in (source, *held.get(source, ())):
+            name = entry.name if old == source else inside(Path(entry.name), old.name).as_posix()
+            state = survey.removed.pop(old)
+            survey.reassigned.append((state.id, entry.store.id, name))
+            survey.unchanged += old == source
 
     def _renamed(self) -> dict[Path, list[Path]]:
         """New files that have the content of what is gone, if no other new one has it, too."""
@@ -254,13 +257,13 @@ class _Surveyor:
         sizes: set[int] = set()
         for path, state in survey.removed.items():
             if not state.companions.files:  # of which others may have the names now
-                gone.setdefault((path.suffix, state.sha256), []).append(path)
+                gone.setdefault((path.suffix.lower(), state.sha256), []).append(path)
                 sizes.add(state.size)
         new: dict[tuple[str, str], list[Path]] = {}
         for path, entry in survey.pending.items():
             with suppress(OSError, AssetError):  # is read, and told then
                 if entry.before is None and stamp(path)[0] in sizes:
-                    new.setdefault((path.suffix, digest_of(path)), []).append(path)
+                    new.setdefault((path.suffix.lower(), digest_of(path)), []).append(path)
         return {paths[0]: gone.get(key, []) for key, paths in new.items() if len(paths) == 1}
 
     def _is_moved(self, gone: Path, path: Path, entry: Pending) -> bool:

@@ -73,6 +73,16 @@ def test_a_bar_on_the_terminal_leaves_what_goes_to_a_file(home: Path, tmp_path: 
     assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["query"] == query
 
 
+def test_forced_colours_keep_answers_where_they_go(home: Path) -> None:
+    """Many a build server asks for colours in its log."""
+    query = GAME / "props" / "crate.obj"
+    command = [sys.executable, "-m", "shapesim", "swap", str(query), "--by", "shape", "--json"]
+    environment = os.environ | {"FORCE_COLOR": "1"}
+    result = subprocess.run(command, capture_output=True, cwd=home, env=environment, check=True)
+    assert json.loads(result.stdout)["query"] == str(query)
+    assert result.stderr == b""
+
+
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 4096)

@@ -172,6 +172,21 @@ def test_textures_are_found_behind_their_options(tmp_path: Path, given: str) -> 
     assert mesh.warnings == ()
 
 
+def test_a_texture_of_just_that_name_comes_first(tmp_path: Path) -> None:
+    """Before one beside the mesh that is called so but for its case."""
+    (tmp_path / "Textures").mkdir()
+    for name in ("Wood.png", "Textures/wood.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    mesh = _loaded(
+        tmp_path,
+        f"mtllib a.mtl\n{_SQUARE}{_UVS}usemtl m\nf 1/1 2/2 3/3 4/4\n",
+        "newmtl m\nmap_Kd C:\\art\\wood.png\n",
+    )
+    if (tmp_path / "WOOD.PNG").is_file():  # where names have no case
+        return
+    assert mesh.materials[0].texture == tmp_path / "Textures" / "wood.png"
+
+
 def test_options_move_a_texture(tmp_path: Path) -> None:
     """Scaled, then shifted."""
     mesh = _loaded(

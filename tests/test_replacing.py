@@ -267,9 +267,10 @@ def test_a_store_that_is_away_is_not_taken_for_an_empty_one(tmp_path: Path) -> N
     result = shapesim("duplicates", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-1] == "none of the assets could be read"
-    # A match that is no more is said to be none, also to scripts.
-    swap = shapesim("swap", CHAIR, "--by", "shape", "--json", cwd=tmp_path)
-    (match,) = json.loads(swap.stdout)["matches"]
+    # A match that is no more is said to be none, also to scripts, and once.
+    swap = shapesim("swap", CHAIR, *game.iterdir(), "--by", "shape", "--json", cwd=tmp_path)
+    assert swap.stderr.count("failed:") == 1
+    (match,) = json.loads(swap.stdout.splitlines()[0])["matches"]
     assert "No such file" in match["error"]
     assert "transform" not in match
 

@@ -198,13 +198,23 @@ def test_what_is_like_no_example_is_told(tmp_path: Path) -> None:
     assert familiar.knows(about([0, 1, 2] * 20, 0.5)).mean() > 0.9
     assert not familiar.knows(about([3] * 60, 0.5)).any()
     assert Familiar.with_examples(examples, np.zeros(60, np.int64)) is None
+    # Of a kind with few examples among many, each is known.
+    many = about([*[0] * 3000, 3, 3], 0.5)
+    of_many = Familiar.with_examples(many, np.arange(3002))
+    assert of_many is not None
+    assert of_many.knows(tuple(part[-2:] for part in many)).all()
     features, truth = blobs(60, 2.0)
-    tagger = replace(fit(features, truth, ["a", "b", "c"], {"look": "x"}), familiar=familiar)
+    tagger = fit(replace(features, both=examples), truth, ["a", "b", "c"], {"look": "x"})
+    tagger = replace(tagger, familiar=familiar)
     tagger.save(tmp_path / "t.tagger")
     again = Tagger.load(tmp_path / "t.tagger")
     for kind, is_known in ((0, True), (3, False)):
         assert (again.knows(Features(features.look, about([kind] * 60, 0.1))) == is_known).all()
     assert again.knows(features).all()  # of pictures it cannot tell
+    for rows in (familiar.rows[:, :100], np.full_like(familiar.rows, np.nan)):
+        replace(tagger, familiar=replace(familiar, rows=rows)).save(tmp_path / "d.tagger")
+        with pytest.raises(TaggerError, match="is damaged"):
+            Tagger.load(tmp_path / "d.tagger")
 
 
 def test_scores_of_items_with_several_labels() -> None:

@@ -105,14 +105,18 @@ def _check(file: Path, data: Mapping[str, NDArray[Any]]) -> None:
     Raises:
         ValueError: it is not.
     """
-    grids, resolution = data["grids"], int(data["resolution"])
+    grids = data["grids"]
+    if data["resolution"].shape or data["resolution"].dtype.kind not in "iu":
+        raise ValueError(f"{file}: its resolution is no whole number")
+    resolution = int(data["resolution"])
     if grids.dtype != np.uint8 or grids.ndim != 3 or grids.shape[2] * 8 != resolution**3:
         wanted = f"(N, turns, {resolution**3 // 8}) uint8"
         raise ValueError(f"{file}: its grids are {grids.shape} {grids.dtype}, not {wanted}")
     rows = {name: len(data[name]) for name in ("paths", "labels", "teacher") if name in data}
     if set(rows.values()) != {len(grids)}:
         raise ValueError(f"{file}: has {len(grids)} grids, but {rows}")
-    if "teacher" in data and not np.isfinite(data["teacher"]).all():
+    teacher = data["teacher"] if "teacher" in data else np.zeros((0, 0), np.float32)
+    if teacher.dtype.kind != "f" or teacher.ndim != 2 or not np.isfinite(teacher).all():
         raise ValueError(f"{file}: its teacher's vectors hold what is no number")
 
 

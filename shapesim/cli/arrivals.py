@@ -114,8 +114,9 @@ def arrivals(
     report_failures(failures)
     news = {path: news[path] for path in queries if path in news}  # in the game's order
     show_news(news, f"Arrived since {since}, and better", as_json)
-    gone = report_gone(asset.path for asset in new)
-    if not news and gone:
+    asked = {asset.path for asset in new if filters.allow(asset)}
+    gone = report_gone(asked)
+    if asked and gone == len(asked):
         raise typer.Exit(1)
     if not news:
         why = why or f"nothing that arrived since {since} would improve an asset"

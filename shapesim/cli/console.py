@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 from unicodedata import category
 
 import typer
@@ -295,6 +295,11 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")
 
 
+def _is_seen(file: TextIO | None) -> bool:
+    """Whether it is a terminal, whatever the environment has colours forced on."""
+    return file is not None and file.isatty()
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
@@ -307,8 +312,8 @@ def progress_bar(title: str) -> Iterator[Progress]:
         TextColumn("{task.fields[note]}"),
         console=stderr,
         transient=True,
-        redirect_stdout=stdout.is_terminal,  # above the bar; what goes to a file stays out of it
-        disable=not stderr.is_terminal,
+        redirect_stdout=_is_seen(sys.stdout),  # above the bar; what goes to a file stays out of it
+        disable=not _is_seen(sys.stderr),
     ) as progress:
         progress.add_task(title, total=None, note="")
         try:
@@ -331,8 +336,7 @@ def counted(number: int, noun: str) -> str:
 
 def report_lines(lines: Sequence[str], style: str, noun: str) -> None:
     """Prints lines to stderr; where none but a person reads them, the first and how many more."""
-    is_read_by_scripts = not all(file and file.isatty() for file in (sys.stdout, sys.stderr))
-    shown = lines if is_read_by_scripts else lines[:_SHOWN]
+    shown = lines[:_SHOWN] if _is_seen(sys.stdout) and _is_seen(sys.stderr) else lines
     for line in shown:
         stderr.print(f"[{style}]{noun}:[/{style}] {escape(line)}", soft_wrap=True, highlight=False)
     if len(shown) < len(lines):

@@ -61,7 +61,7 @@ def duplicates(
         groups, failures = find_duplicates(opened, embedder, show)
         read = len(opened.vectors(embedder)[0]) - len(failures)
     report_failures(failures)
-    if read <= 0:
+    if failures and read <= 0:
         stderr.print("none of the assets could be read")
         raise typer.Exit(1)
     if as_json:

@@ -265,11 +265,13 @@ def _fitted(
     """The best k of each asset's matches as they would stand, as soon as that is known."""
     from shapesim.swap import Replaced
 
+    told: set[Path] = set()
     with progress_bar("fitting") as bar:
         bar.update(bar.task_ids[0], total=len(matches))
         for path, found in matches.items():
             fitted, failures = Replaced(path, up, completer).fitted(found, options)
-            report_failures(failures)
+            report_failures([one for one in failures if one.path not in told])
+            told.update(one.path for one in failures)
             yield path, fitted[:k]
             _doubt(path, fitted[:k])
             bar.advance(bar.task_ids[0])

@@ -305,9 +305,10 @@ def apply(
     stdout.print(f"[bold]{tagged} of {counted(len(assets), 'asset')} tagged[/bold]")
     if loaded.familiar and tagged < len(assets):
         stderr.print("what is like nothing that the tagger was taught has no tag")
-    if "both" not in loaded.heads:
+    if tagger and not loaded.familiar:
         stderr.print(
-            "a tagger of pictures cannot tell what is like nothing that it was taught; see --least"
+            "it cannot tell what is like nothing that it was taught, as taggers of meshes can that"
+            " were not fine-tuned; see --least"
         )
     shown = "  ".join(f"{escape(label)} {count}" for label, count in counts.most_common(20))
     stdout.print(shown, highlight=False)

@@ -39,10 +39,11 @@ def find_texture(mesh: Path, name: str) -> Path | None:
         if not given.is_absolute() and ":" not in wanted:
             choices.insert(0, mesh.parent / given)
         choices += [folder / given.name for folder in _texture_folders(mesh)]
-        for choice in choices:
-            found = _called(choice)
-            if found and _is_in_pack(mesh, found):
-                return found
+        for look in (_exactly, _called):
+            for choice in choices:
+                found = look(choice)
+                if found and _is_in_pack(mesh, found):
+                    return found
     return None
 
 
@@ -61,14 +62,18 @@ def find_beside(mesh: Path, name: str) -> Path | None:
     return None
 
 
-def _called(path: Path) -> Path | None:
-    """The file of that name, or else of the same in other cases, as it is on the artist's Windows.
-
-    None also for names that no file can have: mesh files say anything.
-    """
+def _exactly(path: Path) -> Path | None:
     try:
-        if path.is_file():
-            return path
+        return path if path.is_file() else None
+    except (OSError, ValueError):  # of names that no file can have: mesh files say anything
+        return None
+
+
+def _called(path: Path) -> Path | None:
+    """The file of that name, or of the same in other cases, as it is on the artist's Windows."""
+    if found := _exactly(path):
+        return found
+    try:
         names = _names_in(path.parent, path.parent.stat().st_mtime_ns)
         found = path.parent / names.get(path.name.casefold(), path.name)
         return found if found.is_file() else None

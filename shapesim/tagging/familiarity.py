@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shapesim.types import Embeddings
 
-_MOST = 1000  # examples that are kept
+_BLOCK = 1000  # examples that are compared with all at a time
 _LOST = 0.02  # share of the examples that would seem unlike all others
 
 
@@ -39,9 +39,12 @@ class Familiar:
         Returns:
             None where all are copies of one thing.
         """
-        few = np.linspace(0, len(groups) - 1, min(len(groups), _MOST)).astype(np.int64)
-        rows, groups = _joined([part[few] for part in both]), groups[few]
-        cosines = np.where(groups[:, None] == groups, -np.inf, rows @ rows.T).max(axis=1)
+        rows = _joined(both)
+        cosines = np.full(len(rows), -np.inf, np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            apart = groups[some, None] != groups
+            cosines[some] = np.where(apart, rows[some] @ rows.T, -np.inf).max(axis=1)
         cosines = cosines[np.isfinite(cosines)]
         return cls(rows, float(np.quantile(cosines, _LOST))) if len(cosines) else None
 
@@ -49,6 +52,11 @@ class Familiar:
         """(N,) whether each is like an example."""
         near: NDArray[np.bool_] = (_joined(both) @ self.rows.T).max(axis=1) >= self.least
         return near
+
+    def fits(self, features: int) -> bool:
+        """Whether it is of so many features, and holds numbers."""
+        is_whole = self.rows.ndim == 2 and self.rows.shape[1] == features and len(self.rows) > 0
+        return is_whole and bool(np.isfinite(self.rows).all()) and bool(np.isfinite(self.least))
 
 
 def _joined(both: Sequence[Embeddings]) -> NDArray[np.float32]:

@@ -223,15 +223,18 @@ class Tagger:
             labels = json.loads(meta["labels"])
             if "look" not in heads or not all(head.gives(len(labels)) for head in heads.values()):
                 raise ValueError("its heads give other labels")
+            familiar = None
+            if rows is not None:
+                familiar = Familiar(rows.astype(np.float32), float(json.loads(meta["least"])))
+                if not familiar.fits(len(heads["both"].mean)):
+                    raise ValueError("its examples are of other features")
             return cls(
                 labels,
                 heads,
                 json.loads(meta["fingerprints"]),
                 json.loads(meta["exclusive"]),
                 json.loads(meta["info"]),
-                None
-                if rows is None
-                else Familiar(rows.astype(np.float32), json.loads(meta["least"])),
+                familiar,
                 trunk or None,
             )
         except (KeyError, TypeError, ValueError) as error:
