@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,9 +242,12 @@ def test_a_tagger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert np.abs(again.probabilities(features) - tagger.probabilities(features)).max() < 0.01
     with pytest.raises(ShapesimError, match="cannot be written"):
         tagger.save(tmp_path / "missing" / "t.tagger")
-    for number, change in enumerate(
-        ({"labels": ["a", "b"]}, {"heads": {}}, {"heads": {"look": replace(head, bias=nothing)}})
-    ):
+    changes: list[dict[str, Any]] = [
+        {"labels": ["a", "b"]},
+        {"heads": {}},
+        {"heads": {"look": replace(head, bias=nothing)}},
+    ]
+    for number, change in enumerate(changes):
         replace(tagger, **change).save(tmp_path / f"{number}.tagger")
         with pytest.raises(TaggerError, match="is damaged"):
             Tagger.load(tmp_path / f"{number}.tagger")
