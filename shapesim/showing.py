@@ -40,7 +40,7 @@ _SOFTWARE, _NAME = 0x0131, "shapesim"  # in EXIF
 _PAD = 12
 _CELL = 224  # pixels of a side
 _TEXT = 15  # height of a line
-_CELL, _WIDEST = 34, 2400  # pixels of a confusion matrix' cells, and of all of them
+_SQUARE, _MATRIX = 34, 2400  # pixels of a confusion matrix' cells at most, and of all of them
 _FONTS = (
     "NotoSansCJK-Regular.ttc", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "PingFang.ttc",
     "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf", "wqy-zenhei.ttc",
@@ -295,7 +295,7 @@ def confusion_picture(counts: NDArray[np.int64], labels: Sequence[str]) -> PilIm
     labels = [_composed(label) for label in labels]
     font = _font(_TEXT - 2, "".join(labels))
     legend = "true ↓  given →"
-    cell = min(_CELL, max(1, _WIDEST // len(labels)))
+    cell = min(_SQUARE, max(1, _MATRIX // len(labels)))
     is_named = cell > _TEXT
     names = round(font.getlength(legend)) + 2 * _PAD
     if is_named:
