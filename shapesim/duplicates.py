@@ -21,7 +21,7 @@ from shapesim.errors import AssetError
 from shapesim.fitting.copies import simplification_doubt
 from shapesim.gallery import Gallery
 from shapesim.gallery.records import FileState
-from shapesim.geometry import RECUT, moments
+from shapesim.geometry import REMESHED, moments
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import format_of
 from shapesim.reading import stamp
@@ -198,7 +198,7 @@ def _equal_moments(
     gaps = np.abs(values[first] - values[second]).max(axis=1)
     as_many = counts[first] == counts[second]
     likely = ~as_many | (gaps <= _EXACTLY)
-    sure = as_many | (gaps <= RECUT)
+    sure = as_many | (gaps <= REMESHED)
     return [
         (a, b)
         for (a, b), is_sure in zip(

@@ -28,7 +28,7 @@ _WEIGHTS = np.repeat([0.223381589678011, 0.109951743655322], 3)
 
 _CHUNK = 100_000  # triangles at a time: bounds memory
 
-RECUT = 1e-4
+REMESHED = 1e-4
 """Most that moments of one surface differ by that is cut into other triangles, as files round their
 numbers. A handle more on a door changes them by twice that at least."""
 _SAME = 2e-3  # most that signatures of one geometry differ by, as files round their numbers

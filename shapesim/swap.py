@@ -21,7 +21,7 @@ from shapesim.errors import AssetError, ShapesimError
 from shapesim.fitting.surfaces import Surface
 from shapesim.fitting.transforms import fit, laid
 from shapesim.gallery import Gallery
-from shapesim.geometry import RECUT, same_geometry, signature
+from shapesim.geometry import REMESHED, same_geometry, signature
 from shapesim.meshes import load_mesh
 from shapesim.meshes.packs import format_of, located, object_of
 from shapesim.traits import compare, traits_of
@@ -309,8 +309,8 @@ def _are_as_many(triangles: int, others: int) -> bool:
 def _is_copy(query: Query, asset: Asset) -> bool:
     if query.signature is None or not same_geometry(query.signature, asset.signature):
         return False
-    is_recut = np.abs(query.signature - asset.signature).max() <= RECUT
-    return bool(is_recut) or _are_as_many(query.triangles, asset.triangles)
+    is_remeshed = np.abs(query.signature - asset.signature).max() <= REMESHED
+    return bool(is_remeshed) or _are_as_many(query.triangles, asset.triangles)
 
 
 def _match(

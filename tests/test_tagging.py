@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 from shapesim.embedders import lite0
 from shapesim.errors import ShapesimError, TaggerError
 from shapesim.showing import confusion_picture
-from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.heads import fit_head, temperature
+from shapesim.tagging.novelty import NoveltyDetector
 from shapesim.tagging.taggers import (
     Example,
     Features,
@@ -194,26 +194,26 @@ def test_what_is_like_no_example_is_told(tmp_path: Path) -> None:
 
     examples = about([0, 1, 2] * 20, 0.5)
     copied = tuple(np.repeat(part, 5, axis=0) for part in examples)
-    familiar = Familiar.with_examples(copied, np.repeat(np.arange(60), 5))
-    assert familiar is not None
-    assert familiar.knows(about([0, 1, 2] * 20, 0.5)).mean() > 0.9
-    assert not familiar.knows(about([3] * 60, 0.5)).any()
-    assert Familiar.with_examples(examples, np.zeros(60, np.int64)) is None
+    novelty = NoveltyDetector.of(copied, np.repeat(np.arange(60), 5))
+    assert novelty is not None
+    assert novelty.is_known(about([0, 1, 2] * 20, 0.5)).mean() > 0.9
+    assert not novelty.is_known(about([3] * 60, 0.5)).any()
+    assert NoveltyDetector.of(examples, np.zeros(60, np.int64)) is None
     # Of a kind with few examples among many, each is known.
     many = about([*[0] * 3000, 3, 3], 0.5)
-    of_many = Familiar.with_examples(many, np.arange(3002))
+    of_many = NoveltyDetector.of(many, np.arange(3002))
     assert of_many is not None
-    assert of_many.knows(tuple(part[-2:] for part in many)).all()
+    assert of_many.is_known(tuple(part[-2:] for part in many)).all()
     features, truth = blobs(60, 2.0)
     tagger = fit(replace(features, both=examples), truth, ["a", "b", "c"], {"look": "x"})
-    tagger = replace(tagger, familiar=familiar)
+    tagger = replace(tagger, novelty=novelty)
     tagger.save(tmp_path / "t.tagger")
     again = Tagger.load(tmp_path / "t.tagger")
     for kind, is_known in ((0, True), (3, False)):
         assert (again.knows(Features(features.look, about([kind] * 60, 0.1))) == is_known).all()
     assert again.knows(features).all()  # of pictures it cannot tell
-    for rows in (familiar.rows[:, :100], np.full_like(familiar.rows, np.nan)):
-        replace(tagger, familiar=replace(familiar, rows=rows)).save(tmp_path / "d.tagger")
+    for rows in (novelty.examples[:, :100], np.full_like(novelty.examples, np.nan)):
+        replace(tagger, novelty=replace(novelty, examples=rows)).save(tmp_path / "d.tagger")
         with pytest.raises(TaggerError, match="is damaged"):
             Tagger.load(tmp_path / "d.tagger")
 

@@ -303,9 +303,9 @@ def apply(
         print(json.dumps({"assets": len(assets), "tagged": tagged, "tags": dict(counts)}))
         return
     stdout.print(f"[bold]{tagged} of {counted(len(assets), 'asset')} tagged[/bold]")
-    if loaded.familiar and tagged < len(assets):
+    if loaded.novelty and tagged < len(assets):
         stderr.print("what is like nothing that the tagger was taught has no tag")
-    if tagger and not loaded.familiar:
+    if tagger and not loaded.novelty:
         stderr.print(
             "it cannot tell what is like nothing that it was taught, as taggers of meshes can that"
             " were not fine-tuned; see --least"

@@ -39,7 +39,7 @@ def find_texture(mesh: Path, name: str) -> Path | None:
         if not given.is_absolute() and ":" not in wanted:
             choices.insert(0, mesh.parent / given)
         choices += [folder / given.name for folder in _texture_folders(mesh)]
-        for look in (_exactly, _called):
+        for look in (_exactly, _in_any_case):
             for choice in choices:
                 found = look(choice)
                 if found and _is_in_pack(mesh, found):
@@ -56,7 +56,7 @@ def find_beside(mesh: Path, name: str) -> Path | None:
         way = os.path.normpath(wanted.replace("\\", "/")).replace("\\", "/")
         if way.startswith(("/", "../")) or way == ".." or (os.name == "nt" and ":" in way):
             continue
-        found = _called(mesh.parent / way)
+        found = _in_any_case(mesh.parent / way)
         if found and found.resolve().is_relative_to(mesh.parent.resolve()):
             return found
     return None
@@ -69,7 +69,7 @@ def _exactly(path: Path) -> Path | None:
         return None
 
 
-def _called(path: Path) -> Path | None:
+def _in_any_case(path: Path) -> Path | None:
     """The file of that name, or of the same in other cases, as it is on the artist's Windows."""
     if found := _exactly(path):
         return found

@@ -43,10 +43,10 @@ def known_probabilities(
         both.append(vectors[order[np.searchsorted(ids[order], shared)]])
     # What meshes look like counts by its vector: the features themselves are not kept.
     features = Features(np.zeros((len(shared), 0), np.float32), tuple(both))
-    return dict(zip(shared.tolist(), _familiar(tagger, features), strict=True))
+    return dict(zip(shared.tolist(), _unless_novel(tagger, features), strict=True))
 
 
-def _familiar(tagger: Tagger, features: Features) -> NDArray[np.float32]:
+def _unless_novel(tagger: Tagger, features: Features) -> NDArray[np.float32]:
     """(N, C) probabilities, 0 of all labels for what is like nothing that the tagger was taught."""
     given: NDArray[np.float32] = tagger.probabilities(features) * tagger.knows(features)[:, None]
     return given
@@ -104,7 +104,7 @@ def tag_all(
         seen = see(list(axes), axes, show, tagger.trunk)
         failures = seen.failures
         if seen.paths:
-            read = dict(zip(seen.paths, _familiar(tagger, seen.features), strict=True))
+            read = dict(zip(seen.paths, _unless_novel(tagger, seen.features), strict=True))
     if not rows and not read:
         return None, failures
     with gallery.writing():

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.featuring import Seen, fingerprints
 from shapesim.tagging.finetuning import Shown, fit_finetuned
+from shapesim.tagging.novelty import NoveltyDetector
 from shapesim.tagging.taggers import (
     Example,
     Examples,
@@ -80,7 +80,7 @@ def learn(
     else:
         tagger = fit(seen.features, truth, labels, fingerprints())
         if both := seen.features.both:
-            tagger = replace(tagger, familiar=Familiar.with_examples(both, seen.groups))
+            tagger = replace(tagger, novelty=NoveltyDetector.of(both, seen.groups))
     tagger.info.update(files=len(examples), folds=folds, accuracy=round(scores.accuracy, 4))
     doubts = doubtful_labels(examples, seen.groups)
     return Learnt(tagger, scores, len(examples), folds, doubts, accuracies)

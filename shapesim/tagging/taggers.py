@@ -19,8 +19,8 @@ from shapesim.labels import read_rows
 from shapesim.meshes import find_originals
 from shapesim.meshes.packs import is_there
 from shapesim.pictures.images import PICTURE_SUFFIXES
-from shapesim.tagging.familiarity import Familiar
 from shapesim.tagging.heads import Head, fit_head
+from shapesim.tagging.novelty import NoveltyDetector
 from shapesim.types import Embeddings
 from shapesim.writing import replaced
 
@@ -29,7 +29,7 @@ DEFAULT = Path(__file__).parent / "weights" / "game.tagger"
 
 _FORMAT = "shapesim tagger 1"
 _TRUNK = "trunk"
-_FAMILIAR = "familiar"
+_NOVELTY = "novelty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Tagger:
         fingerprints: of the embedders whose features the heads know, by space.
         exclusive: whether every item has just one label.
         info: what it was trained on, and how well it did.
-        familiar: the meshes that it was trained on; None where it was pictures, or is unknown.
+        novelty: by the meshes that it was trained on; None where it was pictures, or is unknown.
         trunk: weights of the tagger's own network, which was trained with its head; None where its
             heads know the features of the embedders.
     """
@@ -145,7 +145,7 @@ class Tagger:
     fingerprints: dict[str, str]
     exclusive: bool
     info: dict[str, Any] = field(default_factory=dict)
-    familiar: Familiar | None = None
+    novelty: NoveltyDetector | None = None
     trunk: lite0.State | None = None
 
     def probabilities(self, features: Features) -> NDArray[np.float32]:
@@ -156,9 +156,9 @@ class Tagger:
 
     def knows(self, features: Features) -> NDArray[np.bool_]:
         """(N,) whether each is like something that the tagger was taught, as far as it can tell."""
-        if self.familiar is None or not features.both:
+        if self.novelty is None or not features.both:
             return np.ones(len(features.look), np.bool_)
-        return self.familiar.knows(features.both)
+        return self.novelty.is_known(features.both)
 
     def save(self, out: Path) -> None:
         """Writes the tagger, all or nothing.
@@ -173,8 +173,8 @@ class Tagger:
             for space, head in self.heads.items()
             for name, tensor in head.tensors().items()
         }
-        if self.familiar:
-            tensors[_FAMILIAR] = self.familiar.rows.astype(np.float16)
+        if self.novelty:
+            tensors[_NOVELTY] = self.novelty.examples.astype(np.float16)
         tensors |= {f"{_TRUNK}.{name}": tensor for name, tensor in (self.trunk or {}).items()}
         meta = {
             "format": _FORMAT,
@@ -182,7 +182,7 @@ class Tagger:
             "fingerprints": json.dumps(self.fingerprints),
             "exclusive": json.dumps(self.exclusive),
             "info": json.dumps(self.info),
-            "least": json.dumps(self.familiar.least if self.familiar else None),
+            "least": json.dumps(self.novelty.least if self.novelty else None),
         }
         with replaced(out) as temporary:
             temporary.write_bytes(save(tensors, meta))
@@ -207,7 +207,7 @@ class Tagger:
             raise TaggerError(f"{path}: is no tagger; make one by 'shapesim tags train'")
         own = f"{_TRUNK}."
         trunk = {n.removeprefix(own): tensors.pop(n) for n in list(tensors) if n.startswith(own)}
-        rows = tensors.pop(_FAMILIAR, None)
+        rows = tensors.pop(_NOVELTY, None)
         spaces = {name.partition(".")[0] for name in tensors}
         try:
             heads = {
@@ -223,10 +223,10 @@ class Tagger:
             labels = json.loads(meta["labels"])
             if "look" not in heads or not all(head.gives(len(labels)) for head in heads.values()):
                 raise ValueError("its heads give other labels")
-            familiar = None
+            novelty = None
             if rows is not None:
-                familiar = Familiar(rows.astype(np.float32), float(json.loads(meta["least"])))
-                if not familiar.fits(len(heads["both"].mean)):
+                novelty = NoveltyDetector(rows.astype(np.float32), float(json.loads(meta["least"])))
+                if not novelty.fits(len(heads["both"].mean)):
                     raise ValueError("its examples are of other features")
             return cls(
                 labels,
@@ -234,7 +234,7 @@ class Tagger:
                 json.loads(meta["fingerprints"]),
                 json.loads(meta["exclusive"]),
                 json.loads(meta["info"]),
-                familiar,
+                novelty,
                 trunk or None,
             )
         except (KeyError, TypeError, ValueError) as error:
