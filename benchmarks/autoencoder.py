@@ -12,10 +12,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from shapesim.embedders.base import normalised
 from shapesim.types import Embeddings
+from training.minimising import minimise
 
 SIDE = 64
 """Pixels of the pictures that it takes."""
@@ -50,21 +51,17 @@ class Autoencoder(nn.Module):
         torch.manual_seed(seed)
         net = cls()
         x = torch.from_numpy(pictures).permute(0, 3, 1, 2)
-        steps = epochs * (len(x) // _BATCH)
-        optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-        for _ in range(steps):
+
+        def loss_of(_: int) -> Tensor:
             wanted = x[torch.randint(len(x), (_BATCH,))].float() / 255
             if torch.rand(()) < 0.5:
                 wanted = wanted.flip(3)
             left, top = torch.randint(0, 9, (2,)).tolist()
             wanted = F.pad(wanted, (4, 4, 4, 4), "replicate")
             wanted = wanted[:, :, top : top + SIDE, left : left + SIDE]
-            loss = F.mse_loss(net.decoder(net.encoder(wanted)), wanted)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            return F.mse_loss(net.decoder(net.encoder(wanted)), wanted)
+
+        minimise("autoencoder", loss_of, net.parameters(), epochs * (len(x) // _BATCH), 3e-3)
         return net.eval()
 
     def describe(self, pictures: NDArray[np.uint8]) -> tuple[Embeddings, NDArray[np.float32]]:

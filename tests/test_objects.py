@@ -28,7 +28,9 @@ from tests.conftest import SAMPLES
 from training.composing import Composed, compose
 from training.detection import Head, loss_of, targets_of
 from training.displays import add_display
-from training.object_finder import composed, shots_of, train
+from training.object_finder import train
+from training.scenes import composed
+from training.shots import shots_of
 
 
 def cube(centre: tuple[float, float, float], side: float) -> Mesh:

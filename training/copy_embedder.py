@@ -175,6 +175,8 @@ def learn_projection(
     import torch
     from torch import nn
 
+    from training.minimising import minimise
+
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     mean = features[:, 0].astype(np.float32).mean(axis=0)
@@ -183,11 +185,11 @@ def learn_projection(
     first, second = nn.Linear(x.shape[-1], _HIDDEN), nn.Linear(_HIDDEN, _DIM)
     net = nn.Sequential(nn.Dropout(0.2), first, nn.ReLU(), nn.Dropout(0.1), second)
     logit_scale = nn.Parameter(torch.tensor(3.0))
-    optimizer = torch.optim.AdamW([*net.parameters(), logit_scale], 1e-3, weight_decay=0.02)
     size = min(_BATCH, len(x))
-    steps = epochs * max(1, len(x) // size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps)
-    for step, rows in enumerate(_batches(len(x), size, steps, rng)):
+    batches = _batches(len(x), size, rng)
+
+    def loss_of(_: int) -> torch.Tensor:
+        rows = next(batches)
         copy = torch.randint(1, x.shape[1], (size,))
         originals = nn.functional.normalize(net(x[rows, 0].float()), dim=1)
         copies = nn.functional.normalize(net(x[rows, copy].float()), dim=1)
@@ -199,13 +201,10 @@ def learn_projection(
         with torch.no_grad():
             near = (originals @ originals.T - 2 * torch.eye(size)).argmax(1)
         gaps = (originals - originals[near]).norm(dim=1)
-        loss = loss - _SPREAD * torch.log(gaps + 1e-6).mean()
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 0:
-            print(f"projection: step {step} of {steps}, loss {loss.item():.3f}", flush=True)
+        return loss - _SPREAD * torch.log(gaps + 1e-6).mean()
+
+    steps, learnt = epochs * max(1, len(x) // size), [*net.parameters(), logit_scale]
+    minimise("projection", loss_of, learnt, steps, 1.5e-3, decay=0.02)
     net.eval()
     with torch.no_grad():
         some = torch.from_numpy(rng.permutation(len(x))[:_UNRELATED])
@@ -217,7 +216,7 @@ def learn_projection(
     return tensors
 
 
-def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[Any]:
+def _batches(count: int, size: int, rng: np.random.Generator) -> Iterator[Any]:
     """Rows, of which those of one asset mostly come together: its views have to be told apart."""
     views = len(_VIEWS)
     while True:
@@ -225,9 +224,6 @@ def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Ite
         rows = (groups[:, None] * views + np.arange(views)).ravel()
         rows = rows[rows < count]
         for start in range(0, len(rows) - size + 1, size):
-            if steps == 0:
-                return
-            steps -= 1
             yield rows[start : start + size]
 
 

@@ -98,6 +98,8 @@ def learn_foreground(
     import torch
     from torch import nn
 
+    from training.minimising import minimise
+
     session = lite0.session(lite0.build(lite0.imagenet_weights(), ranges, _TAPS))
     pictures: list[tuple[bytes, bytes | None]] = [shot for asset in assets for shot in asset.shots]
     pictures += [(asset.views[n % len(asset.views)], None) for n, asset in enumerate(assets)]
@@ -115,18 +117,13 @@ def learn_foreground(
     x, y = torch.from_numpy(np.concatenate(seen)), torch.from_numpy(np.stack(masks))[:, None]
     torch.manual_seed(seed)
     head = nn.Sequential(nn.Conv2d(x.shape[1], 48, 1), nn.ReLU(), nn.Conv2d(48, 1, 3, padding=1))
-    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-3)
-    steps = 8 * (len(x) // 64)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    for step in range(steps):
+
+    def loss_of(_: int) -> torch.Tensor:
         rows = torch.randint(len(x), (64,))
-        loss = nn.functional.binary_cross_entropy_with_logits(head(x[rows].float()), y[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        if step % 200 == 0:
-            print(f"foreground: step {step} of {steps}, loss {loss.item():.3f}", flush=True)
+        return nn.functional.binary_cross_entropy_with_logits(head(x[rows].float()), y[rows])
+
+    steps = 8 * (len(x) // 64)
+    minimise("foreground", loss_of, head.parameters(), steps, 4e-3, decay=1e-3)
     state = head.state_dict()
     return {
         f"foreground.{number}.{part}": state[f"{2 * number}.{part}"].numpy()
@@ -167,6 +164,8 @@ def learn_projection(
     import torch
     from torch import nn
 
+    from training.minimising import minimise
+
     torch.manual_seed(seed)
     flat = views.reshape(-1, views.shape[-1])[:20000].astype(np.float32)
     mean, deviation = flat.mean(axis=0), flat.std(axis=0) + 1e-2
@@ -175,12 +174,10 @@ def learn_projection(
     first, second = nn.Linear(v.shape[-1], _HIDDEN), nn.Linear(_HIDDEN, _DIM)
     net = nn.Sequential(nn.Dropout(0.3), first, nn.ReLU(), nn.Dropout(0.1), second)
     logit_scale = nn.Parameter(torch.tensor(2.5))
-    optimizer = torch.optim.AdamW([*net.parameters(), logit_scale], 1e-3, weight_decay=0.02)
     size = min(256, len(v))
-    steps = epochs * (len(v) // size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps)
     unit = partial(nn.functional.normalize, dim=-1)
-    for step in range(steps):
+
+    def loss_of(_: int) -> torch.Tensor:
         rows = torch.randperm(len(v))[:size]
         assets = unit(unit(net(v[rows].float())).mean(dim=1))
         picture = torch.randint(s.shape[1], (size,))
@@ -194,12 +191,10 @@ def learn_projection(
             logits = queries @ assets.T * logit_scale.exp() + ignored
             loss = loss + nn.functional.cross_entropy(logits, target)
             loss = loss + nn.functional.cross_entropy(logits.T, target)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 0:
-            print(f"projection: step {step} of {steps}, loss {loss.item():.3f}", flush=True)
+        return loss
+
+    steps, learnt = epochs * (len(v) // size), [*net.parameters(), logit_scale]
+    minimise("projection", loss_of, learnt, steps, 1.5e-3, decay=0.02)
     tensors = {"mean": mean, "deviation": deviation}
     for number, layer in enumerate((first, second)):
         tensors[f"project.{number}.weight"] = layer.weight.detach().numpy()

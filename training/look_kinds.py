@@ -138,6 +138,8 @@ def learn_kinds(
     from torch import Tensor, nn
     from torch.nn import functional
 
+    from training.minimising import minimise
+
     names, counts = np.unique([label for label in seen.labels if label], return_counts=True)
     places = {str(name): place for place, name in enumerate(names[counts > 1])}
     if not places:
@@ -157,8 +159,6 @@ def learn_kinds(
     decayed: list[dict[str, Any]] = [
         {"params": net.parameters(), "weight_decay": 0.05}, {"params": [centres]}
     ]  # fmt: skip
-    optimizer = torch.optim.AdamW(decayed, 1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=_STEPS)
 
     def unit(vectors: Tensor) -> Tensor:
         return functional.normalize(vectors, dim=-1)
@@ -169,7 +169,8 @@ def learn_kinds(
 
     labels = torch.from_numpy(classes)
     size = min(_BATCH, int((chances > 0).sum()))
-    for step in range(_STEPS):
+
+    def loss_of(_: int) -> Tensor:
         rows = rng.choice(len(chances), size, replace=False, p=chances)
         views = rng.permutation(seen.features.shape[1])
         one, other = (
@@ -178,14 +179,10 @@ def learn_kinds(
         vectors = torch.cat([one, other])
         terms = losses(vectors, labels[rows], centres, None, nn.Identity(), _CLASS_TEMPERATURE)
         by_class, by_view = terms[:2]
-        loss = _CLASS_WEIGHT * by_class + _VIEW_WEIGHT * by_view
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if (step + 1) % 100 == 0:
-            shown = f"class {by_class.item():.3f}  view {by_view.item():.3f}"
-            print(f"kinds: step {step + 1} of {_STEPS}  {shown}", flush=True)
+        loss: Tensor = _CLASS_WEIGHT * by_class + _VIEW_WEIGHT * by_view
+        return loss
+
+    minimise("kinds", loss_of, decayed, _STEPS, 1.5e-3)
     return {
         f"named.{number}.{part}": value.detach().numpy()
         for number, layer in enumerate((first, second))

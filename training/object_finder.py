@@ -30,70 +30,19 @@ from torch.nn import functional
 from shapesim.embedders import LookEmbedder, lite0
 from shapesim.embedders.base import check_weights_file, write_weights
 from shapesim.errors import AssetError, ShapesimError
-from shapesim.meshes import find_assets, load_mesh
+from shapesim.meshes import find_assets
 from shapesim.objects.boxes import CELL
 from shapesim.objects.finder import SIDE, closer, roi_pooled
 from shapesim.reading import read_assets
-from shapesim.types import Raster
-from shapesim.workers import map_isolated
-from training.composing import compose
 from training.detection import LEAST_SEEN, Head, Targets, loss_of, targets_of
-from training.displays import add_display
-from training.painting import painted
+from training.minimising import minimise
+from training.scenes import composed
+from training.shots import shots_of, to_side
 
-_TOGETHER = 14  # assets that are loaded at once, for
-_SCENES = 4  # scenes
-_FEWEST, _MOST, _USUAL = 3, 12, 512  # assets of a scene, and pixels of its side
-_CROWD = 40  # assets that are loaded at once, for
-_CROWDS = 2  # crowded scenes
-_FEWEST_CROWDED, _LARGE = 14, 1280  # assets of one at least, and pixels of its side
-_PARTS = 3  # of a large scene, that are looked at
-_PART_SIDES = (0.42, 0.7)  # of the scene's side
-_CROWDED_SEED = 1_000_000  # beside that of other scenes
-_PAINTED = 0.7  # share of grey assets that get colours
-_DISPLAYS = 0.3  # share of scenes that a game's display lies over
-_COVERED, _GONE = 0.15, 0.8  # of an object, by a display: it is seen in part, or not at all
-_HARDLY = 0.1  # what is seen in part, and whose box may end elsewhere, counts as seen so little
 _BATCH = 16
 _RATE = 2e-3
 _PROJECTION_EPOCHS = 8  # with 20, assets that were not learnt are found less often
 _INPUTS = ("stage0", "stage2", "stage4")
-
-
-@dataclass(frozen=True, slots=True)
-class SceneTask:
-    """Assets to compose scenes of, and where these go."""
-
-    seed: int
-    paths: tuple[Path, ...]
-    folder: Path
-    crowded: bool = False
-
-
-def write_scenes(task: SceneTask) -> int:
-    """Composes scenes and writes each as PNG and its boxes as NPZ; runs in a worker."""
-    rng = np.random.default_rng(task.seed)
-    meshes = []
-    for path in task.paths:
-        try:
-            mesh = load_mesh(path)
-            meshes.append((path, painted(mesh, rng) if rng.random() < _PAINTED else mesh))
-        except AssetError as error:
-            print(f"left out: {error}", flush=True)
-    count = 0
-    fewest, most = (_FEWEST_CROWDED, _CROWD) if task.crowded else (_FEWEST, _MOST)
-    wanted = _CROWDS if task.crowded else _SCENES
-    for number in range(wanted if len(meshes) >= fewest else 0):
-        rows = rng.permutation(len(meshes))
-        rows = rows[: int(rng.integers(fewest, min(most, len(meshes)) + 1))]
-        size = _LARGE if task.crowded else _USUAL
-        made = compose([meshes[row][1] for row in rows.tolist()], rng, size)
-        stem = task.folder / f"{'crowded' if task.crowded else 'usual'}-{task.seed:08}-{number}"
-        Image.fromarray(made.picture).save(stem.with_suffix(".png"), compress_level=1)
-        names = np.array([str(meshes[row][0]) for row in rows.tolist()])
-        np.savez(stem.with_suffix(".npz"), boxes=made.boxes, visible=made.visible, names=names)
-        count += 1
-    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +86,7 @@ def lesson_of(
         stored = np.load(path)
         whole = np.asarray(Image.open(path.with_suffix(".png")))
         for shot, shot_boxes, visible in shots_of(whole, stored["boxes"], stored["visible"], rng):
-            picture, boxes = _to_side(shot, shot_boxes)
+            picture, boxes = to_side(shot, shot_boxes)
             seen = [plane[0] for plane in session.run(None, {"pictures": picture[None]})]
             for kept, which in zip(planes, inputs, strict=True):
                 height, width = seen[which].shape[1:]
@@ -170,97 +119,6 @@ def lesson_of(
     return Lesson(stacked, targets, np.concatenate(features or none), assets, known)
 
 
-def shots_of(
-    picture: Raster,
-    boxes: NDArray[np.int64],
-    visible: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> list[tuple[Raster, NDArray[np.int64], NDArray[np.float64]]]:
-    """A scene and at times a part, or of a large one several, at times behind a display.
-
-    Args:
-        picture: (S, S, 3).
-        boxes: (N, 4) x, y, width and height in its pixels; 0 where nothing is seen.
-        visible: (N,) share of each object that is seen, 0 to 1.
-        rng: decides.
-
-    Returns:
-        The like for each shot, its boxes in its own pixels.
-    """
-    if rng.random() < _DISPLAYS:
-        picture, opacity = add_display(picture, rng)
-        hidden = np.array(
-            [opacity[y : y + h, x : x + w].mean() if w else 1.0 for x, y, w, h in boxes.tolist()]
-        )
-        visible = np.where(hidden > _COVERED, np.minimum(visible, _HARDLY), visible)
-        boxes = np.where(hidden[:, None] > _GONE, 0, boxes)
-    if len(picture) <= _USUAL:
-        shots, parts = [_cut(picture, boxes, visible, rng)], int(rng.integers(2))
-    else:
-        shots, parts = [(picture, boxes, visible)], _PARTS
-    seen = np.flatnonzero(visible >= LEAST_SEEN)
-    for _ in range(parts if len(seen) else 0):
-        size = round(float(rng.uniform(*_PART_SIDES)) * len(picture))
-        # Around an object: most of a large scene is empty.
-        x, y, width, height = boxes[rng.choice(seen)].tolist()
-        corner = np.array([x + width // 2, y + height // 2]) - rng.integers(0, size, 2)
-        shots.append(_part_of(picture, boxes, visible, corner.clip(0, len(picture) - size), size))
-    return shots
-
-
-def _part_of(
-    picture: Raster,
-    boxes: NDArray[np.int64],
-    visible: NDArray[np.float64],
-    corner: NDArray[np.int64],
-    size: int,
-) -> tuple[Raster, NDArray[np.int64], NDArray[np.float64]]:
-    """A square of a scene from a (2,) corner on."""
-    left, top = corner.tolist()
-    low = (boxes[:, :2] - corner).clip(0, size)
-    high = (boxes[:, :2] + boxes[:, 2:] - corner).clip(0, size)
-    sides = (high - low) * (high > low).all(axis=1, keepdims=True)
-    # A thing that is cut is still one, and none of its pieces is: the finder leaves out what ends
-    # where a part does.
-    left_of_it = sides.prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1)
-    part = picture[top : top + size, left : left + size]
-    return part, np.hstack([low, sides]), visible * left_of_it
-
-
-def _cut(
-    picture: Raster,
-    boxes: NDArray[np.int64],
-    visible: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> tuple[Raster, NDArray[np.int64], NDArray[np.float64]]:
-    """At times a band of a scene only, as wide as screens are, and at times blurred."""
-    if rng.random() < 0.4:
-        size = int(rng.integers(288, 480))
-        top = int(rng.integers(0, len(picture) - size + 1))
-        picture = picture[top : top + size]
-        low = (boxes[:, 1] - top).clip(0, size)
-        high = (boxes[:, 1] + boxes[:, 3] - top).clip(0, size)
-        visible = visible * (high - low) / np.maximum(boxes[:, 3], 1)
-        boxes = np.stack([boxes[:, 0], low, boxes[:, 2] * (high > low), high - low], axis=1)
-    if rng.random() < 0.4:
-        shown = Image.fromarray(picture)
-        share = rng.uniform(0.5, 0.9)
-        small = shown.resize([max(32, round(side * share)) for side in shown.size])
-        picture = np.asarray(small.resize(shown.size, Image.Resampling.BICUBIC))
-    return picture, boxes, visible
-
-
-def _to_side(
-    picture: NDArray[np.uint8], boxes: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """A picture as wide as the network sees it."""
-    scale = SIDE / picture.shape[1]
-    height = round(len(picture) * scale / 32) * 32
-    resized = Image.fromarray(picture).resize((SIDE, height), Image.Resampling.BICUBIC)
-    factors = np.tile([scale, height / len(picture)], 2)
-    return np.asarray(resized), np.round(boxes * factors).astype(np.int64)
-
-
 def learn_head(
     lesson: Lesson, epochs: int, seed: int, start: dict[str, NDArray[Any]] | None = None
 ) -> Head:
@@ -273,31 +131,23 @@ def learn_head(
     if not epochs:
         return head.eval()
     count = len(lesson.targets)
-    steps = epochs * (count // _BATCH)
-    optimizer = torch.optim.AdamW(head.parameters(), 1e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
+    order = np.zeros(0, np.int64)
     boxes = torch.from_numpy(np.stack([target.boxes for target in lesson.targets]))
     here = torch.from_numpy(np.stack([target.here for target in lesson.targets]))
     ignored = torch.from_numpy(np.stack([target.ignored for target in lesson.targets]))
-    recent: list[float] = []
-    for step in range(steps):
+
+    def step_loss(step: int) -> Tensor:
+        nonlocal order
         if step % (count // _BATCH) == 0:
             order = rng.permutation(count)
         at = step % (count // _BATCH) * _BATCH
         rows = np.sort(order[at : at + _BATCH])
         planes = [torch.from_numpy(plane[rows]).float() for plane in lesson.planes]
         of = torch.from_numpy(rows)
-        loss = loss_of(head(planes), boxes[of], here[of], ignored[of])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(head.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        recent.append(loss.item())
-        if step % 100 == 99:
-            print(
-                f"head: step {step + 1} of {steps}, loss {np.mean(recent[-100:]):.3f}", flush=True
-            )
+        return loss_of(head(planes), boxes[of], here[of], ignored[of])
+
+    steps = epochs * (count // _BATCH)
+    minimise("head", step_loss, head.parameters(), steps, _RATE, longest=5.0)
     return head.eval()
 
 
@@ -384,13 +234,11 @@ def learn_projection(
     assets = torch.from_numpy(lesson.assets)
     logit_scale = nn.Parameter(torch.tensor(3.0))
     trained = [value for value in net.parameters() if value.requires_grad]
-    optimizer = torch.optim.AdamW([*trained, logit_scale], 1e-4, weight_decay=0.02)
     size = min(256, len(assets))
-    steps = epochs * (len(assets) // size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-4, total_steps=steps)
-    weights = embedder.query_weights
-    recent: list[float] = []
-    for step in range(steps):
+    weights, order = embedder.query_weights, torch.zeros(0, dtype=torch.int64)
+
+    def step_loss(step: int) -> Tensor:
+        nonlocal order
         if step % (len(assets) // size) == 0:
             order = torch.randperm(len(assets))
         at = step % (len(assets) // size) * size
@@ -399,15 +247,10 @@ def learn_projection(
         kind, which = net(features)
         whole = torch.cat([kind * weights[0], which * weights[1]], 1) @ asked.T
         nearest = torch.einsum("bi,avi->bav", which, views).amax(2)
-        loss = functional.cross_entropy((whole + nearest) / 2 * logit_scale.exp(), assets[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        recent.append(loss.item())
-        if step % 100 == 99:
-            mean = np.mean(recent[-100:])
-            print(f"projection: step {step + 1} of {steps}, loss {mean:.3f}", flush=True)
+        return functional.cross_entropy((whole + nearest) / 2 * logit_scale.exp(), assets[rows])
+
+    steps = epochs * (len(assets) // size)
+    minimise("projection", step_loss, [*trained, logit_scale], steps, 4e-4, decay=0.02)
     return net.eval()
 
 
@@ -442,49 +285,6 @@ def main() -> None:
     except (ShapesimError, OSError) as error:
         parser.exit(1, f"{error}\n")
     print(f"{len(scenes)} scenes, {time.perf_counter() - began:.0f} s: {given.out}")
-
-
-def composed(
-    files: Sequence[Path], folder: Path, count: int, seed: int, crowded: bool
-) -> list[Path]:
-    """So many scenes of one kind in a folder, which are composed if it has none.
-
-    Args:
-        files: of the assets, of which each is in as many scenes as the others.
-        folder: of the scenes.
-        count: of scenes; fewer if the folder has some, but fewer.
-        seed: of everything random.
-        crowded: whether they are.
-
-    Raises:
-        ShapesimError: there are too few files.
-    """
-    pattern = f"{'crowded' if crowded else 'usual'}-*.npz"
-    if count and not any(folder.glob(pattern)):
-        _compose_all(files, folder, count, seed + _CROWDED_SEED * crowded, crowded)
-    return sorted(folder.glob(pattern))[:count]
-
-
-def _compose_all(
-    files: Sequence[Path], folder: Path, scenes: int, seed: int, crowded: bool
-) -> None:
-    together, each = (_CROWD, _CROWDS) if crowded else (_TOGETHER, _SCENES)
-    if len(files) < together:
-        raise ShapesimError(f"too few meshes to compose scenes of: {len(files)}")
-    rng = np.random.default_rng(seed)
-    order: list[int] = []
-    tasks = []
-    for number in range(-(-scenes // each)):
-        if len(order) < together:
-            order = rng.permutation(len(files)).tolist()
-        paths = tuple(files[order.pop()] for _ in range(together))
-        tasks.append(SceneTask(seed + number, paths, folder, crowded))
-    mapped = map_isolated(write_scenes, tasks, lambda task: task.paths[0], 600)
-    for done, (_, result) in enumerate(mapped, 1):
-        if isinstance(result, AssetError):
-            print(f"left out: {result}", flush=True)
-        if done % 25 == 0:
-            print(f"composed: {done} of {len(tasks)} groups", flush=True)
 
 
 def train(
