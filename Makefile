@@ -2,7 +2,7 @@
 # make test   install and run the tests
 # make check  all that must hold before a change lands: lint, types, layers, tests
 # make vendor bundle three.js for the pages anew
-# make bench  print the figures of the README, hours of work: make bench STORE=folder LABELS=labels.csv PICTURES=folder
+# make bench  print the figures of docs/figures.md, hours of work: make bench STORE=folder LABELS=labels.csv PICTURES=folder
 #             TWINS=folder MODELNET=file GALLERY=folder
 
 PYTHON ?= python3

@@ -48,12 +48,17 @@ def duplicates(
     from shapesim.duplicates import TIERS, find_duplicates
     from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
+    from shapesim.workers import kept_workers
 
     embedder = next((p for p, _ in make_embedder(by).parts if p.space == "shape"), None)
     if embedder is None:
         raise typer.BadParameter("what is almost the same is found by shape, or shape:FILE")
 
-    with Gallery(gallery_folder(gallery)) as opened, progress_bar("reading") as bar:
+    with (
+        kept_workers(),
+        Gallery(gallery_folder(gallery)) as opened,
+        progress_bar("reading") as bar,
+    ):
 
         def show(step: str, done: int, total: int) -> None:
             bar.update(bar.task_ids[0], description=step, completed=done, total=total)
