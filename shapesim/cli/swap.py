@@ -232,17 +232,19 @@ def _meshes(files: Sequence[Path], each: bool) -> list[Path]:
     reason = "is a picture; find what it shows by 'shapesim search'"
     report_failures([AssetError(path, reason) for path in files if is_picture(path)])
     meshes = [path for path in files if not is_picture(path)]
-    return [one for path in meshes for one in _objects_of(path)] if each else meshes
+    return _objects_of(meshes) if each and meshes else meshes
 
 
-def _objects_of(path: Path) -> list[Path]:
-    """The objects of a file; itself where it is one, or cannot be read, which is told later."""
+def _objects_of(paths: Sequence[Path]) -> list[Path]:
+    """The objects of files; itself where a file is one, or cannot be read, which is told later."""
     from shapesim.meshes import objects_of
+    from shapesim.workers import map_isolated
 
-    try:
-        return objects_of(path) or [path]
-    except AssetError:
-        return [path]
+    objects = {path: [path] for path in paths}
+    for path, found in map_isolated(objects_of, list(objects), lambda path: path):
+        if not isinstance(found, AssetError):
+            objects[path] = found or [path]
+    return [one for path in paths for one in objects[path]]
 
 
 def _add_laid(queries: Mapping[Path, list[Query]], up: UpAxis | None, embedder: Embedder) -> None:
