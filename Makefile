@@ -61,6 +61,8 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.mesh_tags $(STORE) $(LABELS)
 	$(BIN)/python -m benchmarks.partial $(STORE)
 	$(BIN)/python -m benchmarks.objects $(STORE) --scenes 60 --compared 30
+	$(BIN)/python -m benchmarks.objects $(STORE) --scenes 24 --size 1280 --assets 16 39 --compared 0
+	$(BIN)/python -m voxel_models.bench throughput
 	$(if $(MODELNET),$(BIN)/python -m benchmarks.modelnet $(MODELNET))
 	$(if $(MODELNET),$(BIN)/python -m voxel_models.bench modelnet10 --data $(MODELNET))
 	$(if $(MODELNET),$(BIN)/python -m voxel_models.bench modelnet10 --data $(MODELNET) --one-view)

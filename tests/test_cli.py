@@ -313,6 +313,27 @@ def test_a_network_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
     assert "none.safetensors" in missing.stderr
 
 
+def test_commands_go_on_as_the_gallery_was_indexed(tmp_path: Path) -> None:
+    """Without --by, whichever space it has answers, and both once it has both."""
+    for file in sorted((SAMPLES / "store" / "meadow-pack").rglob("*.glb"))[:3]:
+        shutil.copy(file, tmp_path)
+    asset = next(tmp_path.glob("*.glb")).name
+    for first, then in (("shape", "look"), ("look", "shape")):
+        gallery = ("--gallery", first)
+
+        def answer(*words: str, gallery: tuple[str, str] = gallery) -> str:
+            return shapesim("swap", asset, "--json", *gallery, *words, cwd=tmp_path).stdout
+
+        assert shapesim("index", ".", "--by", first, *gallery, cwd=tmp_path).returncode == 0
+        again = shapesim("index", "--json", *gallery, cwd=tmp_path)
+        assert json.loads(again.stdout)["unchanged"] == 3
+        assert answer() == answer("--by", first) != ""
+        assert shapesim("arrivals", ".", *gallery, cwd=tmp_path).returncode == 3
+        assert shapesim("index", "--by", then, *gallery, cwd=tmp_path).returncode == 0
+        assert answer() == answer("--by", "both") != answer("--by", first)
+        assert shapesim("duplicates", *gallery, cwd=tmp_path).returncode == 0
+
+
 def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:
     """Labels come from the folders; equal geometry is written once."""
     for name, height in (("tall/a", 3.0), ("tall/b", 2.0), ("low/c", 0.5), ("low/copy", 0.5)):

@@ -302,12 +302,16 @@ def test_a_gallery_by_ones_own_network_has_a_map(tmp_path: Path) -> None:
     drawn = shapesim("map", "--out", "map.html", "--method", "pca", "--by", own, cwd=tmp_path)
     assert drawn.returncode == 0 and "shape" in drawn.stdout and "left out" not in drawn.stderr
     assert shapesim("duplicates", "--by", own, cwd=tmp_path).returncode == 0
-    other = shapesim("map", "--out", "map.html", "--method", "pca", cwd=tmp_path)
+    both = shapesim("map", "--out", "map.html", "--method", "pca", cwd=tmp_path)
+    assert both.returncode == 0 and "look" in both.stdout and "left out" not in both.stderr
+    words = ("map", "--out", "map.html", "--method", "pca", "--by", "both")
+    other = shapesim(*words, cwd=tmp_path)
     assert other.returncode == 0 and "left out" in other.stderr
     file = next(tmp_path.glob("*.glb"))
     hint = shapesim("swap", file, "--by", "shape", cwd=tmp_path)
     assert hint.returncode == 1
-    assert f"give --by shape:{(tmp_path / 'own.safetensors').resolve()}" in hint.stderr
+    assert "leave out --by" in hint.stderr
+    assert shapesim("swap", file, cwd=tmp_path).returncode == 0
     # To embed by other weights, they are named.
     assert shapesim("index", "--by", "shape", cwd=tmp_path).returncode == 0
     assert shapesim("swap", file, "--by", "shape", cwd=tmp_path).returncode == 0

@@ -29,6 +29,7 @@ from shapesim.cli.console import (
     check_writable,
     escape,
     gallery_folder,
+    indexed_by,
     make_filters,
     parse_since,
     progress_bar,
@@ -55,7 +56,7 @@ def arrivals(
     since: Annotated[
         str, typer.Option(metavar="WHEN", help="What is new: 12h, 7d, 2w, or a date.")
     ] = "7d",
-    by: SpaceOption = "both",
+    by: SpaceOption = None,
     tag: TagOption = None,
     max_triangles: MaxTrianglesOption = None,
     formats: FormatOption = None,
@@ -87,16 +88,15 @@ def arrivals(
     moment = parse_since(since, "--since") or datetime.now(UTC)
     filters = make_filters(None, tag, max_triangles, formats, licence, max_price, store, needs)
     from shapesim.arrivals import find_news
-    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.workers import kept_workers
 
     def is_new(asset: Asset) -> bool:
         return datetime.fromisoformat(asset.arrived_at) >= moment
 
-    embedder = make_embedder(by)
     news: dict[Path, list[News]] = {}
     with kept_workers(), Gallery(gallery_folder(gallery)) as opened:
+        embedder = indexed_by(opened, by)
         queries = read_game(game, embedder, up)
         if not queries:
             raise typer.Exit(1)

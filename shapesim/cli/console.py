@@ -70,14 +70,15 @@ def check_space(given: str | None) -> str | None:
 
 
 SpaceOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--by",
         metavar="SPACE",
         callback=check_space,
         help="What has to be alike: shape, look, both; shape:FILE or both:FILE by a voxel network"
         " that you have trained; or what a network of timm sees by weights that you have, as"
-        " timm:MODEL=FILE.",
+        " timm:MODEL=FILE. Default: as the gallery was indexed.",
+        show_default=False,
     ),
 ]
 
@@ -89,8 +90,7 @@ IndexedByOption = Annotated[
         callback=check_space,
         help="What has to be alike: shape, look, both, or copy; shape:FILE or both:FILE by a voxel"
         " network that you have trained; or what a network of timm sees by weights that you have,"
-        " as timm:MODEL=FILE. Default: both, by the voxel network that the gallery was last"
-        " indexed by.",
+        " as timm:MODEL=FILE. Default: as before; both for a new gallery.",
         show_default=False,
     ),
 ]
@@ -214,14 +214,14 @@ UpOption = Annotated[
 
 
 def indexed_by(gallery: Gallery, by: str | None) -> Embedder:
-    """What embeds the assets of a gallery: as asked, or else as before.
+    """What embeds and compares the assets of a gallery: as asked, or else as before.
 
     Raises:
         WeightsError: there are no such weights.
     """
     from shapesim.embedders import make_embedder
 
-    before = gallery.catalogue.embedded_by() or "both"
+    before = gallery.compared_by()
     try:
         return make_embedder(by or before)
     except WeightsError as error:

@@ -14,6 +14,7 @@ from shapesim.cli.console import (
     counted,
     escape,
     gallery_folder,
+    indexed_by,
     progress_bar,
     report_failures,
     stderr,
@@ -23,14 +24,15 @@ from shapesim.cli.console import (
 
 def duplicates(
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="SPACE",
             callback=check_space,
             help="What is almost the same is found by shape, or by shape:FILE, a voxel network that"
-            " you have trained.",
+            " you have trained. Default: as the gallery was indexed.",
+            show_default=False,
         ),
-    ] = "shape",
+    ] = None,
     gallery: GalleryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,19 +48,19 @@ def duplicates(
       shapesim duplicates --json | jq 'select(.tier == "exact")'
     """
     from shapesim.duplicates import TIERS, find_duplicates
-    from shapesim.embedders import make_embedder
+    from shapesim.embedders import ShapeEmbedder
     from shapesim.gallery import Gallery
     from shapesim.workers import kept_workers
 
-    embedder = next((p for p, _ in make_embedder(by).parts if p.space == "shape"), None)
-    if embedder is None:
+    if by and not by.startswith(("shape", "both")):
         raise typer.BadParameter("what is almost the same is found by shape, or shape:FILE")
-
     with (
         kept_workers(),
         Gallery(gallery_folder(gallery)) as opened,
         progress_bar("reading") as bar,
     ):
+        parts = [part for part, _ in indexed_by(opened, by).parts if part.space == "shape"]
+        embedder = parts[0] if parts else ShapeEmbedder()
 
         def show(step: str, done: int, total: int) -> None:
             bar.update(bar.task_ids[0], description=step, completed=done, total=total)

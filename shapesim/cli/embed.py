@@ -25,7 +25,10 @@ from shapesim.writing import replaced
 
 def embed(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Meshes; pictures too, by look.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Meshes, or by look pictures, too; or folders of them."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .npz file to write.")],
     space: Annotated[

@@ -17,6 +17,7 @@ from shapesim.cli.console import (
     check_writable,
     escape,
     gallery_folder,
+    indexed_by,
     progress_bar,
     stderr,
     stdout,
@@ -37,7 +38,7 @@ def make_map(
         list[Method] | None,
         typer.Option("--method", help="Lay out by this one; again for several. Default: by all."),
     ] = None,
-    by: SpaceOption = "both",
+    by: SpaceOption = None,
     gallery: GalleryOption = None,
 ) -> None:
     """Draw the whole gallery as a map in three dimensions, on a web page that works offline.
@@ -51,15 +52,14 @@ def make_map(
       shapesim map --out quick.html --method pca
     """
     check_writable(out, PAGES)
-    from shapesim.embedders import make_embedder
     from shapesim.gallery import Gallery
     from shapesim.pages import write_page
     from shapesim.pages.mapping import METHODS
     from shapesim.pages.mapping import make_map as draw
 
     chosen = [method for method in METHODS if not methods or method in [m.value for m in methods]]
-    embedder = make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened, progress_bar("laying out") as bar:
+        embedder = indexed_by(opened, by)
         text, layouts = draw(
             opened,
             chosen,

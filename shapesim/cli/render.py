@@ -37,11 +37,13 @@ def render(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures.")],
     views: Annotated[
         int | None,
-        typer.Option(min=1, max=360, help="Pictures of each asset; 8 without.", show_default=False),
+        typer.Option(
+            min=1, max=360, help="Pictures of each asset. Default: 8.", show_default=False
+        ),
     ] = None,
     size: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of each side.")] = 512,
     elevation: Annotated[
-        float, typer.Option(min=-89, max=89, help="Degrees from which to look down.")
+        float, typer.Option(min=-89, max=89, help="Degrees of the camera above the horizon.")
     ] = 20.0,
     turntable: Annotated[
         Literal["webp", "gif"] | None,

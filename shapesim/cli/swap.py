@@ -32,6 +32,7 @@ from shapesim.cli.console import (
     escape,
     expanded,
     gallery_folder,
+    indexed_by,
     make_filters,
     progress_bar,
     report_failures,
@@ -62,7 +63,7 @@ def swap(
         typer.Argument(metavar="ASSET", help="Mesh files to replace, or folders of them."),
     ],
     k: Annotated[int, typer.Option("-k", min=1, help="Matches for each asset.")] = 10,
-    by: SpaceOption = "both",
+    by: SpaceOption = None,
     new_since: NewSinceOption = None,
     tag: TagOption = None,
     max_triangles: MaxTrianglesOption = None,
@@ -85,18 +86,19 @@ def swap(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write each match as GLB that stands in the asset's place: shape, base colours"
-            " and textures. By swap.json, the original can be placed, which has all else.",
+            help="Write each match as a GLB that stands in the asset's place, with base colours and"
+            " their textures. The transforms in swap.json place the original files, which keep"
+            " everything else.",
             show_default=False,
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Export into a folder that holds something, too.")
+        bool, typer.Option("--force", help="Export into a folder that is not empty.")
     ] = False,
     each: Annotated[
         bool,
         typer.Option(
-            "--each", help="Replace each of the objects that a file holds, such as a level, alone."
+            "--each", help="Find replacements for each object that a file, such as a level, holds."
         ),
     ] = False,
     sheet: SheetOption = None,
@@ -140,7 +142,7 @@ def swap(
         check_writable(report, PAGES)
     if (export or report) and not fit:
         raise typer.BadParameter("what is exported or reported has to be fitted: no --no-fit")
-    from shapesim.embedders import PartialShapeEmbedder, make_embedder
+    from shapesim.embedders import PartialShapeEmbedder
     from shapesim.exporting import check_export
     from shapesim.gallery import Gallery
     from shapesim.pages.reporting import Entry
@@ -149,15 +151,16 @@ def swap(
     assets = _meshes(expanded(assets, "meshes"), each)
     if export:
         check_export(export, force)
-    if partial and (stretch or not by.startswith(("shape", "both"))):
+    if partial and (stretch or not (by or "shape").startswith(("shape", "both"))):
         raise typer.BadParameter(
             "what is incomplete fills no box; leave out --stretch"
             if stretch
             else "what is incomplete is found by shape; leave out --by"
         )
-    part_embedder = PartialShapeEmbedder(*by.split(":", 1)[1:]) if partial else None
-    embedder = part_embedder or make_embedder(by)
     with Gallery(gallery_folder(gallery)) as opened:
+        weights = (by or opened.compared_by()).partition(":")[2]
+        part_embedder = PartialShapeEmbedder(*filter(None, [weights])) if partial else None
+        embedder = part_embedder or indexed_by(opened, by)
         good, vectors = _embedded(assets, embedder, up)
         if not good:
             raise typer.Exit(1)

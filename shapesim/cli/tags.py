@@ -69,14 +69,14 @@ def train(
         ),
     ] = None,
     folds: Annotated[
-        int, typer.Option(min=2, help="Parts of which each is tagged by a tagger of the others.")
+        int, typer.Option(min=2, help="Folds of the cross-validation that is told.")
     ] = 10,
     finetune: Annotated[
         bool,
         typer.Option(
             "--finetune",
-            help="Train the network, too, and not only a head on it: minutes for each part. Kept if"
-            " it then tags better.",
+            help="Also train the network, not only a head on it: takes minutes a fold. Kept if it"
+            " then tags better.",
         ),
     ] = False,
     confusion: Annotated[
@@ -206,7 +206,7 @@ def _print(learnt: Learnt, out: Path, picture: Path) -> None:
 
 def tag(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Pictures, meshes, or folders of meshes.")
+        list[Path], typer.Argument(metavar="FILE", help="Pictures or meshes, or folders of them.")
     ],
     tagger: TaggerOption = None,
     k: Annotated[
@@ -271,7 +271,7 @@ def _load(tagger: Path | None) -> Tagger:
 def apply(
     tagger: TaggerOption = None,
     least: Annotated[
-        float, typer.Option(min=0, max=1, help="Probability from which an asset gets a tag.")
+        float, typer.Option(min=0, max=1, help="Lowest probability for which an asset gets a tag.")
     ] = 0.3,
     gallery: GalleryOption = None,
     as_json: JsonOption = False,

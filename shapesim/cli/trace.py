@@ -56,8 +56,8 @@ def trace(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a table: found picture, original, confidence; of what cannot be read, its"
-            " name alone.",
+            help="Write a table, a row for each picture: whether it was found, its original, the"
+            " confidence, and where the original is in it.",
             show_default=False,
         ),
     ] = None,

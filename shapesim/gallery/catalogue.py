@@ -385,6 +385,12 @@ class Catalogue:
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
 
+    def spaces_of_newest_mesh(self) -> set[str]:
+        """Spaces of which the mesh that was read last has vectors; none without meshes."""
+        newest = "SELECT id FROM files WHERE triangles IS NOT NULL ORDER BY id DESC LIMIT 1"
+        rows = self._rows(f"SELECT space FROM vectors WHERE file = ({newest})")
+        return {str(row[0]) for row in rows}
+
     def stores_of_meshes(self, space: str) -> set[int]:
         """Ids of the stores of which meshes have vectors of a space."""
         rows = self._rows(

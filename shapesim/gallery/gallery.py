@@ -170,7 +170,7 @@ class Gallery:
             )
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
-                f" ({embedder.name}); {f'give --by {used}, or ' if is_other else ''}run"
+                f" ({embedder.name}); {'leave out --by, or ' if is_other else ''}run"
                 f" 'shapesim index --by {embedder.option}' to embed its stores anew"
             )
         ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
@@ -184,6 +184,19 @@ class Gallery:
         if shapes:
             is_own = shapes[0].option != "shape"
             self.catalogue.remember_embedder(embedder.option if is_own else None)
+
+    def compared_by(self) -> str:
+        """By what its meshes are compared unless something else is asked for, as ``--by`` has it.
+
+        That is the space which the newest of them is in, or both, shapes by weights of the user's
+        own where they are.
+        """
+        own = self.catalogue.embedded_by() or ""
+        spaces = self.catalogue.spaces_of_newest_mesh() & {"shape", "look"}
+        if not spaces:  # no meshes yet, or by another network
+            return own or "both"
+        space = spaces.pop() if len(spaces) == 1 else "both"
+        return space if space == "look" else space + own[len(own.partition(":")[0]) :]
 
     def graph(self, embedder: Embedder) -> GraphFile:
         """The graph file of the embedder's space."""
