@@ -212,8 +212,7 @@ class Gallery:
         graph = self.graph(embedder)
         if len(ids) < self.graph_from:
             graph.delete()
-            size = f" (of {len(ids)}; a graph from {self.graph_from})" if len(ids) else ""
-            return f"exact search{size}"
+            return f"exact search (a graph from {self.graph_from:,} assets on)"
         if graph.overlap(ids) < _OVERLAP:
             graph.build(ids, vectors)
             return f"PyNNDescent graph, built over {len(ids)} assets"
