@@ -150,6 +150,9 @@ def test_search_finds_what_a_picture_shows(work: Path) -> None:
     assert abs((first["camera"][0] - azimuth + 180) % 360 - 180) < 12
     assert abs(first["camera"][1] - elevation) < 12
     assert picture_size(work / "found.png")[0] > 4 * 224
+    few = shapesim("search", "shot.jfif", "--max-triangles", "200", "--json", cwd=work)
+    found = json.loads(few.stdout)["matches"]
+    assert found and all(match["triangles"] <= 200 for match in found)
 
 
 @pytest.mark.parametrize("by", ["shape", "look", "both"])
@@ -171,7 +174,7 @@ def test_index_by_shape_alone_says_what_look_needs(tmp_path: Path) -> None:
     missing = shapesim("swap", CHAIR, "--by", "look", cwd=tmp_path)
     assert missing.returncode == 1
     assert "run 'shapesim index --by look'" in missing.stderr
-    assert shapesim("index", store, cwd=tmp_path).returncode == 0
+    assert shapesim("index", "--by", "both", cwd=tmp_path).returncode == 0
     for by in ("look", "both"):
         assert shapesim("swap", CHAIR, "--by", by, "-k", "1", cwd=tmp_path).returncode == 0
 

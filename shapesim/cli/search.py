@@ -10,10 +10,16 @@ import typer
 
 from shapesim.cli.console import (
     PICTURES,
+    FormatOption,
     GalleryOption,
     JsonOption,
+    LicenceOption,
+    MaxPriceOption,
+    MaxTrianglesOption,
+    NeedsOption,
     NewSinceOption,
     SheetOption,
+    StoreOption,
     TagOption,
     check_writable,
     expanded,
@@ -54,6 +60,12 @@ def search(
     ] = None,
     new_since: NewSinceOption = None,
     tag: TagOption = None,
+    max_triangles: MaxTrianglesOption = None,
+    formats: FormatOption = None,
+    licence: LicenceOption = None,
+    max_price: MaxPriceOption = None,
+    store: StoreOption = None,
+    needs: NeedsOption = None,
     sheet: SheetOption = None,
     gallery: GalleryOption = None,
     as_json: JsonOption = False,
@@ -65,7 +77,7 @@ def search(
 
       shapesim search concept_art/*.jpg -k 5 --sheet found.png
 
-      shapesim search screenshot.png --tag chair --json
+      shapesim search screenshot.png --tag chair --max-triangles 5000 --json
 
       shapesim search scene.jpg --object 3
 
@@ -77,7 +89,7 @@ def search(
         raise typer.BadParameter("--object and --box are of one picture")
     if number and box:
         raise typer.BadParameter("either --object or --box")
-    filters = make_filters(new_since, tag)
+    filters = make_filters(new_since, tag, max_triangles, formats, licence, max_price, store, needs)
     if sheet:
         check_writable(sheet, PICTURES, pictures)
     from shapesim.embedders import LookEmbedder
