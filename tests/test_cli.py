@@ -314,7 +314,7 @@ def test_a_network_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
 
 
 def test_commands_go_on_as_the_gallery_was_indexed(tmp_path: Path) -> None:
-    """Without --by, whichever space it has answers, and both once it has both."""
+    """Without --by: by shape or look as indexed, and by both once one came beside the other."""
     for file in sorted((SAMPLES / "store" / "meadow-pack").rglob("*.glb"))[:3]:
         shutil.copy(file, tmp_path)
     asset = next(tmp_path.glob("*.glb")).name
@@ -332,6 +332,11 @@ def test_commands_go_on_as_the_gallery_was_indexed(tmp_path: Path) -> None:
         assert shapesim("index", "--by", then, *gallery, cwd=tmp_path).returncode == 0
         assert answer() == answer("--by", "both") != answer("--by", first)
         assert shapesim("duplicates", *gallery, cwd=tmp_path).returncode == 0
+        # Copies are not compared; a single space that is asked for again is what counts.
+        assert shapesim("index", "--by", "copy", *gallery, cwd=tmp_path).returncode == 0
+        assert answer() == answer("--by", "both")
+        assert shapesim("index", "--by", first, *gallery, cwd=tmp_path).returncode == 0
+        assert answer() == answer("--by", first)
 
 
 def test_voxelize_writes_grids_that_training_reads(tmp_path: Path) -> None:

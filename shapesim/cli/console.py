@@ -90,7 +90,7 @@ IndexedByOption = Annotated[
         callback=check_space,
         help="What has to be alike: shape, look, both, or copy; shape:FILE or both:FILE by a voxel"
         " network that you have trained; or what a network of timm sees by weights that you have,"
-        " as timm:MODEL=FILE. Default: as before; both for a new gallery.",
+        " as timm:MODEL=FILE. Default: as before, copy aside; both for a new gallery.",
         show_default=False,
     ),
 ]
@@ -228,7 +228,8 @@ def indexed_by(gallery: Gallery, by: str | None) -> Embedder:
         if by:
             raise
         raise WeightsError(
-            f"{gallery.folder}: was indexed by {before}, which cannot be used now; give --by"
+            f"{gallery.folder}: was indexed by {before}, which cannot be used now; bring it"
+            " back, or embed all anew by 'shapesim index --by both'"
         ) from error
 
 

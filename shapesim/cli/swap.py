@@ -158,9 +158,11 @@ def swap(
             else "what is incomplete is found by shape; leave out --by"
         )
     with Gallery(gallery_folder(gallery)) as opened:
-        weights = (by or opened.compared_by()).partition(":")[2]
-        part_embedder = PartialShapeEmbedder(*filter(None, [weights])) if partial else None
-        embedder = part_embedder or indexed_by(opened, by)
+        asked = indexed_by(opened, by)
+        weights = next((one.option for one, _ in asked.parts if one.space == "shape"), "")
+        own = filter(None, [weights.partition(":")[2]])
+        part_embedder = PartialShapeEmbedder(*own) if partial else None
+        embedder = part_embedder or asked
         good, vectors = _embedded(assets, embedder, up)
         if not good:
             raise typer.Exit(1)

@@ -56,8 +56,8 @@ def trace(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a table, a row for each picture: whether it was found, its original, the"
-            " confidence, and where the original is in it.",
+            help="Write a table: picture, whether it was found, original, confidence, and where in"
+            " the picture. Originals that are the same have a row each.",
             show_default=False,
         ),
     ] = None,

@@ -100,12 +100,12 @@ class Catalogue:
         return str(self._rows("SELECT id FROM gallery")[0][0])
 
     def embedded_by(self) -> str | None:
-        """What embeds its assets, if that is by weights of the user's own."""
+        """What its meshes are compared by, as ``--by`` has it; None before any were to be."""
         found = self._rows("SELECT embedded_by FROM gallery")[0][0]
         return None if found is None else str(found)
 
-    def remember_embedder(self, option: str | None) -> None:
-        """Sets what embeds its assets."""
+    def remember_embedder(self, option: str) -> None:
+        """Sets what its meshes are compared by."""
         with self._transaction() as db:
             db.execute("UPDATE gallery SET embedded_by = ?", (option,))
 
@@ -384,12 +384,6 @@ class Catalogue:
             )
             for (views,) in rows:
                 yield id, np.frombuffer(views, np.float16)  # type: ignore[call-overload]
-
-    def spaces_of_newest_mesh(self) -> set[str]:
-        """Spaces of which the mesh that was read last has vectors; none without meshes."""
-        newest = "SELECT id FROM files WHERE triangles IS NOT NULL ORDER BY id DESC LIMIT 1"
-        rows = self._rows(f"SELECT space FROM vectors WHERE file = ({newest})")
-        return {str(row[0]) for row in rows}
 
     def stores_of_meshes(self, space: str) -> set[int]:
         """Ids of the stores of which meshes have vectors of a space."""

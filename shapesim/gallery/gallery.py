@@ -168,10 +168,11 @@ class Gallery:
                 and embedder.space == "shape"
                 and used.partition(":")[2] != embedder.option.partition(":")[2]
             )
+            instead = f"it is by {used}: leave out --by, or " if is_other else ""
             raise EmbedderMismatchError(
                 f"{self.folder}: not, or by other weights, embedded by {embedder.space}"
-                f" ({embedder.name}); {'leave out --by, or ' if is_other else ''}run"
-                f" 'shapesim index --by {embedder.option}' to embed its stores anew"
+                f" ({embedder.name}); {instead}run 'shapesim index --by {embedder.option}' to embed"
+                " its stores anew"
             )
         ids, vectors = self.catalogue.vectors(embedder.space, embedder.fingerprint)
         # What another process has written since the assets were read is not theirs.
@@ -179,24 +180,28 @@ class Gallery:
         return ids[known], vectors.reshape(len(ids), embedder.dim)[known]
 
     def remember(self, embedder: Embedder) -> None:
-        """Sets by what assets are embedded from now on, if shapes are by weights of one's own."""
-        shapes = [part for part, _ in embedder.parts if part.space == "shape"]
-        if shapes:
-            is_own = shapes[0].option != "shape"
-            self.catalogue.remember_embedder(embedder.option if is_own else None)
+        """Sets by what meshes are compared from now on; copies are not compared.
+
+        Shape after look, or look after shape, makes both.
+        """
+        options = {part.space: part.option for part, _ in embedder.parts}
+        spaces = options.keys() & {"shape", "look"}
+        if not spaces:
+            return
+        before, _, weights = (self.catalogue.embedded_by() or "").partition(":")
+        spaces |= {before} & {"shape", "look"}
+        if "shape" in options:
+            weights = options["shape"].partition(":")[2]
+        space = "both" if len(spaces) > 1 else spaces.pop()
+        own = f":{weights}" if weights and space != "look" else ""
+        self.catalogue.remember_embedder(space + own)
 
     def compared_by(self) -> str:
         """By what its meshes are compared unless something else is asked for, as ``--by`` has it.
 
-        That is the space which the newest of them is in, or both, shapes by weights of the user's
-        own where they are.
+        That is what they were last indexed by.
         """
-        own = self.catalogue.embedded_by() or ""
-        spaces = self.catalogue.spaces_of_newest_mesh() & {"shape", "look"}
-        if not spaces:  # no meshes yet, or by another network
-            return own or "both"
-        space = spaces.pop() if len(spaces) == 1 else "both"
-        return space if space == "look" else space + own[len(own.partition(":")[0]) :]
+        return self.catalogue.embedded_by() or "both"
 
     def graph(self, embedder: Embedder) -> GraphFile:
         """The graph file of the embedder's space."""

@@ -12,7 +12,7 @@ _VERSION = 10
 _SCHEMA = """
 CREATE TABLE gallery (
     id TEXT NOT NULL,   -- random: a graph belongs to one gallery
-    embedded_by TEXT,   -- what embeds by weights of the user's own; NULL for those that ship
+    embedded_by TEXT,   -- what meshes are compared by, as --by has it
     tagged_by TEXT      -- JSON of TaggedBy
 );
 CREATE TABLE stores (
