@@ -18,7 +18,7 @@ def minimise(
     steps: int,
     rate: float,
     decay: float = 0.01,
-    longest: float | None = None,
+    max_norm: float | None = None,
 ) -> None:
     """Steps of AdamW, whose learning rate rises and falls once.
 
@@ -32,7 +32,7 @@ def minimise(
         steps: how many.
         rate: the highest learning rate.
         decay: of weights.
-        longest: the gradient of all parameters is cut to this length.
+        max_norm: the gradient of all parameters is clipped to this length.
     """
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -42,8 +42,8 @@ def minimise(
         loss = loss_of(step - 1)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        if longest is not None:
-            nn.utils.clip_grad_norm_(learnt, longest)
+        if max_norm is not None:
+            nn.utils.clip_grad_norm_(learnt, max_norm)
         optimizer.step()
         schedule.step()
         recent.append(loss.item())

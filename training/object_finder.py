@@ -147,7 +147,7 @@ def learn_head(
         return loss_of(head(planes), boxes[of], here[of], ignored[of])
 
     steps = epochs * (count // _BATCH)
-    minimise("head", step_loss, head.parameters(), steps, _RATE, longest=5.0)
+    minimise("head", step_loss, head.parameters(), steps, _RATE, max_norm=5.0)
     return head.eval()
 
 
